@@ -1,0 +1,67 @@
+"""Stage 'vectors/MODEL': a model's vectors of all items and of all sessions, as Parquet (id, vector)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from pipeline import preprocess
+from pipeline.errors import UserError
+from pipeline.models.sessions import whole_sessions
+from pipeline.models.tower import Floats
+from pipeline.names import ID, ITEM_ID, VECTOR
+from pipeline.progress import Progress, silent
+from pipeline.stage import Done, Metrics, need, run_stage
+from pipeline.train import Towers, load_model, stage_name
+from pipeline.workspace import Workspace
+
+Entity = Literal["items", "sessions"]
+ENTITIES: tuple[Entity, ...] = ("items", "sessions")
+
+
+@dataclass(frozen=True)
+class EmbedConfig:
+    """Embedding has nothing to choose."""
+
+
+def vectors_stage(model: str) -> str:
+    """Name the stage that holds a model's vectors."""
+    return f"vectors/{model}"
+
+
+def embed(workspace: Workspace, model: str, progress: Progress = silent) -> Done:
+    """Write items.parquet and sessions.parquet (whole histories, training and test), each (id, vector)."""
+
+    def body(folder: Path, report: Progress) -> Metrics:
+        loaded, catalogue = load_model(workspace, model)
+        if not isinstance(loaded, Towers):
+            raise UserError(f"Model '{model}' has no vectors: choose one that has, such as two_tower.")
+        _write(folder / "items.parquet", catalogue[ITEM_ID], loaded.vectors)
+        report(1, 2, "encoding sessions")
+        clicks = pl.concat([preprocess.load_part(workspace, part) for part in ("train", "test")])
+        ids, histories = whole_sessions(clicks)
+        _write(folder / "sessions.parquet", ids, loaded.towers.query.histories(histories))
+        return {"items": catalogue.height, "sessions": len(ids), "dim": loaded.vectors.shape[1]}
+
+    return run_stage(
+        workspace,
+        vectors_stage(model),
+        EmbedConfig(),
+        body,
+        inputs=[stage_name(model), preprocess.STAGE],
+        progress=progress,
+    )
+
+
+def _write(path: Path, ids: pl.Series, vectors: Floats) -> None:
+    table = pl.DataFrame({ID: ids, VECTOR: pl.Series(vectors, dtype=pl.Array(pl.Float32, vectors.shape[1]))})
+    table.write_parquet(path)
+
+
+def load_vectors(workspace: Workspace, model: str, entity: Entity) -> tuple[pl.Series, Floats]:
+    """Read (ids, vectors) of 'items' or 'sessions'; vectors: (n, dim) float32."""
+    need(workspace, vectors_stage(model), f"run `embed --model {model}`.")
+    table = pl.read_parquet(workspace.stage(vectors_stage(model)) / f"{entity}.parquet")
+    return table[ID], np.ascontiguousarray(table[VECTOR].to_numpy(), np.float32)

@@ -1,0 +1,9 @@
+"""Errors that a person can mend: one sentence with the value, the rule and the way out."""
+
+
+class UserError(Exception):
+    """Say what is wrong, which rule it breaks and the way out; exit code 2, or an error box on a page."""
+
+
+class Cancelled(Exception):
+    """Unwind a stage that was asked to stop; what existed before it stays as it was."""

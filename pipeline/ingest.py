@@ -1,0 +1,57 @@
+"""Stage 'clicks': any source -> one canonical table of clicks and one of items."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipeline import clicks
+from pipeline.names import SESSION_ID, TIMESTAMP
+from pipeline.progress import Progress, silent
+from pipeline.stage import Done, Metrics, need, run_stage
+from pipeline.workspace import Workspace
+
+STAGE = "clicks"
+
+
+def ingest(workspace: Workspace, source: clicks.ClickSource, progress: Progress = silent) -> Done:
+    """Read `source` into clicks.parquet and items.parquet; raise UserError for what cannot be read."""
+
+    def body(folder: Path, report: Progress) -> Metrics:
+        read = clicks.read(source, report)
+        read.clicks.write_parquet(folder / "clicks.parquet", row_group_size=100_000)
+        read.items.write_parquet(folder / "items.parquet")
+        first, last = read.clicks.select(a=pl.col(TIMESTAMP).min(), b=pl.col(TIMESTAMP).max()).row(0)
+        return {
+            "clicks": read.clicks.height,
+            "sessions": read.clicks[SESSION_ID].n_unique(),
+            "items": read.items.height,
+            "first": first.isoformat(),
+            "last": last.isoformat(),
+            "notes": read.notes,
+        }
+
+    return run_stage(workspace, STAGE, source, body, source=clicks.digest(source), progress=progress)
+
+
+def load_clicks(workspace: Workspace) -> pl.LazyFrame:
+    """Scan the canonical clicks, sorted by session and time."""
+    need(workspace, STAGE, "name your clicks with `run --clicks` or on the Data page.")
+    return pl.scan_parquet(workspace.stage(STAGE) / "clicks.parquet")
+
+
+def load_items(workspace: Workspace) -> pl.DataFrame:
+    """Read every clicked item with its category, number of clicks and metadata."""
+    need(workspace, STAGE, "name your clicks with `run --clicks` or on the Data page.")
+    return pl.read_parquet(workspace.stage(STAGE) / "items.parquet")
+
+
+def session_clicks(workspace: Workspace, session: Any) -> pl.DataFrame:
+    """Read the clicks of one session, oldest first; empty where there is no such session."""
+    table = load_clicks(workspace)
+    column = table.collect_schema()[SESSION_ID]
+    if column == pl.Int64:
+        if not str(session).lstrip("-").isdigit():
+            return table.head(0).collect()
+        session = int(session)
+    return table.filter(pl.col(SESSION_ID) == session).collect()

@@ -1,0 +1,165 @@
+"""The inside of a job: the writer's lock, progress with time left, and an end that is always written down."""
+
+import contextlib
+import json
+import os
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from pipeline.errors import Cancelled, UserError
+from pipeline.jobs import JOB_VARIABLE, Job, create, jobs
+from pipeline.locks import try_lock
+from pipeline.progress import Progress
+from pipeline.text import duration
+from pipeline.workspace import Workspace, read_json, write_json
+
+_WRITE_EVERY_S = 0.25
+_SAY_EVERY_S = 10.0
+
+
+class Running:
+    """A job in its own process: hands out the progress of each step, and takes the result."""
+
+    def __init__(self, job: Job, steps: int = 1) -> None:
+        self.job = job
+        self.steps = steps
+        self.step = 0
+        self.result: dict[str, Any] = {}
+
+    def progress(self, stage: str) -> Progress:
+        """Begin the next step, called `stage`; give the function that it reports to."""
+        self.step += 1
+        return _Reporter(self, stage)
+
+
+class _Reporter:
+    """Write reports to the job's folder and, now and then, to stderr."""
+
+    def __init__(self, running: Running, stage: str) -> None:
+        self.running, self.stage = running, stage
+        self.folder = running.job.folder
+        self.started = time.time()
+        self.written = self.said = 0.0
+        self.first: tuple[float, float] | None = None
+        self(0, 1, "")
+
+    def __call__(self, done: float, total: float, text: str = "", point: Mapping[str, float] | None = None) -> None:
+        now = time.time()
+        if point is not None:
+            with (self.folder / "curve.jsonl").open("a") as file:
+                file.write(json.dumps({"stage": self.stage, **point}) + "\n")
+        if now - self.written < _WRITE_EVERY_S and done < total:
+            return
+        self.written = now
+        left = self._left(now, done, total)
+        fraction = (self.running.step - 1 + min(done / max(total, 1e-9), 1.0)) / self.running.steps
+        report = {"stage": self.stage, "step": self.running.step, "steps": self.running.steps, "done": done}
+        report |= {"total": total, "text": text, "started": self.started, "left_s": left, "fraction": fraction}
+        write_json(self.folder / "progress.json", report)
+        self._say(now, done, total, text, left)
+
+    def _left(self, now: float, done: float, total: float) -> float | None:
+        """Estimate the seconds left of this step from its pace since the first report of work done."""
+        if done <= 0:
+            return None
+        if self.first is None:
+            self.first = (now, done)
+        since, at = self.first
+        return (now - since) / (done - at) * (total - done) if done > at else None
+
+    def _say(self, now: float, done: float, total: float, text: str, left: float | None) -> None:
+        tty = sys.stderr.isatty()
+        if not tty and now - self.said < _SAY_EVERY_S and 0 < done < total:
+            return
+        if not tty and done > 0 and done >= total and now - self.said < 1.0:
+            return
+        self.said = now
+        parts = [f"{self.stage:<10}", f"{done / max(total, 1e-9):4.0%}", text]
+        if left is not None and done < total:
+            parts.append(f"{duration(left)} left")
+        line = "  ".join(p for p in parts if p)
+        print(f"\r\x1b[K{line[:150]}" if tty else line, end="" if tty else "\n", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def running(workspace: Workspace, title: str, *, steps: int = 1, wait: bool = False) -> Iterator[Running]:
+    """Run the block as the workspace's one writing job; refuse or (with `wait`) queue while another one writes."""
+    job, _alive = _adopt_or_create(workspace, title)  # the descriptor stays open for the life of the process
+    with _stopping_on_signals():
+        state: dict[str, Any] = {"state": "failed", "error": "It ended in a defect; its log has the details."}
+        try:
+            writer = _become_writer(workspace, job, wait)
+            try:
+                (job.folder / "started").touch()
+                workspace.sweep()
+                active = Running(job, steps)
+                yield active
+                state = {"state": "done", "result": active.result}
+            finally:
+                os.close(writer)
+        except (Cancelled, KeyboardInterrupt):
+            state = {"state": "cancelled", "error": "Cancelled; what was there before still is."}
+            raise Cancelled("Cancelled; what was there before still is.") from None
+        except UserError as error:
+            state["error"] = str(error)
+            raise
+        except BaseException as error:
+            state["error"] = f"A defect of the program: {type(error).__name__}: {error}"
+            raise
+        finally:
+            if sys.stderr.isatty():
+                print(file=sys.stderr)
+            write_json(job.folder / "end.json", state | {"ended": time.time()})
+
+
+def _adopt_or_create(workspace: Workspace, title: str) -> tuple[Job, int | None]:
+    job_id = os.environ.pop(JOB_VARIABLE, None)
+    if job_id is None:
+        return create(workspace, title, shlex.join(["python", "-m", "pipeline", *sys.argv[1:]]))
+    adopted = Job(workspace.root / "jobs" / job_id)
+    write_json(adopted.folder / "job.json", adopted.about | {"pid": os.getpid()})
+    return adopted, None
+
+
+def _become_writer(workspace: Workspace, job: Job, wait: bool) -> int:
+    """Take the writer's lock, in the order in which jobs came."""
+    path: Path = workspace.root / "writer.lock"
+    while True:
+        first = not wait or not any(
+            j.state == "queued" and int(j.id) < int(job.id) for j in jobs(workspace) if j.id != job.id
+        )
+        descriptor = try_lock(path) if first else None
+        if descriptor is not None:
+            write_json(workspace.root / "writer.json", {"job": job.id})
+            return descriptor
+        if not wait:
+            raise UserError(_busy(workspace))
+        time.sleep(0.2)
+
+
+def _busy(workspace: Workspace) -> str:
+    holder = Job(workspace.root / "jobs" / str((read_json(workspace.root / "writer.json") or {}).get("job", "0")))
+    return (
+        f"The workspace is busy: job {holder.id} ('{holder.title}') has been running for {duration(holder.age_s)}. "
+        f"Wait for it, add --wait to queue behind it, or end it with `python -m pipeline jobs cancel {holder.id} "
+        f"--workspace {shlex.quote(str(workspace.root))}`."
+    )
+
+
+@contextlib.contextmanager
+def _stopping_on_signals() -> Iterator[None]:
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Cancelled
+
+    before = {s: signal.signal(s, stop) for s in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""Models: what turns a session's clicks into a ranking of the catalogue."""

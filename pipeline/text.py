@@ -1,0 +1,40 @@
+"""Numbers and times as a person reads them: three significant digits, thousands separated, a unit that fits."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def duration(seconds: float) -> str:
+    """Write seconds as '3.2 ms', '4.1 s', '2 min 5 s' or '1 h 3 min'."""
+    if seconds < 1:
+        return f"{seconds * 1000:.3g} ms"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def size(count: float) -> str:
+    """Write bytes as '812 B', '1.2 MB', …, in powers of 1000."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 999.5:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
+
+
+def number(value: float) -> str:
+    """Write a count or a measure with three significant digits and thousands separated."""
+    if float(value).is_integer():
+        return f"{int(value):,}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def did_you_mean(value: str, known: Iterable[str], most: int = 3) -> str:
+    """Give ' Did you mean …?' with the closest of `known`, or '' where nothing is close."""
+    close = difflib.get_close_matches(value, list(known), n=most, cutoff=0.5)
+    return f" Did you mean {' or '.join(close)}?" if close else ""

@@ -1,0 +1,161 @@
+"""Stage 'models/NAME': sessions -> a model. A model is a folder that `load` turns into something that ranks items."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import polars as pl
+
+from pipeline import preprocess
+from pipeline.errors import UserError
+from pipeline.models import two_tower
+from pipeline.models.sessions import Histories
+from pipeline.models.tower import Floats, TwoTower
+from pipeline.models.two_tower import TwoTowerConfig
+from pipeline.names import CATEGORY_IDX, ITEM_IDX
+from pipeline.progress import Progress, silent
+from pipeline.stage import Done, Metrics, need, run_stage
+from pipeline.text import did_you_mean
+from pipeline.workspace import Workspace
+
+
+class Model(Protocol):
+    """Score every item of the training catalogue after a history."""
+
+    def score(self, histories: Histories) -> Floats:
+        """Give (n, items) scores, higher is better."""
+
+
+@dataclass(frozen=True)
+class PopularityConfig:
+    """Popularity has nothing to choose."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of model: what it is, how it is trained and how it is read back."""
+
+    title: str
+    about: str
+    config: Any
+    train: Callable[[Path, pl.DataFrame, pl.DataFrame, Any, Progress], Metrics]
+    load: Callable[[Path, pl.DataFrame], Model]
+    packages: tuple[str, ...] = ()
+    has_vectors: bool = False
+
+
+@dataclass(frozen=True)
+class Popularity:
+    """Recommend the items clicked most often in training, to everyone the same."""
+
+    counts: Floats
+
+    def score(self, histories: Histories) -> Floats:
+        """Give every history the same row of counts."""
+        return np.broadcast_to(self.counts, (len(histories), len(self.counts)))
+
+
+@dataclass(frozen=True)
+class Towers:
+    """Score by the dot product of the query tower's and the item tower's vectors."""
+
+    towers: TwoTower
+    vectors: Floats  # (items, dim)
+
+    def score(self, histories: Histories) -> Floats:
+        """Give the dot products of each history with every item."""
+        return self.towers.query.histories(histories) @ self.vectors.T
+
+
+def item_vectors(towers: TwoTower, catalogue: pl.DataFrame) -> Floats:
+    """Encode the whole catalogue, in its order, to (items, dim)."""
+    return towers.candidate.items(catalogue[ITEM_IDX].to_numpy(), catalogue[CATEGORY_IDX].to_numpy())
+
+
+def _train_popularity(
+    folder: Path, clicks: pl.DataFrame, catalogue: pl.DataFrame, config: Any, progress: Progress
+) -> Metrics:
+    catalogue.select(ITEM_IDX, "train_clicks").write_parquet(folder / "counts.parquet")
+    return {"clicks": clicks.height}
+
+
+def _load_popularity(folder: Path, catalogue: pl.DataFrame) -> Model:
+    return Popularity(pl.read_parquet(folder / "counts.parquet")["train_clicks"].to_numpy().astype(np.float32))
+
+
+def _load_towers(folder: Path, catalogue: pl.DataFrame) -> Model:
+    towers = TwoTower.load(folder / "towers.npz")
+    return Towers(towers, item_vectors(towers, catalogue))
+
+
+KINDS: dict[str, Kind] = {
+    "two_tower": Kind(
+        "Two-tower",
+        "Merlin Models' retrieval model; its query tower reads the session's last clicks, so a session never seen "
+        "has a vector.",
+        TwoTowerConfig(),
+        two_tower.train,
+        _load_towers,
+        ("merlin-models", "tensorflow-cpu"),
+        has_vectors=True,
+    ),
+    "popularity": Kind(
+        "Popularity",
+        "The most clicked items, to everyone the same: what any model has to beat.",
+        PopularityConfig(),
+        _train_popularity,
+        _load_popularity,
+    ),
+}
+
+
+def kind(name: str) -> Kind:
+    """Find a kind of model by its name, or raise UserError."""
+    if name not in KINDS:
+        raise UserError(f"There is no model '{name}': the models are {', '.join(KINDS)}.{did_you_mean(name, KINDS)}")
+    return KINDS[name]
+
+
+def stage_name(model: str) -> str:
+    """Name the stage that holds a model."""
+    return f"models/{model}"
+
+
+def train(workspace: Workspace, model: str, options: dict[str, Any], progress: Progress = silent) -> Done:
+    """Train a model on the training sessions; `options` replace its config's defaults."""
+    chosen = kind(model)
+    config = replace(chosen.config, **{k: v for k, v in options.items() if v is not None and hasattr(chosen.config, k)})
+
+    def body(folder: Path, report: Progress) -> Metrics:
+        catalogue = preprocess.load_catalogue(workspace)
+        metrics = chosen.train(folder, preprocess.load_part(workspace, "train"), catalogue, config, report)
+        catalogue.write_parquet(
+            folder / "items.parquet"
+        )  # a model answers by its own catalogue, also when data moved on
+        return metrics | {"items": catalogue.height}
+
+    return run_stage(
+        workspace,
+        stage_name(model),
+        config,
+        body,
+        inputs=[preprocess.STAGE],
+        packages=chosen.packages,
+        progress=progress,
+    )
+
+
+def load_model(workspace: Workspace, model: str) -> tuple[Model, pl.DataFrame]:
+    """Read a trained model and the catalogue it ranks; raise UserError where it is not trained."""
+    chosen = kind(model)
+    need(workspace, stage_name(model), f"run `train --model {model}`, or train it on the Train page.")
+    folder = workspace.stage(stage_name(model))
+    catalogue = pl.read_parquet(folder / "items.parquet")
+    return chosen.load(folder, catalogue), catalogue
+
+
+def trained(workspace: Workspace) -> list[str]:
+    """List the models that are trained, in the order of `KINDS`."""
+    return [name for name in KINDS if workspace.manifest(stage_name(name)) is not None]

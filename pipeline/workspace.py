@@ -1,0 +1,152 @@
+"""Where everything of one road lives: a folder with a stage's output each, that appears whole or not at all.
+
+workspace.json              the format, and an id that keeps two workspaces apart on one Milvus server
+stages/NAME -> .store/…     one link a stage's output; replaced in one step, so a reader sees the old or the new
+jobs/ID/                    what was started, how far it is, its log (jobs.py)
+milvus/                     the embedded server's data, password and leases (vectors/server.py)
+"""
+
+import json
+import os
+import secrets
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import UserError
+
+FORMAT = 1
+DEFAULT_ROOT = "workspace"
+MANIFEST = "manifest.json"
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as JSON so that a reader, or a kill, never meets half of it."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        with beside.open("w") as file:
+            json.dump(value, file, indent=1, default=str)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> Any | None:
+    """Read a JSON file, or None where there is none or it cannot be parsed."""
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
+        return None
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder that holds one road from clicks to recommendations."""
+
+    root: Path
+
+    @staticmethod
+    def open(root: str | Path = DEFAULT_ROOT) -> "Workspace":
+        """Open or make the workspace at `root`; raise UserError where that folder cannot be one."""
+        path = Path(root).expanduser().absolute()
+        try:
+            for part in ("stages", ".store", "jobs"):
+                (path / part).mkdir(parents=True, exist_ok=True)
+            if not (path / "workspace.json").exists():
+                write_json(path / "workspace.json", {"format": FORMAT, "id": uuid.uuid4().hex[:8]})
+        except FileExistsError as error:
+            raise UserError(f"{path} is a file, and a workspace is a folder: name another with --workspace.") from error
+        except OSError as error:
+            raise UserError(
+                f"The workspace {path} cannot be written ({error.strerror}): free or name another folder."
+            ) from error
+        workspace = Workspace(path)
+        workspace._check_format()
+        return workspace
+
+    def _check_format(self) -> None:
+        found = (read_json(self.root / "workspace.json") or {}).get("format")
+        if found != FORMAT:
+            raise UserError(
+                f"The workspace {self.root} has format {found!r}, this version reads format {FORMAT}: "
+                "name another folder with --workspace, or remove this one to start anew."
+            )
+
+    @cached_property
+    def id(self) -> str:
+        """Name this workspace on a server that others may use too."""
+        return str(read_json(self.root / "workspace.json")["id"])
+
+    def stage(self, name: str) -> Path:
+        """Give the folder of a stage's output, e.g. 'clicks' or 'models/two_tower'; it may not exist."""
+        return self.root / "stages" / name
+
+    def manifest(self, name: str) -> dict[str, Any] | None:
+        """Read what a stage wrote about its output, or None where it has not run."""
+        return read_json(self.stage(name) / MANIFEST)
+
+    def stages(self, prefix: str = "") -> list[str]:
+        """List the stages that have an output, those under `prefix` (a folder) if one is given."""
+        base = self.root / "stages"
+        links = (p for p in (base / prefix).rglob("*") if p.is_symlink() and not p.name.startswith("."))
+        return sorted(p.relative_to(base).as_posix() for p in links if (p / MANIFEST).exists())
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Path]:
+        """Give a new folder that takes the place of stage `name` when the block ends well, and vanishes when not."""
+        store = self.root / ".store"
+        fresh = store / f"{name.replace('/', '-')}-{uuid.uuid4().hex[:12]}"
+        try:
+            fresh.mkdir(parents=True)
+            yield fresh
+            self._publish(name, fresh)
+        except OSError as error:
+            if error.errno is None:
+                raise
+            raise UserError(
+                f"Stage '{name}' could not be written ({error.strerror}: {error.filename or store}): free disk space "
+                "or mend the folder's permissions and start it again; what was there before still is."
+            ) from error
+        finally:
+            if not self._is_published(name, fresh):
+                shutil.rmtree(fresh, ignore_errors=True)
+
+    def _is_published(self, name: str, folder: Path) -> bool:
+        link = self.stage(name)
+        return link.is_symlink() and link.resolve() == folder.resolve()
+
+    def _publish(self, name: str, fresh: Path) -> None:
+        link = self.stage(name)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        before = link.resolve() if link.is_symlink() else None
+        beside = link.with_name(f".{link.name}.{fresh.name}")
+        beside.symlink_to(os.path.relpath(fresh, link.parent))
+        beside.replace(link)
+        if before is not None and before != fresh.resolve():
+            shutil.rmtree(before, ignore_errors=True)
+
+    def remove(self, name: str) -> None:
+        """Remove a stage's output."""
+        link = self.stage(name)
+        target = link.resolve()
+        link.unlink(missing_ok=True)
+        shutil.rmtree(target, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Remove what a killed writer left behind; only the holder of the writer's lock may call this."""
+        stages = self.root / "stages"
+        links = [p for p in stages.rglob("*") if p.is_symlink()]
+        for link in links:
+            if link.name.startswith("."):
+                link.unlink(missing_ok=True)
+        kept = {link.resolve() for link in links if not link.name.startswith(".")}
+        for folder in (self.root / ".store").iterdir():
+            if folder.resolve() not in kept:
+                shutil.rmtree(folder, ignore_errors=True)
