@@ -55,7 +55,7 @@ def preprocess(workspace: Workspace, config: PreprocessConfig, progress: Progres
 
 
 def usable_clicks(clicks: pl.LazyFrame, items: pl.DataFrame, min_item_count: int) -> pl.DataFrame:
-    """Keep clicks on items that are frequent enough, of sessions with two clicks or more; category is the item's own."""
+    """Keep clicks on items that are frequent enough, of sessions of two clicks or more; the category is the item's."""
     frequent = items.filter(pl.col("clicks") >= min_item_count).select(ITEM_ID, CATEGORY)
     kept = (
         clicks.drop(CATEGORY)

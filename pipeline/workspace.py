@@ -82,7 +82,7 @@ class Workspace:
     @cached_property
     def id(self) -> str:
         """Name this workspace on a server that others may use too."""
-        return str(read_json(self.root / "workspace.json")["id"])
+        return str((read_json(self.root / "workspace.json") or {})["id"])
 
     def stage(self, name: str) -> Path:
         """Give the folder of a stage's output, e.g. 'clicks' or 'models/two_tower'; it may not exist."""

@@ -1,4 +1,4 @@
-"""How good a ranking is: each test session revealed click by click, the next click ranked over the training catalogue."""
+"""How good a ranking is: the next click of each revealed session, ranked over the catalogue of training."""
 
 from collections.abc import Callable, Iterator
 

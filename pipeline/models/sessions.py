@@ -27,8 +27,9 @@ class Histories:
     def ragged(self) -> tuple[Ints, Ints]:
         """Give the rows of all histories, one after the other, and the (n + 1,) offsets at which each begins."""
         lengths = self.end - self.low
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        return np.repeat(self.low - offsets[:-1], lengths) + np.arange(offsets[-1]), offsets
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        rows = np.asarray(np.repeat(self.low - offsets[:-1], lengths) + np.arange(offsets[-1]), np.int64)
+        return rows, offsets
 
     def take(self, rows: npt.NDArray[np.bool_] | Ints | slice) -> "Histories":
         """Keep some of the histories; the clicks are shared, not copied."""

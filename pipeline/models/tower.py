@@ -1,7 +1,7 @@
 """A trained tower as plain weights, so that a query is answered in a millisecond without TensorFlow.
 
-The towers are Merlin's; their weights are exported after training, and the export compares these functions with Merlin's
-own outputs before anything is written (two_tower.py).
+The towers are Merlin's; their weights are exported after training, and the export compares these functions with
+Merlin's own outputs before anything is written (two_tower.py).
 """
 
 from dataclasses import dataclass, fields

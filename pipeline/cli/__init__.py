@@ -1,0 +1,11 @@
+"""The command line; heavy packages are imported by the commands that need them."""
+
+from pipeline.cli import admin, indexes, querying, stages
+from pipeline.cli.base import app
+
+__all__ = ["admin", "app", "indexes", "main", "querying", "stages"]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

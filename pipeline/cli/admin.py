@@ -1,0 +1,192 @@
+"""`status`, `doctor`, `jobs`, `data` and `milvus`: what exists, what runs, what is lacking."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WorkspaceOption, app, finish, table
+from pipeline.text import duration
+from pipeline.workspace import Workspace
+
+jobs_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Jobs: what runs and what ran.")
+data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Data sets that have a name.")
+milvus_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The embedded Milvus server.")
+for _name, _group in (("jobs", jobs_app), ("data", data_app), ("milvus", milvus_app)):
+    app.add_typer(_group, name=_name)
+JobArgument = Annotated[str, typer.Argument(help="A job's number, as in `jobs list`.")]
+
+
+@app.command()
+def status(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
+    """Tell what exists in a workspace.
+
+    Example: python -m pipeline status --json
+    """
+
+    def body() -> Answer:
+        from pipeline.jobs import jobs
+        from pipeline.overview import overview
+        from pipeline.vectors.server import status as server_status
+
+        opened = Workspace.open(workspace)
+        live = [j.as_dict() for j in jobs(opened) if j.alive]
+        return {
+            "workspace": str(opened.root),
+            "stages": overview(opened),
+            "jobs": live,
+            "milvus": server_status(opened),
+        }
+
+    def show(answer: Answer) -> None:
+        print(f"workspace {answer['workspace']}, Milvus {answer['milvus']['state']}")
+        table(
+            answer["stages"],
+            ["stage", "state", "figure", "size", "age"],
+            "Nothing is there yet: run `run --clicks eshop`.",
+        )
+        for job in answer["jobs"]:
+            print(f"job {job['id']}: {job['title']}, {job['state']} for {duration(job['age_s'])}")
+
+    finish(workspace, json, body, show)
+
+
+@app.command()
+def doctor(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
+    """Tell what this machine has and lacks, with the way out.
+
+    Example: python -m pipeline doctor
+    """
+
+    def body() -> Answer:
+        from pipeline.doctor import checks
+
+        return {"checks": checks(workspace)}
+
+    finish(workspace, json, body, lambda a: table(a["checks"], ["check", "ok", "found", "way_out"], ""))
+
+
+@jobs_app.command("list")
+def jobs_list(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
+    """List jobs, newest first.
+
+    Example: python -m pipeline jobs list
+    """
+
+    def body() -> Answer:
+        from pipeline.jobs import jobs
+
+        return {"jobs": [j.as_dict() for j in jobs(Workspace.open(workspace))]}
+
+    finish(workspace, json, body, lambda a: table(a["jobs"], ["id", "state", "title", "age_s"], "No job has run yet."))
+
+
+@jobs_app.command("show")
+def jobs_show(job: JobArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
+    """Show a job with its progress and its log.
+
+    Example: python -m pipeline jobs show 3
+    """
+
+    def body() -> Answer:
+        from pipeline.jobs import job as find
+
+        found = find(Workspace.open(workspace), job)
+        return found.as_dict() | {"log": found.log(), "result": found.end.get("result")}
+
+    def show(answer: Answer) -> None:
+        print(f"job {answer['id']}: {answer['title']}, {answer['state']}\n{answer['command']}\n{answer['log']}")
+
+    finish(workspace, json, body, show)
+
+
+@jobs_app.command("cancel")
+def jobs_cancel(job: JobArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
+    """Cancel a running or queued job; what was there before it still is.
+
+    Example: python -m pipeline jobs cancel 3
+    """
+
+    def body() -> Answer:
+        from pipeline.jobs import cancel
+        from pipeline.jobs import job as find
+
+        found = find(Workspace.open(workspace), job)
+        cancel(found)
+        return {"id": found.id, "state": found.state}
+
+    finish(workspace, json, body, lambda a: print(f"Job {a['id']} is {a['state']}."))
+
+
+@data_app.command("list")
+def data_list(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
+    """List the data sets that `--clicks` knows by name.
+
+    Example: python -m pipeline data list
+    """
+
+    def body() -> Answer:
+        from pipeline.clicks import known
+
+        return {"data": [asdict(d) for d in known()]}
+
+    finish(workspace, json, body, lambda a: table(a["data"], ["name", "title", "about", "licence"], ""))
+
+
+@milvus_app.command("start")
+def milvus_start(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
+    """Start the embedded server and keep it until `milvus stop`.
+
+    Example: python -m pipeline milvus start
+    """
+
+    def body() -> Answer:
+        from pipeline.vectors.server import start
+
+        return start(Workspace.open(workspace)) | {"collections": _collections(Workspace.open(workspace))}
+
+    finish(workspace, json, body, _show_server)
+
+
+@milvus_app.command("stop")
+def milvus_stop(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
+    """Stop the embedded server, unless something still uses it.
+
+    Example: python -m pipeline milvus stop
+    """
+
+    def body() -> Answer:
+        from pipeline.vectors.server import stop
+
+        return {"message": stop(Workspace.open(workspace))}
+
+    finish(workspace, json, body, lambda a: print(a["message"]))
+
+
+@milvus_app.command("status")
+def milvus_status(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
+    """Tell where the server is, who uses it and what it holds.
+
+    Example: python -m pipeline milvus status --json
+    """
+
+    def body() -> Answer:
+        from pipeline.vectors.server import status as server_status
+
+        opened = Workspace.open(workspace)
+        found = server_status(opened)
+        return found | ({"collections": _collections(opened)} if found["state"] in ("ready", "external") else {})
+
+    finish(workspace, json, body, _show_server)
+
+
+def _collections(workspace: Workspace) -> list[str]:
+    from pipeline.vectors.server import connect
+
+    with connect(workspace, "milvus status") as engine:
+        return engine.collections()
+
+
+def _show_server(answer: Answer) -> None:
+    for name, value in answer.items():
+        print(f"{name:<14} {value}")

@@ -1,0 +1,54 @@
+"""`query`: recommendations for a session or for a list of items."""
+
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WorkspaceOption, app, finish, table
+from pipeline.cli.stages import ModelOption
+from pipeline.workspace import Workspace
+
+
+@app.command()
+def query(
+    session: Annotated[str | None, typer.Option(help="A session's id, as in the clicks.")] = None,
+    items: Annotated[str | None, typer.Option(help="Item ids, oldest first, separated by commas.")] = None,
+    k: Annotated[int, typer.Option(help="How many items to recommend.")] = 10,
+    index: Annotated[str | None, typer.Option(help="An index as `index list` names it; the newest without it.")] = None,
+    search: Annotated[str, typer.Option(help="Search parameters, e.g. 'ef=120'.")] = "",
+    exclude_seen: Annotated[bool, typer.Option("--exclude-seen", help="Leave out what the session clicked.")] = False,
+    model: ModelOption = "two_tower",
+    workspace: WorkspaceOption = WORKSPACE,
+    json: JsonOption = False,
+) -> None:
+    """Recommend items after a session's clicks.
+
+    Example: python -m pipeline query --items A13,B4,A2 --k 10 --exclude-seen
+    """
+
+    def body() -> Answer:
+        from pipeline.errors import UserError
+        from pipeline.recommend import Query, Recommender
+        from pipeline.vectors.server import connect
+
+        if (session is None) == (items is None):
+            raise UserError("A query needs either --session ID or --items A,B,C: give one of the two.")
+        opened = Workspace.open(workspace)
+        recommender = Recommender(opened, model)
+        if items is not None:
+            history = recommender.known([i.strip() for i in items.split(",") if i.strip()])
+        else:
+            history = recommender.session(session)
+        asked = Query(k, index, search, exclude_seen)
+        recommender.check(history, asked)
+        with connect(opened, "query") as engine:
+            recommender.recommend(history, asked, engine)  # the first search of a connection pays for setting it up
+            return recommender.recommend(history, asked, engine)
+
+    def show(answer: Answer) -> None:
+        print("after " + " ▸ ".join(str(i.get("name") or i["item_id"]) for i in answer["history"]))
+        table(answer["items"], ["rank", "item_id", "category", "score", "name"], "Nothing is left to recommend.")
+        took = answer["latency_ms"]
+        print(f"encode {took['encode']:.2f} ms, search {took['search']:.2f} ms, in all {took['total']:.2f} ms")
+
+    finish(workspace, json, body, show)

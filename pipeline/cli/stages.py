@@ -1,0 +1,261 @@
+"""`run` and one command for each stage of the road."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
+from pipeline.text import duration
+from pipeline.workspace import Workspace
+
+ClicksOption = Annotated[
+    str | None,
+    typer.Option("--clicks", help="A file, 'eshop', or 'synthetic:SESSIONS'; without it, the clicks read last."),
+]
+ColumnsOption = Annotated[
+    str | None, typer.Option(help="'session=…,time=…,item=…[,category=…]' for a file with a header.")
+]
+ItemsOption = Annotated[str | None, typer.Option(help="A file of item metadata, joined by item id.")]
+TestFromOption = Annotated[str | None, typer.Option(help="ISO time; sessions that end at or after it are for testing.")]
+MinItemOption = Annotated[int, typer.Option(min=1, help="Drop items clicked less often.")]
+ModelOption = Annotated[str, typer.Option(help="two_tower or popularity.")]
+EpochsOption = Annotated[int | None, typer.Option(help="Passes over the training clicks.")]
+BatchOption = Annotated[int | None, typer.Option(help="Examples in a batch.")]
+RateOption = Annotated[float | None, typer.Option(help="Adam's step size.")]
+SeedOption = Annotated[int | None, typer.Option(help="Of first weights and shuffling.")]
+IndexOption = Annotated[str, typer.Option("--index", help="An index type: see `index types`.")]
+ParamsOption = Annotated[str, typer.Option("--build", help="Build parameters, e.g. 'M=16,efConstruction=200'.")]
+
+
+def _source(workspace: Workspace, clicks: str | None, columns: str | None, items: str | None) -> Any:
+    from pipeline.clicks import ClickSource
+    from pipeline.ingest import STAGE
+    from pipeline.stage import need
+
+    if clicks is None:
+        return ClickSource(**need(workspace, STAGE, "name your clicks with --clicks.")["config"])
+    absolute = str(Path(clicks).absolute()) if Path(clicks).exists() else clicks
+    return ClickSource(absolute, columns, str(Path(items).absolute()) if items else None)
+
+
+@app.command()
+def run(
+    clicks: ClicksOption = None,
+    columns: ColumnsOption = None,
+    items: ItemsOption = None,
+    test_from: TestFromOption = None,
+    min_item_count: MinItemOption = 1,
+    model: ModelOption = "two_tower",
+    epochs: EpochsOption = None,
+    batch_size: BatchOption = None,
+    learning_rate: RateOption = None,
+    seed: SeedOption = None,
+    index: IndexOption = "HNSW",
+    build: ParamsOption = "",
+    workspace: WorkspaceOption = WORKSPACE,
+    json: JsonOption = False,
+    wait: WaitOption = False,
+) -> None:
+    """Run the whole road, skipping what is unchanged.
+
+    Example: python -m pipeline run --clicks eshop --epochs 4 --index HNSW
+    """
+
+    def body() -> Answer:
+        from pipeline.preprocess import PreprocessConfig
+        from pipeline.road import STEPS, RoadConfig, run_road
+
+        opened = Workspace.open(workspace)
+        source = _source(opened, clicks, columns, items)
+        training = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
+        config = RoadConfig(source, PreprocessConfig(test_from, min_item_count), model, training, index, build)
+        config.check()
+        with writing(workspace, f"run on {Path(source.clicks).name}", wait, STEPS) as (opened, job):
+            job.result = run_road(opened, config, job)
+            return job.result
+
+    finish(workspace, json, body, _show_run)
+
+
+def _show_run(answer: Answer) -> None:
+    for note in answer["notes"]:
+        print(note)
+    print(f"{answer['clicks']:,} clicks, {answer['sessions']:,} sessions, {answer['items']:,} items")
+    table(answer["stages"], ["name", "seconds", "skipped"], "")
+    _show_evaluation(answer)
+
+
+def _show_evaluation(answer: Answer) -> None:
+    rows = [{"model": name, **figures} for name, figures in answer["models"].items()]
+    table(rows, list(rows[0]) if rows else [], "Nothing is evaluated yet: run `evaluate`.")
+
+
+def _show_stage(answer: Answer) -> None:
+    state = "unchanged, skipped" if answer["skipped"] else f"done in {duration(answer['seconds'])}"
+    print(f"{answer['stage']}: {state}")
+    for name, value in answer["metrics"].items():
+        if not isinstance(value, list):
+            print(f"  {name:<24} {value}")
+
+
+def _stage_answer(done: Any) -> Answer:
+    return {
+        "stage": done.name,
+        "skipped": done.skipped,
+        "seconds": done.seconds,
+        "config": done.manifest["config"],
+        "metrics": done.manifest["metrics"],
+    }
+
+
+@app.command()
+def ingest(
+    clicks: ClicksOption = None,
+    columns: ColumnsOption = None,
+    items: ItemsOption = None,
+    workspace: WorkspaceOption = WORKSPACE,
+    json: JsonOption = False,
+    wait: WaitOption = False,
+) -> None:
+    """Read clicks into one canonical table.
+
+    Example: python -m pipeline ingest --clicks log.csv --columns session=sid,time=ts,item=sku
+    """
+
+    def body() -> Answer:
+        from pipeline.ingest import ingest as stage
+
+        with writing(workspace, "ingest", wait) as (opened, job):
+            source = _source(opened, clicks, columns, items)
+            job.result = _stage_answer(stage(opened, source, job.progress("ingest")))
+            return job.result
+
+    finish(workspace, json, body, _show_stage)
+
+
+@app.command()
+def preprocess(
+    test_from: TestFromOption = None,
+    min_item_count: MinItemOption = 1,
+    workspace: WorkspaceOption = WORKSPACE,
+    json: JsonOption = False,
+    wait: WaitOption = False,
+) -> None:
+    """Split sessions by time and encode them with NVTabular.
+
+    Example: python -m pipeline preprocess --test-from 2008-08-01
+    """
+
+    def body() -> Answer:
+        from pipeline.preprocess import PreprocessConfig
+        from pipeline.preprocess import preprocess as stage
+
+        with writing(workspace, "preprocess", wait) as (opened, job):
+            config = PreprocessConfig(test_from, min_item_count)
+            job.result = _stage_answer(stage(opened, config, job.progress("preprocess")))
+            return job.result
+
+    finish(workspace, json, body, _show_stage)
+
+
+@app.command()
+def train(
+    model: ModelOption = "two_tower",
+    epochs: EpochsOption = None,
+    batch_size: BatchOption = None,
+    learning_rate: RateOption = None,
+    seed: SeedOption = None,
+    workspace: WorkspaceOption = WORKSPACE,
+    json: JsonOption = False,
+    wait: WaitOption = False,
+) -> None:
+    """Train a model; loss and recall stream out on the way.
+
+    Example: python -m pipeline train --model two_tower --epochs 8
+    """
+
+    def body() -> Answer:
+        from pipeline.train import train as stage
+
+        options = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
+        with writing(workspace, f"train {model}", wait) as (opened, job):
+            job.result = _stage_answer(stage(opened, model, options, job.progress("train")))
+            return job.result
+
+    finish(workspace, json, body, _show_stage)
+
+
+@app.command()
+def embed(
+    model: ModelOption = "two_tower",
+    workspace: WorkspaceOption = WORKSPACE,
+    json: JsonOption = False,
+    wait: WaitOption = False,
+) -> None:
+    """Write a model's vectors of all items and sessions.
+
+    Example: python -m pipeline embed --model two_tower
+    """
+
+    def body() -> Answer:
+        from pipeline.embed import embed as stage
+
+        with writing(workspace, f"embed {model}", wait) as (opened, job):
+            job.result = _stage_answer(stage(opened, model, job.progress("embed")))
+            return job.result
+
+    finish(workspace, json, body, _show_stage)
+
+
+@app.command("map")
+def map_(
+    model: ModelOption = "two_tower",
+    n_neighbors: Annotated[int, typer.Option(help="Neighbours kept together, 2 to 200.")] = 15,
+    min_dist: Annotated[float, typer.Option(help="How close points may lie, 0 to 1.")] = 0.1,
+    workspace: WorkspaceOption = WORKSPACE,
+    json: JsonOption = False,
+    wait: WaitOption = False,
+) -> None:
+    """Lay the items out in two dimensions with UMAP.
+
+    Example: python -m pipeline map --n-neighbors 30
+    """
+
+    def body() -> Answer:
+        from pipeline.project import MapConfig, project
+
+        with writing(workspace, f"map {model}", wait) as (opened, job):
+            done = project(opened, model, MapConfig(n_neighbors, min_dist), job.progress("map"))
+            job.result = _stage_answer(done)
+            return job.result
+
+    finish(workspace, json, body, _show_stage)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str | None, typer.Option(help="One model; without it, every trained one.")] = None,
+    workspace: WorkspaceOption = WORKSPACE,
+    json: JsonOption = False,
+    wait: WaitOption = False,
+) -> None:
+    """Rank the next click of each revealed test session.
+
+    Example: python -m pipeline evaluate --json
+    """
+
+    def body() -> Answer:
+        from pipeline.errors import UserError
+        from pipeline.evaluate import evaluate as stage
+        from pipeline.train import trained
+
+        with writing(workspace, "evaluate", wait) as (opened, job):
+            names = [model] if model else trained(opened)
+            if not names:
+                raise UserError("No model is trained yet: run `train` first.")
+            report = job.progress("evaluate")
+            job.result = {"models": {name: stage(opened, name, report).manifest["metrics"] for name in names}}
+            return job.result
+
+    finish(workspace, json, body, _show_evaluation)

@@ -1,0 +1,64 @@
+"""What this machine has and lacks, each with the way out."""
+
+import importlib.util
+import platform
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from pipeline.text import size
+
+_PACKAGES = ("nvtabular", "merlin.models", "tensorflow", "pymilvus", "milvus", "umap", "streamlit", "polars")
+_MEMORY, _DISK = 4e9, 5e9
+
+
+def checks(workspace: Path) -> list[dict[str, Any]]:
+    """Check Python, platform, memory, disk, packages, browser and GPU."""
+    missing = [p for p in _PACKAGES if not _installed(p)]
+    memory = psutil.virtual_memory().available
+    at = next(p for p in (workspace.absolute(), *workspace.absolute().parents) if p.exists())
+    free = shutil.disk_usage(at).free
+    browser = next((p for p in ("chromium", "chromium-browser", "google-chrome") if shutil.which(p)), None)
+    machine = f"{platform.system()} {platform.machine()}"
+    return [
+        _check(
+            "Python",
+            sys.version_info[:2] == (3, 11),
+            platform.python_version(),
+            "TensorFlow 2.12 needs 3.11: `make setup`.",
+        ),
+        _check(
+            "platform",
+            machine == "Linux x86_64",
+            machine,
+            "The embedded Milvus runs on Linux x86_64; set MILVUS_URI elsewhere.",
+        ),
+        _check("packages", not missing, "all" if not missing else f"without {', '.join(missing)}", "Run `make setup`."),
+        _check("memory", memory > _MEMORY, f"{size(memory)} available", "A run takes up to 4 GB: close something."),
+        _check(
+            "disk", free > _DISK, f"{size(free)} free", "A workspace takes up to 5 GB: free some or choose --workspace."
+        ),
+        _check(
+            "browser for tests",
+            browser is not None,
+            browser or "none",
+            "Install Debian's package chromium; only tests need it.",
+        ),
+        _check(
+            "GPU",
+            shutil.which("nvidia-smi") is not None,
+            "nvidia-smi" if shutil.which("nvidia-smi") else "none",
+            "Optional: everything here runs on the CPU.",
+        ),
+    ]
+
+
+def _check(name: str, ok: bool, found: str, way_out: str) -> dict[str, Any]:
+    return {"check": name, "ok": ok, "found": found, "way_out": "" if ok else way_out}
+
+
+def _installed(package: str) -> bool:
+    return importlib.util.find_spec(package.split(".", maxsplit=1)[0]) is not None

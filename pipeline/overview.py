@@ -1,0 +1,49 @@
+"""The road as a table: each stage's state, main figure, size and age."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pipeline.stage import is_stale
+from pipeline.text import duration, size
+from pipeline.workspace import Workspace
+
+# stage folder (or its prefix) -> how its main figure reads, from the manifest's metrics
+_FIGURES = {
+    "clicks": "{clicks:,} clicks",
+    "data": "{train_sessions:,} + {test_sessions:,} sessions",
+    "models": "{items:,} items",
+    "vectors": "{items:,} items, {sessions:,} sessions",
+    "indexes": "{rows:,} rows",
+    "evaluation": "recall@20 {recall@20:.3f}",
+    "maps": "{items:,} items",
+}
+
+
+def overview(workspace: Workspace) -> list[dict[str, Any]]:
+    """List every stage that has an output, in the order of the road."""
+    order = list(_FIGURES)
+    names = sorted(workspace.stages(), key=lambda name: (order.index(name.split("/")[0]), name))
+    return [entry for name in names if (entry := describe(workspace, name))]
+
+
+def describe(workspace: Workspace, name: str) -> dict[str, Any] | None:
+    """Describe one stage, or give None where it has no output."""
+    manifest = workspace.manifest(name)
+    if manifest is None:
+        return None
+    age = datetime.now(UTC) - datetime.fromisoformat(manifest["created"])
+    return {
+        "stage": name,
+        "state": "out of date" if is_stale(workspace, name) else "ready",
+        "figure": _FIGURES[name.split("/", maxsplit=1)[0]].format_map(_Missing(manifest["metrics"])),
+        "size": size(manifest["bytes"]),
+        "bytes": manifest["bytes"],
+        "age": duration(age.total_seconds()),
+        "created": manifest["created"],
+        "seconds": manifest["seconds"],
+    }
+
+
+class _Missing(dict[str, Any]):
+    def __missing__(self, key: str) -> Any:
+        return 0

@@ -1,0 +1,80 @@
+"""The whole road, stage by stage; what is unchanged is skipped."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.clicks import ClickSource
+from pipeline.embed import ENTITIES, embed
+from pipeline.errors import UserError
+from pipeline.evaluate import evaluate, evaluations
+from pipeline.index import IndexConfig, build_index
+from pipeline.ingest import ingest
+from pipeline.jobrun import Running
+from pipeline.preprocess import PreprocessConfig, preprocess
+from pipeline.project import MapConfig, project
+from pipeline.stage import Done
+from pipeline.train import kind, train
+from pipeline.vectors.catalogue import index_type
+from pipeline.vectors.server import connect, server_name
+from pipeline.workspace import Workspace
+
+STEPS = 10
+BASELINE = "popularity"
+
+
+@dataclass(frozen=True)
+class RoadConfig:
+    """Everything that can be chosen of a run."""
+
+    source: ClickSource
+    data: PreprocessConfig = PreprocessConfig()
+    model: str = "two_tower"
+    training: dict[str, Any] = field(default_factory=dict)
+    index: str = "HNSW"
+    params: str = ""
+
+    def check(self) -> None:
+        """Refuse at once what would fail only after minutes."""
+        if not kind(self.model).has_vectors:
+            raise UserError(f"Model '{self.model}' has no vectors to index: choose one that has, such as two_tower.")
+        index_type(self.index)
+
+
+def run_road(workspace: Workspace, config: RoadConfig, job: Running) -> dict[str, Any]:
+    """Run every stage and give clicks, sessions, items, stages, models and collections."""
+    config.check()
+    done = [
+        ingest(workspace, config.source, job.progress("ingest")),
+        preprocess(workspace, config.data, job.progress("preprocess")),
+        train(workspace, BASELINE, {}, job.progress("train")),
+        train(workspace, config.model, config.training, job.progress("train")),
+        embed(workspace, config.model, job.progress("embed")),
+    ]
+    done += _indexes(workspace, config, job)
+    report = job.progress("evaluate")
+    done += [evaluate(workspace, model, report) for model in (BASELINE, config.model)]
+    stages = [_entry(d) for d in done]
+    try:
+        stages.append(_entry(project(workspace, config.model, MapConfig(), job.progress("map"))))
+    except UserError as error:  # too few items for a map are enough for everything else
+        stages.append({"name": f"maps/{config.model}", "seconds": 0.0, "skipped": True, "note": str(error)})
+    found = done[0].manifest["metrics"]
+    return {
+        "clicks": found["clicks"],
+        "sessions": found["sessions"],
+        "items": found["items"],
+        "notes": found["notes"],
+        "stages": stages,
+        "models": evaluations(workspace),
+        "collections": [d.manifest["metrics"]["collection"] for d in done if d.name.startswith("indexes/")],
+    }
+
+
+def _indexes(workspace: Workspace, config: RoadConfig, job: Running) -> list[Done]:
+    with connect(workspace, f"job {job.job.id}", job.progress("milvus")) as engine:
+        configs = [IndexConfig(e, config.model, config.index, config.params, server_name()) for e in ENTITIES]
+        return [build_index(workspace, c, engine, job.progress("index")) for c in configs]
+
+
+def _entry(done: Done) -> dict[str, Any]:
+    return {"name": done.name, "seconds": done.seconds, "skipped": done.skipped}

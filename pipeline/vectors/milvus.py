@@ -1,0 +1,207 @@
+"""The engine over a Milvus server: vectors in, arrays out, errors as sentences."""
+
+import contextlib
+import logging
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pymilvus import Collection, CollectionSchema, DataType, FieldSchema, MilvusException, connections, utility
+
+from pipeline.errors import UserError
+from pipeline.names import ID, VECTOR
+from pipeline.progress import Progress, silent
+from pipeline.vectors.catalogue import Values
+
+logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # its errors become sentences here
+
+_BATCH = 20_000  # rows an insert: 5 MB of 64 float32, well under gRPC's 64 MB
+_TIMEOUT_S = 10.0
+_TEXT = 512  # bytes of a scalar
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a Milvus server listens and who asks."""
+
+    uri: str
+    token: str  # 'user:password' or an API key
+    embedded: bool = True
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.uri})"  # a token never reaches a log
+
+
+@dataclass(frozen=True)
+class Built:
+    """What the server reports of a finished index."""
+
+    seconds: float
+    rows: int
+    indexed_rows: int
+    state: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """The answer to a search: ids (q, k) int64, -1 where there are fewer, and scores (q, k) float32."""
+
+    ids: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.float32]
+
+
+class MilvusEngine:
+    """Create, fill, index, search and drop collections on one server."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.alias = f"engine-{uuid.uuid4().hex[:8]}"
+        with self._sentences():
+            connections.connect(self.alias, uri=endpoint.uri, token=endpoint.token, timeout=_TIMEOUT_S)
+
+    def close(self) -> None:
+        """Close the connection."""
+        connections.disconnect(self.alias)
+
+    @contextlib.contextmanager
+    def _sentences(self, collection: str = "") -> Iterator[None]:
+        """Turn whatever pymilvus raises into a sentence with the way out."""
+        try:
+            yield
+        except MilvusException as error:
+            raise UserError(_sentence(self.endpoint.uri, collection, str(error.message))) from error
+        except Exception as error:
+            if type(error).__module__.split(".")[0] not in ("grpc", "pymilvus"):
+                raise
+            raise UserError(_sentence(self.endpoint.uri, collection, str(error))) from error
+
+    def version(self) -> str:
+        """Ask the server for its version."""
+        with self._sentences():
+            return str(utility.get_server_version(using=self.alias, timeout=_TIMEOUT_S)).lstrip("v")
+
+    def collections(self) -> list[str]:
+        """List the collections on the server, others' too."""
+        with self._sentences():
+            return sorted(utility.list_collections(timeout=_TIMEOUT_S, using=self.alias))
+
+    def create(self, name: str, dim: int, metric: str, scalars: Sequence[str] = ()) -> None:
+        """Make an empty collection: an int64 key, a vector, and text columns."""
+        fields = [
+            FieldSchema(ID, DataType.INT64, is_primary=True),
+            FieldSchema(VECTOR, DataType.FLOAT_VECTOR, dim=dim),
+            *(FieldSchema(s, DataType.VARCHAR, max_length=_TEXT) for s in scalars),
+        ]
+        with self._sentences(name):
+            Collection(name, CollectionSchema(fields, description=f"metric {metric}"), using=self.alias, num_shards=1)
+
+    def insert(
+        self,
+        name: str,
+        ids: npt.NDArray[np.int64],
+        vectors: npt.NDArray[np.float32],
+        scalars: dict[str, list[str]],
+        progress: Progress = silent,
+    ) -> None:
+        """Insert columns in batches and flush; vectors: (n, dim) float32."""
+        with self._sentences(name):
+            collection = Collection(name, using=self.alias)
+            for low in range(0, len(ids), _BATCH):
+                part = slice(low, low + _BATCH)
+                text = [column[part] for column in scalars.values()]
+                collection.insert([ids[part], list(vectors[part]), *text], timeout=60)
+                progress(min(low + _BATCH, len(ids)), len(ids), "inserting vectors")
+            collection.flush(timeout=120)
+
+    def build(
+        self, name: str, index: str, params: Values, metric: str, progress: Progress = silent, limit_s: float = 1800
+    ) -> Built:
+        """Build the index and wait until the server says that it is finished."""
+        started = time.monotonic()
+        spec = {"index_type": index, "metric_type": metric, "params": params}
+        with self._sentences(name):
+            collection = Collection(name, using=self.alias)
+            collection.create_index(VECTOR, spec, timeout=60, _async=True).result()
+            while True:
+                report = utility.index_building_progress(name, using=self.alias, timeout=_TIMEOUT_S)
+                rows, indexed = int(report["total_rows"]), int(report["indexed_rows"])
+                progress(indexed, max(rows, 1), f"building {index}: {indexed:,} of {rows:,} rows")
+                if report.get("state") in ("Finished", 3) or (rows and indexed >= rows):
+                    break
+                if report.get("state") == "Failed" or time.monotonic() - started > limit_s:
+                    raise UserError(f"Building {index} did not end well ({report}): restart the server and try again.")
+                time.sleep(0.1)
+        return Built(round(time.monotonic() - started, 3), rows, indexed, "Finished")
+
+    def load(self, name: str) -> None:
+        """Load a collection into memory and wait until it answers."""
+        with self._sentences(name):
+            Collection(name, using=self.alias).load(timeout=120)
+
+    def release(self, name: str) -> None:
+        """Take a collection out of memory."""
+        with self._sentences(name):
+            Collection(name, using=self.alias).release(timeout=60)
+
+    def drop(self, name: str) -> None:
+        """Remove a collection; nothing happens where it does not exist."""
+        with self._sentences(name):
+            utility.drop_collection(name, timeout=60, using=self.alias)
+
+    def describe(self, name: str) -> dict[str, Any]:
+        """Report rows, index type, parameters, indexed rows and whether it is loaded, as the server tells it."""
+        with self._sentences(name):
+            collection = Collection(name, using=self.alias)
+            spec = collection.indexes[0].params if collection.indexes else {}
+            progress = utility.index_building_progress(name, using=self.alias) if collection.indexes else {}
+            return {
+                "rows": collection.num_entities,
+                "index": spec.get("index_type"),
+                "metric": spec.get("metric_type"),
+                "params": spec.get("params", {}),
+                "indexed_rows": int(progress.get("indexed_rows", 0)),
+                "loaded": str(utility.load_state(name, using=self.alias)) == "Loaded",
+            }
+
+    def search(
+        self, name: str, queries: npt.NDArray[np.float32], top_k: int, params: Values, filter: str = ""
+    ) -> Found:
+        """Search (q, dim) float32 queries for their `top_k` nearest.
+
+        Collections are flushed and loaded before they are searched, so "eventually" sees every row; "strong" would wait
+        for the next time tick, some 400 ms.
+        """
+        with self._sentences(name):
+            hits = Collection(name, using=self.alias).search(
+                list(queries),
+                VECTOR,
+                {"params": params},
+                top_k,
+                expr=filter or None,
+                timeout=_TIMEOUT_S,
+                consistency_level="Eventually",
+            )
+        ids = np.full((len(queries), top_k), -1, np.int64)
+        scores = np.zeros((len(queries), top_k), np.float32)
+        for row, hit in enumerate(hits):
+            ids[row, : len(hit)] = hit.ids
+            scores[row, : len(hit)] = hit.distances
+        return Found(ids, scores)
+
+
+def _sentence(uri: str, collection: str, message: str) -> str:
+    low = message.lower()
+    if "auth" in low or "password" in low or "unauthenticated" in low:
+        return f"Milvus at {uri} refused the user or password: set MILVUS_TOKEN to 'user:password' or an API key."
+    if "not found" in low or "not exist" in low or "can't find" in low:
+        return f"Milvus at {uri} has no collection '{collection}' any more: build the index again."
+    if "not loaded" in low:
+        return f"Collection '{collection}' is not in memory: load it with `index load` or on the Index page."
+    unreachable = ("connect", "unavailable", "deadline", "timeout", "channel", "retry")
+    if any(word in low for word in unreachable):
+        return f"Milvus at {uri} does not answer: see `milvus status`; for a server of your own check MILVUS_URI."
+    return f"Milvus at {uri} refused: {message.splitlines()[0][:300] if message else 'no reason given'}"

@@ -1,0 +1,157 @@
+"""The embedded server as its users see it: take a lease, get an endpoint; nothing else starts or stops it."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from pipeline.errors import UserError
+from pipeline.locks import is_locked
+from pipeline.progress import Progress, silent
+from pipeline.text import duration
+from pipeline.vectors.leases import Lease, holders, take
+from pipeline.vectors.milvus import Endpoint, MilvusEngine
+from pipeline.vectors.supervisor import PIN_VARIABLE, USER, is_served
+from pipeline.workspace import Workspace, read_json
+
+URI_VARIABLE, TOKEN_VARIABLE = "MILVUS_URI", "MILVUS_TOKEN"
+_USUAL_START_S = 9.0
+_PROJECT = Path(__file__).resolve().parents[2]
+
+
+def home(workspace: Workspace) -> Path:
+    """Give the folder of the workspace's server."""
+    folder = workspace.root / "milvus"
+    (folder / "logs").mkdir(parents=True, exist_ok=True)
+    (folder / "leases").mkdir(exist_ok=True)
+    return folder
+
+
+def server_name() -> str:
+    """Name the server that `connect` reaches: 'embedded', or the URI that MILVUS_URI gives."""
+    return os.environ.get(URI_VARIABLE) or "embedded"
+
+
+def lease(workspace: Workspace, what: str, progress: Progress = silent, limit_s: float = 120.0) -> Lease:
+    """Claim the server for this process, start it if need be, and wait until it answers."""
+    claimed = take(home(workspace), what)
+    try:
+        _ensure(workspace, progress, limit_s)
+    except BaseException:
+        claimed.release()
+        raise
+    return claimed
+
+
+def _ensure(workspace: Workspace, progress: Progress, limit_s: float, pin: bool = False) -> None:
+    folder = home(workspace)
+    started = time.monotonic()
+    supervisor: subprocess.Popen[bytes] | None = None
+    while True:
+        about = read_json(folder / "server.json") or {}
+        running = is_locked(folder / "supervisor.lock")
+        if is_served(folder) and about.get("state") == "ready":
+            return
+        waited = time.monotonic() - started
+        if supervisor is not None and supervisor.poll() == 1 and about.get("state") == "failed":
+            raise UserError(about["error"])
+        if supervisor is None and not running:
+            supervisor = _spawn(folder, pin)
+        if waited > limit_s:
+            raise UserError(f"The embedded Milvus was not ready within {duration(limit_s)}: see {folder / 'logs'}.")
+        progress(min(waited, _USUAL_START_S - 0.5), _USUAL_START_S, "starting Milvus")
+        if supervisor is not None and supervisor.poll() is not None:
+            supervisor = None  # another one was first, or stopped as we came: look again
+        time.sleep(0.1)
+
+
+def _spawn(folder: Path, pin: bool) -> subprocess.Popen[bytes]:
+    with (folder / "logs" / "supervisor.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "pipeline.vectors.supervisor", str(folder)],
+            cwd=_PROJECT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=os.environ | ({PIN_VARIABLE: "1"} if pin else {}),
+        )
+
+
+def endpoint(workspace: Workspace) -> Endpoint:
+    """Give where the server listens now; ports move when it restarts."""
+    if uri := os.environ.get(URI_VARIABLE):
+        return Endpoint(uri, os.environ.get(TOKEN_VARIABLE, ""), embedded=False)
+    folder = home(workspace)
+    about = read_json(folder / "server.json") or {}
+    if about.get("state") != "ready":
+        raise UserError("The embedded Milvus is not running: start it with `milvus start`, or wait until it is ready.")
+    return Endpoint(about["uri"], f"{USER}:{(folder / 'password').read_text().strip()}")
+
+
+@contextlib.contextmanager
+def connect(workspace: Workspace, what: str, progress: Progress = silent) -> Iterator[MilvusEngine]:
+    """Hold the server for the block: the one that MILVUS_URI names, else the embedded one under a lease."""
+    held = None if os.environ.get(URI_VARIABLE) else lease(workspace, what, progress)
+    try:
+        engine = MilvusEngine(endpoint(workspace))
+        try:
+            yield engine
+        finally:
+            engine.close()
+    finally:
+        if held is not None:
+            held.release()
+
+
+def status(workspace: Workspace) -> dict[str, Any]:
+    """Tell state, uri, user, password_file, version and who holds it, without starting anything."""
+    if uri := os.environ.get(URI_VARIABLE):
+        return {"state": "external", "uri": uri, "held_by": [], "pinned": False}
+    folder = home(workspace)
+    about = read_json(folder / "server.json") or {}
+    if not is_locked(folder / "supervisor.lock"):
+        return {"state": "failed" if about.get("state") == "failed" else "stopped", "held_by": [], "pinned": False} | (
+            {"error": about["error"]} if "error" in about else {}
+        )
+    found = {k: about.get(k) for k in ("state", "uri", "user", "version", "pid", "supervisor_pid")}
+    found |= {"password_file": str(folder / "password"), "held_by": holders(folder)}
+    with contextlib.suppress(psutil.Error, TypeError):
+        found["memory_mb"] = round(psutil.Process(about.get("pid")).memory_info().rss / 1e6)
+    return found | {"pinned": (folder / "pinned").exists()}
+
+
+def start(workspace: Workspace, progress: Progress = silent) -> dict[str, Any]:
+    """Start the server and keep it until `stop`."""
+    claimed = take(home(workspace), "milvus start")
+    try:
+        _ensure(workspace, progress, 120.0, pin=True)
+        (home(workspace) / "pinned").touch()
+    finally:
+        claimed.release()
+    return status(workspace)
+
+
+def stop(workspace: Workspace) -> str:
+    """End what `start` began; the server goes on while others hold it. Give a sentence that says what happens."""
+    folder = home(workspace)
+    if not is_locked(folder / "supervisor.lock"):
+        return "Milvus is not running."
+    (folder / "pinned").unlink(missing_ok=True)
+    if held := holders(folder):
+        who = ", ".join(f"{h.get('what')} (pid {h.get('pid')})" for h in held)
+        return f"Milvus goes on for {who}, and stops 30 s after the last of them ends."
+    pid = (read_json(folder / "server.json") or {}).get("supervisor_pid")
+    if pid:
+        os.kill(int(pid), signal.SIGTERM)
+    deadline = time.monotonic() + 20
+    while is_locked(folder / "supervisor.lock") and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return "Milvus is stopped."

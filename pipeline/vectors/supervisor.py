@@ -1,0 +1,195 @@
+"""The process that owns one workspace's Milvus: starts it, restarts it, and stops it 30 s after the last lease ends.
+
+Run as `python -m pipeline.vectors.supervisor MILVUS_FOLDER` by server.py; it answers through server.json.
+"""
+
+import contextlib
+import ctypes
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from pipeline.errors import UserError
+from pipeline.locks import is_locked, try_lock
+from pipeline.vectors.binary import prepare
+from pipeline.vectors.leases import gate, holders
+from pipeline.vectors.milvus import Endpoint, MilvusEngine
+from pipeline.workspace import read_json, write_json
+
+GRACE_VARIABLE = "CLICK_ROAD_MILVUS_GRACE_S"
+GRACE_S = 30.0
+PIN_VARIABLE = "CLICK_ROAD_MILVUS_PIN"
+USER = "root"
+_FIRST_PASSWORD = "Milvus"  # what every new Milvus begins with; changed before anyone is told the port
+_READY_S = 90.0
+_RESTARTS, _WITHIN_S = 3, 300.0
+_PR_SET_PDEATHSIG = 1
+
+
+def main(home: Path) -> int:
+    """Serve until nobody holds a lease; give 0, or 1 where the server could not be started."""
+    guard = _become_only(home)
+    if guard is None:
+        return 0
+    if PIN_VARIABLE in os.environ:
+        (home / "pinned").touch()
+    else:
+        (home / "pinned").unlink(missing_ok=True)  # a pin is worth as long as the supervisor that took it
+    stopping: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, frame: stopping.append(number))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    starts: list[float] = []
+    while True:
+        starts = [t for t in starts if time.monotonic() - t < _WITHIN_S] + [time.monotonic()]
+        if len(starts) > _RESTARTS + 1:
+            return _fail(home, f"it ended {_RESTARTS + 1} times within {_WITHIN_S / 60:.0f} minutes")
+        try:
+            server = _start(home, guard)
+        except (UserError, OSError) as error:
+            return _fail(home, str(error))
+        if _serve(home, server, stopping):
+            return 0
+
+
+def _become_only(home: Path) -> int | None:
+    """Take the supervisor's lock, after a dying server if need be; None where another supervisor serves."""
+    while (guard := try_lock(home / "supervisor.lock")) is None:
+        if is_served(home):
+            return None
+        time.sleep(0.1)
+    return guard
+
+
+def is_served(home: Path) -> bool:
+    """Tell whether a living supervisor starts or runs the server."""
+    about = read_json(home / "server.json") or {}
+    pid = int(about.get("supervisor_pid") or 0)
+    return pid > 0 and psutil.pid_exists(pid) and is_locked(home / "supervisor.lock")
+
+
+def _fail(home: Path, reason: str) -> int:
+    log = home / "logs" / "server.log"
+    write_json(
+        home / "server.json", {"state": "failed", "error": f"The embedded Milvus did not run: {reason}; see {log}."}
+    )
+    return 1
+
+
+def _start(home: Path, guard: int) -> subprocess.Popen[bytes]:
+    """Start the server, wait until it is healthy, and set its password before the port is told."""
+    write_json(home / "server.json", {"state": "starting", "supervisor_pid": os.getpid(), "since": time.time()})
+    command, environment, ports = prepare(home)
+    with (home / "logs" / "server.log").open("ab") as log:
+        server = subprocess.Popen(
+            command,
+            cwd=home,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=[guard],
+            preexec_fn=_die_with_parent,  # noqa: PLW1509  one thread here; a killed supervisor leaves no orphan
+        )
+    uri = f"http://127.0.0.1:{ports['proxy_port']}"
+    try:
+        _wait_healthy(server, ports["metrics_port"])
+        version = _set_password(home, uri)
+    except BaseException:
+        server.kill()
+        server.wait()
+        raise
+    about: dict[str, Any] = {"state": "ready", "uri": uri, "user": USER, "version": version, "pid": server.pid}
+    write_json(home / "server.json", about | {"supervisor_pid": os.getpid(), "since": time.time(), "ports": ports})
+    return server
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _wait_healthy(server: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + _READY_S
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise UserError(f"it ended with exit code {server.returncode} before it was ready")
+        with (
+            contextlib.suppress(OSError),
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as reply,
+        ):
+            if b"OK" in reply.read():
+                return
+        time.sleep(0.1)
+    raise UserError(f"it was not ready within {_READY_S:.0f} s")
+
+
+def _set_password(home: Path, uri: str) -> str:
+    """Replace the first password by one that only this user can read; give the server's version."""
+    from pymilvus import utility
+
+    password = _password(home)
+    deadline = time.monotonic() + 30
+    while True:
+        for current in (password, _FIRST_PASSWORD):  # a kill may have come between writing and changing it
+            with contextlib.suppress(UserError):
+                engine = MilvusEngine(Endpoint(uri, f"{USER}:{current}"))
+                if current != password:
+                    utility.update_password(USER, current, password, using=engine.alias)
+                    engine.close()
+                    engine = MilvusEngine(Endpoint(uri, f"{USER}:{password}"))
+                version = engine.version()
+                engine.collections()
+                engine.close()
+                return version
+        if time.monotonic() > deadline:
+            raise UserError("it accepts neither its first password nor the one in the password file")
+        time.sleep(0.3)
+
+
+def _password(home: Path) -> str:
+    path = home / "password"
+    if not path.exists():
+        beside = home / f".password-{os.getpid()}"
+        beside.unlink(missing_ok=True)
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(24))
+        beside.replace(path)
+    return path.read_text().strip()
+
+
+def _serve(home: Path, server: subprocess.Popen[bytes], stopping: list[int]) -> bool:
+    """Watch server and leases; give True when it has been stopped on purpose, False when it died."""
+    grace = float(os.environ.get(GRACE_VARIABLE, GRACE_S))
+    last_held = time.monotonic()
+    while server.poll() is None:
+        if holders(home) or (home / "pinned").exists():
+            last_held = time.monotonic()
+        if stopping or time.monotonic() - last_held > grace:
+            with gate(home):
+                if stopping or not (holders(home) or (home / "pinned").exists()):
+                    (home / "server.json").unlink(missing_ok=True)
+                    (home / "pinned").unlink(missing_ok=True)
+                    _stop(server)
+                    return True
+        time.sleep(0.25)
+    return False
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    server.terminate()
+    try:
+        server.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
