@@ -1,0 +1,39 @@
+# The two commands that matter: make demo, make test.
+PYTHON := .venv/bin/python
+
+.PHONY: help demo setup app test test-long lint bench lock clean
+
+help:            ## say what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo:            ## environment, the whole road on real clicks, the app in the browser
+	@scripts/demo.sh
+
+setup:           ## make or refresh .venv
+	@scripts/setup.sh
+
+app: setup       ## serve the app on http://127.0.0.1:8501
+	@scripts/app.sh
+
+lint: setup      ## formatter, linter, types
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
+
+test: setup lint ## everything but the repeated tests: unit, real Milvus, real browser
+	@scripts/browser.sh
+	$(PYTHON) -m pytest -m "not long"
+
+test-long: setup ## the repeated tests: thirty kills
+	@scripts/browser.sh
+	$(PYTHON) -m pytest -m long
+
+bench: setup     ## page times in headless Chromium
+	@scripts/browser.sh
+	$(PYTHON) -m tests.benchmarks.pages
+
+lock:            ## compile requirements.txt anew
+	uv pip compile -q --python-version 3.11 --no-header --override requirements-overrides.txt requirements.in -o requirements.txt
+
+clean:           ## remove the environment and what tools left; the workspace stays
+	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache
