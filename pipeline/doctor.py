@@ -23,36 +23,19 @@ def checks(workspace: Path) -> list[dict[str, Any]]:
     free = shutil.disk_usage(at).free
     browser = next((p for p in ("chromium", "chromium-browser", "google-chrome") if shutil.which(p)), None)
     machine = f"{platform.system()} {platform.machine()}"
+    gpu = shutil.which("nvidia-smi") is not None
+    without = f"without {', '.join(missing)}" if missing else "all"
+    python = sys.version_info[:2] == (3, 11)
     return [
+        _check("Python", python, platform.python_version(), "TensorFlow 2.12 needs 3.11: run `make setup`."),
         _check(
-            "Python",
-            sys.version_info[:2] == (3, 11),
-            platform.python_version(),
-            "TensorFlow 2.12 needs 3.11: `make setup`.",
+            "platform", machine == "Linux x86_64", machine, "The embedded Milvus needs Linux x86_64: set MILVUS_URI."
         ),
-        _check(
-            "platform",
-            machine == "Linux x86_64",
-            machine,
-            "The embedded Milvus runs on Linux x86_64; set MILVUS_URI elsewhere.",
-        ),
-        _check("packages", not missing, "all" if not missing else f"without {', '.join(missing)}", "Run `make setup`."),
+        _check("packages", not missing, without, "Run `make setup`."),
         _check("memory", memory > _MEMORY, f"{size(memory)} available", "A run takes up to 4 GB: close something."),
-        _check(
-            "disk", free > _DISK, f"{size(free)} free", "A workspace takes up to 5 GB: free some or choose --workspace."
-        ),
-        _check(
-            "browser for tests",
-            browser is not None,
-            browser or "none",
-            "Install Debian's package chromium; only tests need it.",
-        ),
-        _check(
-            "GPU",
-            shutil.which("nvidia-smi") is not None,
-            "nvidia-smi" if shutil.which("nvidia-smi") else "none",
-            "Optional: everything here runs on the CPU.",
-        ),
+        _check("disk", free > _DISK, f"{size(free)} free", "A workspace takes up to 5 GB: free some."),
+        _check("browser", browser is not None, browser or "none", "Only tests need it: install the package chromium."),
+        _check("GPU", gpu, "nvidia-smi" if gpu else "none", "Optional: everything here runs on the CPU."),
     ]
 
 

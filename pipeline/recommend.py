@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipeline.errors import UserError
+from pipeline.errors import NotLoaded, UserError
 from pipeline.index import find_index, list_indexes
 from pipeline.ingest import session_clicks
 from pipeline.models.sessions import MAX_HISTORY, Histories
@@ -17,7 +17,7 @@ from pipeline.names import CATEGORY, CATEGORY_IDX, ITEM_ID, ITEM_IDX
 from pipeline.text import did_you_mean
 from pipeline.train import Towers, load_model
 from pipeline.vectors.catalogue import index_type, parse_params, validate_search
-from pipeline.vectors.milvus import MilvusEngine
+from pipeline.vectors.milvus import Found, MilvusEngine
 from pipeline.workspace import Workspace
 
 
@@ -118,7 +118,7 @@ class Recommender:
         seen = set(history) if query.exclude_seen else set()
         fetch = self._fetch(history, query)
         params = self._params(index, query, fetch)
-        found = engine.search(index["collection"], vector, fetch, params)
+        found = _search(engine, index["collection"], vector, fetch, params)
         searched = time.perf_counter()
         pairs = [
             (self.row_of_key[int(i)], float(s)) for i, s in zip(found.ids[0], found.scores[0], strict=True) if i >= 0
@@ -143,3 +143,12 @@ class Recommender:
         extra = {k: v for k, v in known.items() if k not in (ITEM_ID, CATEGORY, ITEM_IDX, CATEGORY_IDX)}
         scored = {} if score is None else {"score": round(score, 6)}
         return {"item_id": str(known[ITEM_ID]), "category": known[CATEGORY], **scored, **extra}
+
+
+def _search(engine: MilvusEngine, collection: str, vector: Floats, top_k: int, params: dict[str, int]) -> Found:
+    """Search, after loading a collection that was released, or that a restarted server has not loaded yet."""
+    try:
+        return engine.search(collection, vector, top_k, params)
+    except NotLoaded:
+        engine.load(collection)
+        return engine.search(collection, vector, top_k, params)

@@ -27,7 +27,7 @@ class RoadConfig:
     """Everything that can be chosen of a run."""
 
     source: ClickSource
-    data: PreprocessConfig = PreprocessConfig()
+    data: PreprocessConfig = field(default_factory=PreprocessConfig)
     model: str = "two_tower"
     training: dict[str, Any] = field(default_factory=dict)
     index: str = "HNSW"

@@ -40,11 +40,8 @@ def status(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> 
 
     def show(answer: Answer) -> None:
         print(f"workspace {answer['workspace']}, Milvus {answer['milvus']['state']}")
-        table(
-            answer["stages"],
-            ["stage", "state", "figure", "size", "age"],
-            "Nothing is there yet: run `run --clicks eshop`.",
-        )
+        columns = ["stage", "state", "figure", "size", "age"]
+        table(answer["stages"], columns, "Nothing is there yet: run `run --clicks eshop`.")
         for job in answer["jobs"]:
             print(f"job {job['id']}: {job['title']}, {job['state']} for {duration(job['age_s'])}")
 

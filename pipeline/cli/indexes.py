@@ -9,9 +9,7 @@ from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, Workspa
 from pipeline.cli.stages import IndexOption, ModelOption, ParamsOption, _show_stage, _stage_answer
 from pipeline.workspace import Workspace
 
-index_app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Indexes in Milvus: what there is to choose, and what is built."
-)
+index_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Indexes in Milvus.")
 app.add_typer(index_app, name="index")
 NameArgument = Annotated[str, typer.Argument(help="An index as `index list` names it.")]
 

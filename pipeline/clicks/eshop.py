@@ -83,12 +83,6 @@ def _items(frame: pl.DataFrame) -> pl.DataFrame:
         named("location", _LOCATIONS).alias("location"),
         usual("page").alias("page"),
     )
-    title = (
-        pl.col("colour").str.head(1).str.to_uppercase()
-        + pl.col("colour").str.slice(1)
-        + " "
-        + pl.col("kind")
-        + " "
-        + pl.col(ITEM_ID)
-    )
+    colour = pl.col("colour").str.head(1).str.to_uppercase() + pl.col("colour").str.slice(1)
+    title = pl.concat_str(colour, "kind", ITEM_ID, separator=" ")
     return facts.with_columns(title.alias("name")).drop("kind").sort(ITEM_ID)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pymilvus import Collection, CollectionSchema, DataType, FieldSchema, MilvusException, connections, utility
 
-from pipeline.errors import UserError
+from pipeline.errors import NotLoaded, UserError
 from pipeline.names import ID, VECTOR
 from pipeline.progress import Progress, silent
 from pipeline.vectors.catalogue import Values
@@ -73,6 +73,8 @@ class MilvusEngine:
         try:
             yield
         except MilvusException as error:
+            if "not loaded" in str(error.message):
+                raise NotLoaded(f"Collection '{collection}' is not in memory: load it with `index load`.") from error
             raise UserError(_sentence(self.endpoint.uri, collection, str(error.message))) from error
         except Exception as error:
             if type(error).__module__.split(".")[0] not in ("grpc", "pymilvus"):
@@ -199,8 +201,6 @@ def _sentence(uri: str, collection: str, message: str) -> str:
         return f"Milvus at {uri} refused the user or password: set MILVUS_TOKEN to 'user:password' or an API key."
     if "not found" in low or "not exist" in low or "can't find" in low:
         return f"Milvus at {uri} has no collection '{collection}' any more: build the index again."
-    if "not loaded" in low:
-        return f"Collection '{collection}' is not in memory: load it with `index load` or on the Index page."
     unreachable = ("connect", "unavailable", "deadline", "timeout", "channel", "retry")
     if any(word in low for word in unreachable):
         return f"Milvus at {uri} does not answer: see `milvus status`; for a server of your own check MILVUS_URI."
