@@ -29,7 +29,7 @@ def checks(workspace: Path) -> list[dict[str, Any]]:
     return [
         _check("Python", python, platform.python_version(), "TensorFlow 2.12 needs 3.11: run `make setup`."),
         _check(
-            "platform", machine == "Linux x86_64", machine, "The embedded Milvus needs Linux x86_64: set MILVUS_URI."
+            "platform", machine == "Linux x86_64", machine, "Milvus here needs Linux x86_64: set MILVUS_URI."
         ),
         _check("packages", not missing, without, "Run `make setup`."),
         _check("memory", memory > _MEMORY, f"{size(memory)} available", "A run takes up to 4 GB: close something."),

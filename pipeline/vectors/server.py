@@ -43,14 +43,15 @@ def lease(workspace: Workspace, what: str, progress: Progress = silent, limit_s:
     """Claim the server for this process, start it if need be, and wait until it answers."""
     claimed = take(home(workspace), what)
     try:
-        _ensure(workspace, progress, limit_s)
+        ensure(workspace, progress, limit_s)
     except BaseException:
         claimed.release()
         raise
     return claimed
 
 
-def _ensure(workspace: Workspace, progress: Progress, limit_s: float, pin: bool = False) -> None:
+def ensure(workspace: Workspace, progress: Progress = silent, limit_s: float = 120.0, pin: bool = False) -> None:
+    """Start the server if it does not run, and wait until it answers; the caller holds a lease."""
     folder = home(workspace)
     started = time.monotonic()
     supervisor: subprocess.Popen[bytes] | None = None
@@ -132,7 +133,7 @@ def start(workspace: Workspace, progress: Progress = silent) -> dict[str, Any]:
     """Start the server and keep it until `stop`."""
     claimed = take(home(workspace), "milvus start")
     try:
-        _ensure(workspace, progress, 120.0, pin=True)
+        ensure(workspace, progress, 120.0, pin=True)
         (home(workspace) / "pinned").touch()
     finally:
         claimed.release()

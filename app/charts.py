@@ -1,0 +1,166 @@
+"""Figures as functions of tables; a title says the finding, axes say the unit."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+import polars as pl
+
+from app.theme import OTHER, PALETTES, Palette
+from pipeline.names import CATEGORY, ITEM_ID
+
+Figure = go.Figure
+_MOST_CATEGORIES = 8
+
+
+def _figure(mode: str, title: str, height: int = 340) -> tuple[Figure, Palette]:
+    return go.Figure(layout={"template": f"road-{mode}", "title": title, "height": height}), PALETTES[mode]
+
+
+def training(points: Sequence[dict[str, float]], mode: str) -> Figure:
+    """Draw loss and validation recall of one training; points as the job's curve has them."""
+    loss = [(p["step"], p["loss"]) for p in points if p.get("loss") is not None]
+    recall = [(p["step"], p["validation_recall@20"]) for p in points if p.get("validation_recall@20") is not None]
+    best = max(recall, key=lambda p: p[1]) if recall else None
+    title = f"Validation recall@20 reached {best[1]:.3f}" if best else "Loss is falling; recall follows each epoch"
+    figure, palette = _figure(mode, title)
+    figure.add_scatter(
+        x=[p[0] for p in loss], y=[p[1] for p in loss], name="loss (training)", line={"color": palette.exact}
+    )
+    if recall:
+        figure.add_scatter(
+            x=[p[0] for p in recall],
+            y=[p[1] for p in recall],
+            name="recall@20 (validation)",
+            mode="lines+markers",
+            yaxis="y2",
+            line={"color": palette.cpu},
+            marker={"size": 8},
+        )
+    figure.update_layout(
+        xaxis_title="training step (batches)",
+        yaxis_title="loss",
+        yaxis2={"title": "recall@20", "overlaying": "y", "side": "right", "showgrid": False, "rangemode": "tozero"},
+    )
+    return figure
+
+
+def evaluation(models: dict[str, dict[str, float]], titles: dict[str, str], mode: str) -> Figure:
+    """Compare models by their measures on the test sessions."""
+    ranked = sorted(models, key=lambda m: models[m]["recall@20"])
+    figure, palette = _figure(mode, _comparison(models, titles, ranked))
+    measures = ["recall@10", "recall@20", "mrr@20", "ndcg@20"]
+    for model, colour in zip(ranked, (palette.exact, palette.cpu, *palette.categories), strict=False):
+        values = [models[model][m] for m in measures]
+        figure.add_bar(
+            x=measures, y=values, name=titles.get(model, model), marker_color=colour, text=[f"{v:.3f}" for v in values]
+        )
+    figure.update_layout(yaxis_title="mean over next clicks", barmode="group", bargap=0.3)
+    return figure
+
+
+def _comparison(models: dict[str, dict[str, float]], titles: dict[str, str], ranked: list[str]) -> str:
+    best, last = ranked[-1], ranked[0]
+    if best == last:
+        return f"{titles.get(best, best)}: recall@20 {models[best]['recall@20']:.3f}"
+    low = models[last]["recall@20"]
+    factor = f"{models[best]['recall@20'] / low:.1f} times" if low else "above"
+    name = titles.get(last, last).lower()
+    return f"{titles.get(best, best)} finds the next click {factor} as often as {name}"
+
+
+def item_map(
+    points: pl.DataFrame,
+    mode: str,
+    path: Sequence[str] = (),
+    found: Sequence[str] = (),
+) -> Figure:
+    """Draw the items (item_id, x, y, category, name), a session's path over them and the recommended items."""
+    common = points[CATEGORY].value_counts(sort=True)[CATEGORY].head(_MOST_CATEGORIES).to_list()
+    figure, palette = _figure(mode, _map_title(points), 620)
+    colours = dict(zip(common, palette.categories, strict=False)) | {OTHER: palette.exact}
+    grouped = points.with_columns(
+        pl.when(pl.col(CATEGORY).is_in(common)).then(pl.col(CATEGORY)).otherwise(pl.lit(OTHER)).alias("group")
+    )
+    for group in [*common, OTHER]:
+        part = grouped.filter(pl.col("group") == group)
+        if part.height:
+            _dots(figure, part, str(group), colours[group])
+    _overlay(figure, points, list(found), palette, "recommended", "circle-open", line=False)
+    _overlay(figure, points, list(path), palette, "the session", "star", line=True)
+    hidden = {"visible": False}
+    figure.update_layout(xaxis=hidden, yaxis={**hidden, "scaleanchor": "x"}, dragmode="pan")
+    return figure
+
+
+def _map_title(points: pl.DataFrame) -> str:
+    return f"{points.height:,} items; those that sessions click together lie together"
+
+
+def _dots(figure: Figure, part: pl.DataFrame, name: str, colour: str) -> None:
+    size = 9 if part.height < 500 else 5
+    figure.add_scattergl(
+        x=part["x"],
+        y=part["y"],
+        mode="markers",
+        name=name,
+        marker={"color": colour, "size": size, "opacity": 0.85},
+        text=part["name"] if "name" in part.columns else part[ITEM_ID].cast(pl.String),
+        customdata=part[ITEM_ID].cast(pl.String),
+        hovertemplate="%{text}<br>item %{customdata}<extra>" + name + "</extra>",
+    )
+
+
+def _overlay(
+    figure: Figure, points: pl.DataFrame, ids: list[str], palette: Palette, name: str, symbol: str, *, line: bool
+) -> None:
+    where = {str(i): (x, y) for i, x, y in points.select(ITEM_ID, "x", "y").iter_rows()}
+    there = [i for i in ids if i in where]
+    if not there:
+        return
+    figure.add_scatter(
+        x=[where[i][0] for i in there],
+        y=[where[i][1] for i in there],
+        mode="lines+markers+text" if line else "markers",
+        text=[str(n) for n in range(1, len(there) + 1)] if line else None,
+        textposition="top center",
+        name=name,
+        line={"color": palette.session, "dash": "dot"},
+        marker={"symbol": symbol, "size": 15, "color": palette.session, "line": {"width": 2, "color": palette.session}},
+        hovertext=there,
+        hoverinfo="text+name",
+    )
+
+
+def histogram(values: pl.DataFrame, mode: str, title: str, x_title: str, y_title: str) -> Figure:
+    """Draw counts (value, count) as bars."""
+    figure, palette = _figure(mode, title, 300)
+    figure.add_bar(x=values["value"], y=values["count"], marker_color=palette.cpu)
+    figure.update_layout(xaxis_title=x_title, yaxis_title=y_title, bargap=0.1)
+    return figure
+
+
+def long_tail(counts: pl.Series, mode: str) -> Figure:
+    """Draw what share of all clicks the most clicked items take; `counts` are clicks an item."""
+    ordered = counts.sort(descending=True)
+    share = (ordered.cum_sum() / ordered.sum() * 100).to_list()
+    top = max(1, round(len(share) * 0.1))
+    figure, palette = _figure(mode, f"The top 10 % of items take {share[top - 1]:.0f} % of the clicks", 300)
+    step = max(1, len(share) // 400)
+    x = [(i + 1) / len(share) * 100 for i in range(0, len(share), step)]
+    figure.add_scatter(x=x, y=share[::step], mode="lines", line={"color": palette.cpu, "width": 3}, name="items")
+    figure.update_layout(xaxis_title="items, most clicked first (%)", yaxis_title="clicks (%)", showlegend=False)
+    return figure
+
+
+def latency(parts: dict[str, float], mode: str) -> Figure:
+    """Draw where a query's time went; parts: encode, search and total in milliseconds."""
+    rest = max(parts["total"] - parts["encode"] - parts["search"], 0)
+    figure, palette = _figure(mode, f"Answered in {parts['total']:.1f} ms", 150)
+    for name, value, colour in (
+        ("encode the session", parts["encode"], palette.session),
+        ("search in Milvus", parts["search"], palette.cpu),
+        ("describe the items", rest, palette.exact),
+    ):
+        figure.add_bar(x=[value], y=[""], orientation="h", name=f"{name} {value:.2f} ms", marker_color=colour)
+    figure.update_layout(barmode="stack", xaxis_title="milliseconds", legend={"y": -1.0})
+    return figure

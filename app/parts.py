@@ -1,0 +1,93 @@
+"""Pieces that several pages are made of: empty states, error boxes, cards of items."""
+
+import html
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import streamlit as st
+
+from app.theme import PALETTES
+from pipeline.errors import UserError
+
+TERMS = {
+    "recall@20": "Share of next clicks that are among the 20 recommended items.",
+    "mrr@20": "Mean of 1 / rank of the next click, 0 where it is not among the 20: high when it comes first.",
+    "ndcg@20": "As MRR, but late ranks count more: mean of 1 / log2(rank + 1).",
+    "coverage@20": "Share of the catalogue that is recommended to anyone at all.",
+    "session": "One visit to the shop: the items that somebody clicked, in order.",
+    "vector": "The numbers by which a model describes an item or a session; near means alike.",
+}
+_SWATCHES = {
+    "beige": "#D9C7A3", "black": "#2A2A2A", "blue": "#3B6FB6", "brown": "#7A5234", "burgundy": "#7B1E3A",
+    "gray": "#8D9299", "green": "#4F8A4C", "navy blue": "#22335B", "olive": "#7C7A3A", "pink": "#E8A3B8",
+    "red": "#C2352F", "violet": "#7A5AA6", "white": "#F4F4F2",
+    "many-coloured": "linear-gradient(135deg,#C2352F,#D9C7A3,#3B6FB6)",
+}  # fmt: skip
+
+
+@contextmanager
+def errors() -> Iterator[None]:
+    """Show what a person can mend in a box instead of failing."""
+    try:
+        yield
+    except UserError as error:
+        st.error(str(error), icon=":material/error:")
+
+
+def heading(question: str, about: str) -> None:
+    """Head a page with the question that it answers."""
+    st.title(question)
+    st.caption(about)
+
+
+def empty(text: str, page: str | None = None, label: str = "") -> None:
+    """Say what is missing and what to press, with a link to where that is."""
+    with st.container(border=True):
+        st.markdown(f":material/info: {text}")
+        if page is not None:
+            st.page_link(page, label=label, icon=":material/arrow_forward:")
+
+
+def cards(items: Sequence[dict[str, Any]], mode: str, *, star: str | None = None, numbers: bool = False) -> None:
+    """Draw items as a row of cards that wraps; `star` marks the item that was really clicked next."""
+    palette = PALETTES[mode]
+    drawn = "".join(
+        _card(item, palette.session, star, position if numbers else None) for position, item in enumerate(items, 1)
+    )
+    st.html(f"{_STYLE}<div class='road-cards'>{drawn}</div>")
+
+
+def _card(item: dict[str, Any], gold: str, star: str | None, position: int | None) -> str:
+    is_next = str(item["item_id"]) == star
+    number = item.get("rank", position)
+    border = f"border-color:{gold};box-shadow:0 0 0 1px {gold};" if is_next else ""
+    label = f"<b style='color:{gold}'>★ the real next click</b>" if is_next else ""
+    facts = [str(item.get("category") or "unknown to the model")]
+    facts += [f"{item['price']:g} $"] if isinstance(item.get("price"), int | float) else []
+    facts += [f"score {item['score']:.2f}"] if "score" in item else []
+    name = html.escape(str(item.get("name") or item["item_id"]))
+    return (
+        f"<div class='road-card' style='{border}'><div class='road-top'><span class='road-rank'>{number or ''}</span>"
+        f"{_picture(item)}</div><div class='road-name'>{name}</div>"
+        f"<div class='road-facts'>{html.escape(' · '.join(facts))}</div>{label}</div>"
+    )
+
+
+def _picture(item: dict[str, Any]) -> str:
+    image = str(item.get("image_url") or "")
+    if image.startswith(("https://", "http://")):
+        return f"<img src='{html.escape(image, quote=True)}' alt='' class='road-swatch'>"
+    colour = _SWATCHES.get(str(item.get("colour")), "")
+    return f"<span class='road-swatch' style='background:{colour}'></span>" if colour else ""
+
+
+_STYLE = """<style>
+.road-cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:.7rem}
+.road-card{border:1px solid rgba(128,140,155,.35);border-radius:.6rem;padding:.7rem;font-size:.86rem;line-height:1.35}
+.road-top{display:flex;justify-content:space-between;align-items:center;min-height:1.9rem}
+.road-rank{font-weight:600;opacity:.65}
+.road-swatch{width:1.8rem;height:1.8rem;border-radius:.4rem;border:1px solid rgba(128,140,155,.4)}
+.road-name{font-weight:600;margin-top:.3rem}
+.road-facts{opacity:.72;font-variant-numeric:tabular-nums}
+</style>"""

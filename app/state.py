@@ -1,0 +1,103 @@
+"""What a page needs to know: the workspace, values in the URL, tables kept in memory, the hold on Milvus."""
+
+import os
+import threading
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from pipeline.cli.base import WORKSPACE_VARIABLE
+from pipeline.errors import UserError
+from pipeline.recommend import Recommender
+from pipeline.vectors import server
+from pipeline.vectors.leases import take
+from pipeline.vectors.milvus import Endpoint, MilvusEngine
+from pipeline.workspace import DEFAULT_ROOT, Workspace
+
+
+def workspace() -> Workspace:
+    """Open the workspace that the app serves."""
+    return Workspace.open(os.environ.get(WORKSPACE_VARIABLE) or DEFAULT_ROOT)
+
+
+def mode() -> str:
+    """Give 'light' or 'dark', as the browser shows the app."""
+    return "dark" if st.context.theme.type == "dark" else "light"
+
+
+def url(name: str, default: str = "") -> str:
+    """Read a value from the page's URL."""
+    return str(st.query_params.get(name, default))
+
+
+def remember(**values: Any) -> None:
+    """Write values to the page's URL, so that its link reproduces the view; empty ones are left out."""
+    for name, value in values.items():
+        text = "" if value in (None, False) else str(value)
+        if text and st.query_params.get(name) != text:
+            st.query_params[name] = text
+        elif not text and name in st.query_params:
+            del st.query_params[name]
+
+
+@st.cache_data(max_entries=24, show_spinner=False)
+def _parquet(path: str, key: str) -> pl.DataFrame:
+    return pl.read_parquet(path)
+
+
+def table(name: str, file: str) -> pl.DataFrame | None:
+    """Read a stage's Parquet file, kept in memory until the stage runs again; None where it has not run."""
+    manifest = workspace().manifest(name)
+    return None if manifest is None else _parquet(str(workspace().stage(name) / file), manifest["key"])
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _recommender(root: str, model: str, key: str) -> Recommender:
+    return Recommender(Workspace.open(root), model)
+
+
+def recommender(model: str = "two_tower") -> Recommender | None:
+    """Give the model ready to answer, or None where it is not trained."""
+    opened = workspace()
+    manifest = opened.manifest(f"models/{model}")
+    return None if manifest is None else _recommender(str(opened.root), model, manifest["key"])
+
+
+class Hold:
+    """The app's hold on the Milvus server: taken in a thread, so that no page waits for the start."""
+
+    def __init__(self, opened: Workspace) -> None:
+        self.workspace = opened
+        self._engines: dict[Endpoint, MilvusEngine] = {}
+        self._lock = threading.Lock()
+        self._external = server.server_name() != "embedded"
+        if not self._external:
+            self._lease = take(server.home(opened), "the app")
+            threading.Thread(target=self._start, daemon=True).start()
+
+    def _start(self) -> None:
+        try:
+            server.ensure(self.workspace)
+        except UserError as error:
+            print(error)  # the page that needs the server says it too, when it asks
+
+    def engine(self) -> MilvusEngine:
+        """Give a connection, after starting the server again if it is gone; raise UserError where it cannot be had."""
+        with self._lock:
+            if not self._external:
+                server.ensure(self.workspace)
+            endpoint = server.endpoint(self.workspace)
+            if endpoint not in self._engines:
+                self._engines = {endpoint: MilvusEngine(endpoint)}
+            return self._engines[endpoint]
+
+
+@st.cache_resource(show_spinner=False)
+def _hold(root: str) -> Hold:
+    return Hold(Workspace.open(root))
+
+
+def hold() -> Hold:
+    """Give the app's one hold on the server of its workspace."""
+    return _hold(str(workspace().root))

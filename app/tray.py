@@ -1,0 +1,86 @@
+"""The tray of jobs in the sidebar of every page: what runs, how far, time left, cancel, log."""
+
+import streamlit as st
+
+from app.state import workspace
+from pipeline.errors import UserError
+from pipeline.jobs import Job, cancel, jobs, start
+from pipeline.text import duration
+
+_EVERY_S = 1.0
+
+
+def launch(arguments: list[str], title: str) -> None:
+    """Start a job from a page and show it at once."""
+    started = start(workspace(), arguments, title)
+    st.session_state.setdefault("watched", set()).add(started.id)
+    st.toast(f"Started: {title}", icon=":material/play_arrow:")
+    st.rerun()
+
+
+def live() -> list[Job]:
+    """List the jobs that run or wait, oldest first."""
+    return [j for j in reversed(jobs(workspace())[:20]) if j.alive]
+
+
+def show() -> None:
+    """Draw the tray; it looks again every second while something runs."""
+    running = live()
+    st.session_state.setdefault("watched", set()).update(j.id for j in running)
+    st.fragment(_tray, run_every=_EVERY_S if running else None)()
+
+
+def _tray() -> None:
+    running = live()
+    ended = st.session_state["watched"] - {j.id for j in running}
+    if ended:
+        st.session_state["watched"] -= ended
+        for job in jobs(workspace()):
+            if job.id in ended:
+                _announce(job)
+        st.rerun()
+    st.markdown("**Jobs**")
+    if not running:
+        st.caption("Nothing is running.")
+    for job in running:
+        _one(job)
+    _last_failure()
+
+
+def _announce(job: Job) -> None:
+    icons = {"done": ":material/check_circle:", "cancelled": ":material/cancel:"}
+    text = f"{job.title}: {job.state}" + (f". {job.end.get('error')}" if job.state == "failed" else "")
+    st.toast(text, icon=icons.get(job.state, ":material/error:"))
+
+
+def _one(job: Job) -> None:
+    progress = job.progress
+    left = progress.get("left_s")
+    with st.container(border=True):
+        st.markdown(job.title)
+        if job.state == "queued":
+            st.caption("waits for the job before it")
+        else:
+            st.progress(min(float(progress.get("fraction", 0.0)), 1.0))
+            steps = (
+                f"step {progress.get('step', 0)} of {progress.get('steps', 1)}" if progress.get("steps", 1) > 1 else ""
+            )
+            more = f"{duration(left)} left" if left is not None else f"for {duration(job.age_s)}"
+            st.caption(" · ".join(p for p in (str(progress.get("stage", "starting")), steps, more) if p))
+            st.caption(str(progress.get("text", "")))
+        with st.popover("Command and log", width="stretch"):
+            st.code(job.about["command"], language="bash", wrap_lines=True)
+            st.code(job.log(30) or "nothing said yet", language=None, wrap_lines=True)
+        if st.button("Cancel", key=f"cancel-{job.id}", width="stretch"):
+            try:
+                cancel(job)
+            except UserError as error:
+                st.toast(str(error))
+
+
+def _last_failure() -> None:
+    newest = next(iter(jobs(workspace())), None)
+    if newest is not None and newest.state in ("failed", "killed"):
+        with st.expander(f"{newest.title}: {newest.state}", icon=":material/error:"):
+            st.write(newest.end.get("error") or "Its process was ended from outside; what was there before still is.")
+            st.code(newest.log(20), language=None, wrap_lines=True)
