@@ -1,6 +1,7 @@
 """Figures as functions of tables; a title says the finding, axes say the unit."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import plotly.graph_objects as go
 import polars as pl
@@ -8,7 +9,7 @@ import polars as pl
 from app.theme import OTHER, PALETTES, Palette
 from pipeline.names import CATEGORY, ITEM_ID
 
-Figure = go.Figure
+Figure: TypeAlias = go.Figure
 _MOST_CATEGORIES = 8
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from app import routes
 from app.theme import PALETTES
 from pipeline.errors import UserError
 
@@ -46,15 +47,14 @@ def empty(text: str, page: str | None = None, label: str = "") -> None:
     with st.container(border=True):
         st.markdown(f":material/info: {text}")
         if page is not None:
-            st.page_link(page, label=label, icon=":material/arrow_forward:")
+            st.page_link(routes.page(page), label=label, icon=":material/arrow_forward:")
 
 
 def cards(items: Sequence[dict[str, Any]], mode: str, *, star: str | None = None, numbers: bool = False) -> None:
     """Draw items as a row of cards that wraps; `star` marks the item that was really clicked next."""
     palette = PALETTES[mode]
-    drawn = "".join(
-        _card(item, palette.session, star, position if numbers else None) for position, item in enumerate(items, 1)
-    )
+    places = range(1, len(items) + 1) if numbers else [None] * len(items)
+    drawn = "".join(_card(i, palette.session, star, place) for i, place in zip(items, places, strict=True))
     st.html(f"{_STYLE}<div class='road-cards'>{drawn}</div>")
 
 

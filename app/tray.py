@@ -62,9 +62,8 @@ def _one(job: Job) -> None:
             st.caption("waits for the job before it")
         else:
             st.progress(min(float(progress.get("fraction", 0.0)), 1.0))
-            steps = (
-                f"step {progress.get('step', 0)} of {progress.get('steps', 1)}" if progress.get("steps", 1) > 1 else ""
-            )
+            many = progress.get("steps", 1) > 1
+            steps = f"step {progress['step']} of {progress['steps']}" if many else ""
             more = f"{duration(left)} left" if left is not None else f"for {duration(job.age_s)}"
             st.caption(" · ".join(p for p in (str(progress.get("stage", "starting")), steps, more) if p))
             st.caption(str(progress.get("text", "")))

@@ -28,9 +28,7 @@ def checks(workspace: Path) -> list[dict[str, Any]]:
     python = sys.version_info[:2] == (3, 11)
     return [
         _check("Python", python, platform.python_version(), "TensorFlow 2.12 needs 3.11: run `make setup`."),
-        _check(
-            "platform", machine == "Linux x86_64", machine, "Milvus here needs Linux x86_64: set MILVUS_URI."
-        ),
+        _check("platform", machine == "Linux x86_64", machine, "Milvus here needs Linux x86_64: set MILVUS_URI."),
         _check("packages", not missing, without, "Run `make setup`."),
         _check("memory", memory > _MEMORY, f"{size(memory)} available", "A run takes up to 4 GB: close something."),
         _check("disk", free > _DISK, f"{size(free)} free", "A workspace takes up to 5 GB: free some."),

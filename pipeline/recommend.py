@@ -126,7 +126,7 @@ class Recommender:
         items = [self._item(row, score) for row, score in pairs]
         kept = [item for item in items if item["item_id"] not in seen][: query.k]
         return {
-            "history": [self._item(self.rows[i], None) if i in self.rows else {"item_id": i} for i in history],
+            "history": [self.describe(i) for i in history],
             "items": [{"rank": rank, **item} for rank, item in enumerate(kept, 1)],
             "latency_ms": {
                 "encode": round((encoded - begin) * 1000, 3),
@@ -136,6 +136,10 @@ class Recommender:
             "index": index["name"],
             "note": index["note"],
         }
+
+    def describe(self, item: str) -> dict[str, Any]:
+        """Give what is known of an item; only its id where training has not seen it."""
+        return self._item(self.rows[item], None) if item in self.rows else {"item_id": item}
 
     def _item(self, row: int, score: float | None) -> dict[str, Any]:
         """Describe an item: id, category, score, and all the metadata that came with it."""

@@ -1,0 +1,114 @@
+"""Data: choose clicks, see what is in them, split them into sessions."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from app import charts, parts, state, tray
+from pipeline.names import SESSION_ID
+from pipeline.text import number
+
+CHOICES = {"E-shop (real, shipped)": "eshop", "Made-up clicks": "synthetic", "A file of mine": "file"}
+
+
+def main() -> None:
+    parts.heading("Which clicks do we learn from?", "Choose a data set, or bring your own; then run the road on it.")
+    _choose()
+    manifest = state.workspace().manifest("clicks")
+    if manifest is None:
+        parts.empty("There are no clicks yet: press “Run the whole road” above, and this page shows what is in them.")
+        return
+    _facts(manifest)
+    _figures()
+    _split()
+
+
+def _choose() -> None:
+    with st.container(border=True):
+        keys = list(CHOICES)
+        asked = state.url("data")
+        start = next((k for k in keys if CHOICES[k] == asked), keys[0])
+        chosen = st.segmented_control("Data set", keys, default=start) or start
+        state.remember(data=CHOICES[chosen])
+        arguments = _arguments(CHOICES[chosen])
+        left, right = st.columns([1, 1])
+        ready = arguments is not None
+        if left.button("Run the whole road", type="primary", disabled=not ready, width="stretch"):
+            tray.launch(["run", *(arguments or [])], f"run on {Path((arguments or ['', ''])[1]).name}")
+        if right.button("Only read and split it", disabled=not ready, width="stretch"):
+            tray.launch(["ingest", *(arguments or [])], "read clicks")
+        st.caption("Models and indexes of the data before it stay until the new ones are ready.")
+
+
+def _arguments(kind: str) -> list[str] | None:
+    if kind == "eshop":
+        st.caption("165,474 clicks in 24,026 sessions on 217 items of a clothing shop, 2008 (UCI 553, CC BY 4.0).")
+        return ["--clicks", "eshop"]
+    if kind == "synthetic":
+        sessions = st.select_slider("Sessions", [2_000, 5_000, 20_000, 50_000, 100_000], 20_000, format_func=number)
+        return ["--clicks", f"synthetic:{sessions}"]
+    path = st.text_input(
+        "Path on this machine",
+        placeholder="clicks.csv, .tsv, .parquet, .dat, .gz",
+        help="YOOCHOOSE's raw format needs no columns.",
+    )
+    columns = st.text_input("Columns, where their names are not plain", placeholder="session=sid,time=ts,item=sku")
+    items = st.text_input("File of item titles, prices, image URLs (optional)", placeholder="items.csv")
+    if not path:
+        return None
+    extra = [*(["--columns", columns] if columns else []), *(["--items", items] if items else [])]
+    return ["--clicks", path, *extra]
+
+
+def _facts(manifest: dict[str, Any]) -> None:
+    found = manifest["metrics"]
+    for column, (label, value, term) in zip(
+        st.columns(4),
+        (
+            ("Clicks", number(found["clicks"]), None),
+            ("Sessions", number(found["sessions"]), parts.TERMS["session"]),
+            ("Items", number(found["items"]), None),
+            ("Days", f"{found['first'][:10]} to {found['last'][:10]}", None),
+        ),
+        strict=True,
+    ):
+        column.metric(label, value, help=term)
+    for note in found["notes"]:
+        st.caption(f":material/info: {note}")
+
+
+def _figures() -> None:
+    clicks, items = state.table("clicks", "clicks.parquet"), state.table("clicks", "items.parquet")
+    if clicks is None or items is None:
+        return
+    lengths = clicks.group_by(SESSION_ID).len("value").select(pl.col("value").clip(upper_bound=20))
+    counts = lengths["value"].value_counts(sort=True).sort("value")
+    middle = float(lengths["value"].median() or 0)  # type: ignore[arg-type]
+    left, right = st.columns(2, gap="large")
+    title = f"Half of the sessions have at most {middle:g} clicks"
+    figure = charts.histogram(counts, state.mode(), title, "clicks in the session (20 and more together)", "sessions")
+    left.plotly_chart(figure, theme=None)
+    right.plotly_chart(charts.long_tail(items["clicks"], state.mode()), theme=None)
+
+
+def _split() -> None:
+    manifest = state.workspace().manifest("data")
+    st.subheader("Sessions to train on, sessions to test with")
+    if manifest is not None:
+        found = manifest["metrics"]
+        st.write(
+            f"{found['train_sessions']:,} sessions ended before {found['boundary'][:16].replace('T', ' ')} UTC and are for training; "
+            f"{found['test_sessions']:,} ended later and are for testing. Sessions of one click are left out."
+        )
+    left, right = st.columns(2)
+    boundary = left.text_input("Test from (ISO time, UTC)", placeholder="empty: after 80 % of the sessions")
+    fewest = right.number_input("Leave out items clicked less than", 1, 1000, 1)
+    if st.button("Preprocess"):
+        extra = ["--test-from", boundary] if boundary else []
+        tray.launch(["preprocess", "--min-item-count", str(fewest), *extra], "preprocess")
+
+
+with parts.errors():
+    main()

@@ -1,0 +1,70 @@
+"""Map: the items as the model sees them, with a session's path over them."""
+
+import polars as pl
+import streamlit as st
+
+from app import charts, parts, state, tray
+from pipeline.errors import UserError
+from pipeline.names import CATEGORY, ITEM_ID
+from pipeline.recommend import Recommender
+
+
+def main() -> None:
+    parts.heading(
+        "Which items are alike to the model?",
+        "UMAP lays the item vectors out in two dimensions: near on the map means near for the search.",
+    )
+    points = state.table("maps/two_tower", "items.parquet")
+    recommender = state.recommender()
+    if points is None or recommender is None:
+        parts.empty("The map is not drawn yet." if recommender else "There is no model whose items could be drawn yet.")
+        if recommender and st.button("Draw the map", type="primary"):
+            tray.launch(["map"], "map two_tower")
+        return
+    left, right = st.columns(2)
+    session = left.text_input("Draw a session", state.url("session"), placeholder="a session id")
+    find = right.text_input("Find an item", state.url("find"), placeholder="name or id")
+    state.remember(session=session, find=find)
+    columns = [c for c in (ITEM_ID, CATEGORY, "name", "train_clicks") if c in recommender.catalogue.columns]
+    drawn = points.join(recommender.catalogue.select(columns), on=ITEM_ID, how="left")
+    path = _path(recommender, session)
+    found = _find(drawn, find)
+    st.plotly_chart(charts.item_map(drawn, state.mode(), path, found), theme=None, config={"scrollZoom": True})
+    st.caption("Drag to move, scroll to zoom, click a category in the legend to hide it.")
+    _again()
+
+
+def _path(recommender: Recommender, session: str) -> list[str]:
+    if not session:
+        return []
+    try:
+        return list(recommender.session(session))
+    except UserError as error:
+        st.error(str(error))
+        return []
+
+
+def _find(drawn: pl.DataFrame, text: str) -> list[str]:
+    if not text:
+        return []
+    label = "name" if "name" in drawn.columns else ITEM_ID
+    matches = pl.col(label).cast(pl.String).str.to_lowercase().str.contains(text.lower(), literal=True)
+    found = drawn.filter(matches | (pl.col(ITEM_ID).cast(pl.String) == text))[ITEM_ID].cast(pl.String).to_list()
+    if not found:
+        st.caption(f"No item matches “{text}”.")
+    return found[:50]
+
+
+def _again() -> None:
+    with st.expander("Draw it again with other settings"):
+        left, right = st.columns(2)
+        neighbors = left.slider(
+            "Neighbours kept together", 2, 100, 15, help="Small shows detail, large shows the whole."
+        )
+        distance = right.slider("Distance between points", 0.0, 0.9, 0.1, help="How close points may lie.")
+        if st.button("Draw the map"):
+            tray.launch(["map", "--n-neighbors", str(neighbors), "--min-dist", str(distance)], "map two_tower")
+
+
+with parts.errors():
+    main()

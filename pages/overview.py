@@ -1,0 +1,88 @@
+"""Overview: the road as a picture, and what to do next."""
+
+import html
+
+import streamlit as st
+
+from app import charts, parts, routes, state, tray
+from pipeline.evaluate import evaluations
+from pipeline.overview import describe
+from pipeline.train import KINDS
+from pipeline.vectors.server import status
+from pipeline.workspace import Workspace
+
+# box -> the stages that fill it, the page that it leads to
+ROAD = (
+    ("Clicks", "clicks", "data"),
+    ("Sessions", "data", "data"),
+    ("Model", "models/two_tower", "train"),
+    ("Vectors", "vectors/two_tower", "train"),
+    ("Index", "indexes", "index"),
+    ("Map", "maps/two_tower", "map"),
+)
+DEMO = ["run", "--clicks", "eshop"]
+
+
+def main() -> None:
+    workspace = state.workspace()
+    parts.heading(
+        "How do clicks become recommendations?",
+        "Real clicks, a real Merlin model, a real Milvus: each box is a stage of the road; follow it from left to right.",
+    )
+    boxes = [(title, _stage(workspace, name), page) for title, name, page in ROAD]
+    for column, (title, found, page) in zip(st.columns(len(boxes)), boxes, strict=True):
+        with column:
+            _box(title, found, page)
+    _next(workspace, [title for title, found, _ in boxes if found is None])
+    _latest(workspace)
+
+
+def _stage(workspace: Workspace, name: str) -> dict[str, str] | None:
+    if name != "indexes":
+        return describe(workspace, name)
+    built = workspace.stages("indexes")
+    return describe(workspace, built[0]) if built else None
+
+
+def _box(title: str, found: dict[str, str] | None, page: str) -> None:
+    with st.container(border=True, height="stretch"):
+        st.page_link(routes.page(page), label=f"**{title}**")
+        if found is None:
+            st.caption("not there yet")
+            return
+        mark = ":green[:material/check_circle:]" if found["state"] == "ready" else ":orange[:material/update:]"
+        st.markdown(f"{mark} {html.escape(found['figure'])}")
+        st.caption(f"{found['state']}, {found['age']} old")
+
+
+def _next(workspace: Workspace, missing: list[str]) -> None:
+    server = status(workspace)
+    version = f" {server['version']}" if server.get("version") else ""
+    st.caption(
+        f"Milvus: {'embedded' if server['state'] != 'external' else server['uri']}{version}, {server['state']}, CPU"
+    )
+    if tray.live():
+        st.info("A job is running: the tray on the left shows how far it is.", icon=":material/hourglass_top:")
+    elif missing:
+        parts.empty(f"Still missing: {', '.join(missing).lower()}. One press takes you there, in about two minutes.")
+        if st.button("Run the whole demo", type="primary", icon=":material/play_arrow:"):
+            tray.launch(DEMO, "run on eshop")
+    else:
+        st.page_link("recommend", label="**Everything is ready: see recommendations**", icon=":material/shopping_bag:")
+
+
+def _latest(workspace: Workspace) -> None:
+    models = evaluations(workspace)
+    points = state.table("models/two_tower", "curve.parquet")
+    left, right = st.columns(2, gap="large")
+    if models:
+        titles = {name: kind.title for name, kind in KINDS.items()}
+        left.plotly_chart(charts.evaluation(models, titles, state.mode()), theme=None)
+        examples = max(int(m["examples"]) for m in models.values())
+        left.caption(f"Measured here on {examples:,} next clicks of sessions that no model has seen.")
+    if points is not None:
+        right.plotly_chart(charts.training(points.to_dicts(), state.mode()), theme=None)
+
+
+with parts.errors():
+    main()

@@ -1,0 +1,134 @@
+"""Recommend: a session's clicks, and what Milvus and the model answer."""
+
+import polars as pl
+import streamlit as st
+
+from app import charts, parts, state
+from pipeline.index import list_indexes
+from pipeline.names import ITEM_ID
+from pipeline.recommend import Query, Recommender
+
+MODES = {"A real session": "session", "Put one together": "items"}
+
+
+def main() -> None:
+    parts.heading(
+        "What would this visitor click next?",
+        "Pick a session, or click items together; the answer comes from the index, live.",
+    )
+    recommender = state.recommender()
+    built = [row["name"] for row in list_indexes(state.workspace()) if row["vectors"] == "items"]
+    if recommender is None or not built:
+        parts.empty(
+            "Recommendations need a trained model and an index of its items.",
+            "overview",
+            "Run the demo on the Overview page",
+        )
+        return
+    history, real = _session(recommender)
+    query = _controls(recommender, built)
+    if not history:
+        parts.empty("Choose one item or more: each is a click of the session.")
+        return
+    st.markdown("**Clicked so far**")
+    parts.cards([recommender.describe(i) for i in history], state.mode(), numbers=True)
+    _answer(recommender, history, real, query)
+
+
+def _session(recommender: Recommender) -> tuple[list[str], str | None]:
+    keys = list(MODES)
+    made = bool(state.url("items"))
+    chosen = st.segmented_control("Session", keys, default=keys[1] if made else keys[0], label_visibility="collapsed")
+    return _together(recommender) if MODES[chosen or keys[0]] == "items" else _real(recommender)
+
+
+def _together(recommender: Recommender) -> tuple[list[str], None]:
+    names = _names(recommender)
+    before = [i for i in state.url("items").split(",") if i in names]
+    st.session_state.setdefault("basket", before)
+    history = st.multiselect(
+        "Items, in the order clicked",
+        list(names),
+        key="basket",
+        format_func=names.__getitem__,
+        placeholder="Search an item",
+    )
+    state.remember(items=",".join(history), session=None, after=None)
+    return history, None
+
+
+def _names(recommender: Recommender) -> dict[str, str]:
+    items = recommender.catalogue
+    labels = items["name"] if "name" in items.columns else items[ITEM_ID].cast(pl.String)
+    return dict(zip(items[ITEM_ID].cast(pl.String), labels, strict=True))
+
+
+def _real(recommender: Recommender) -> tuple[list[str], str | None]:
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    if right.button("One at random", icon=":material/casino:", width="stretch") or "session_id" not in st.session_state:
+        st.session_state["session_id"] = (
+            state.url("session") if "session_id" not in st.session_state and state.url("session") else _random()
+        )
+    session = left.text_input("Session id", key="session_id")
+    clicks = recommender.session(session)
+    state.remember(session=session, items=None)
+    if len(clicks) < 2:
+        return clicks, None
+    asked = state.url("after")
+    start = min(max(int(asked), 1), len(clicks) - 1) if asked.isdigit() else len(clicks) - 1
+    after = start
+    if len(clicks) > 2:
+        after = st.slider("Recommend after click", 1, len(clicks) - 1, start, key=f"after-{session}")
+    state.remember(after=after)
+    return clicks[:after], clicks[after]
+
+
+def _random() -> str:
+    sessions = state.table("vectors/two_tower", "sessions.parquet")
+    return str(sessions["id"].tail(max(1, len(sessions) // 5)).sample(1)[0]) if sessions is not None else ""
+
+
+def _controls(recommender: Recommender, built: list[str]) -> Query:
+    left, middle, right = st.columns([2, 2, 1], vertical_alignment="bottom")
+    asked = state.url("index")
+    index = left.selectbox("Index", built, built.index(asked) if asked in built else 0)
+    most = min(50, len(recommender.rows))
+    k = middle.slider("How many", 1, most, min(int(state.url("k", "10") or 10), most)) if most > 1 else 1
+    seen = right.toggle("Leave out seen", state.url("seen") == "True", help="Leave out what the session has clicked.")
+    state.remember(index=index, k=k, seen=seen)
+    return Query(k=k, index=index, exclude_seen=seen)
+
+
+def _answer(recommender: Recommender, history: list[str], real: str | None, query: Query) -> None:
+    with st.spinner("Asking Milvus; the first time it starts, which takes some ten seconds"):
+        answer = recommender.recommend(history, query, state.hold().engine())
+    items = answer["items"]
+    rank = next((i["rank"] for i in items if i["item_id"] == real), None)
+    st.markdown(f"**Recommended** {_verdict(real, rank, len(items))}")
+    parts.cards(items, state.mode(), star=real)
+    exact = recommender.exact(history, query.k) if not query.exclude_seen else None
+    left, right = st.columns([2, 1], vertical_alignment="center")
+    left.plotly_chart(charts.latency(answer["latency_ms"], state.mode()), theme=None)
+    if exact is not None:
+        same = len(set(exact) & {i["item_id"] for i in items})
+        right.metric(
+            "Same as exact search",
+            f"{same} of {len(exact)}",
+            help="Compared with the model's own ranking of every item.",
+        )
+    if answer["note"]:
+        right.caption(answer["note"])
+
+
+def _verdict(real: str | None, rank: int | None, shown: int) -> str:
+    if real is None:
+        return ""
+    return (
+        f"– the real next click is number {rank}"
+        if rank
+        else f"– the real next click, {real}, is not among these {shown}"
+    )
+
+
+with parts.errors():
+    main()
