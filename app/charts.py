@@ -156,12 +156,12 @@ def long_tail(counts: pl.Series, mode: str) -> Figure:
 def latency(parts: dict[str, float], mode: str) -> Figure:
     """Draw where a query's time went; parts: encode, search and total in milliseconds."""
     rest = max(parts["total"] - parts["encode"] - parts["search"], 0)
-    figure, palette = _figure(mode, f"Answered in {parts['total']:.1f} ms", 150)
+    figure, palette = _figure(mode, f"Answered in {parts['total']:.1f} ms", 190)
     for name, value, colour in (
         ("encode the session", parts["encode"], palette.session),
         ("search in Milvus", parts["search"], palette.cpu),
         ("describe the items", rest, palette.exact),
     ):
         figure.add_bar(x=[value], y=[""], orientation="h", name=f"{name} {value:.2f} ms", marker_color=colour)
-    figure.update_layout(barmode="stack", xaxis_title="milliseconds", legend={"y": -1.0})
+    figure.update_layout(barmode="stack", xaxis_title="milliseconds", yaxis_visible=False)
     return figure

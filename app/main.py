@@ -15,7 +15,9 @@ from pipeline.errors import UserError  # noqa: E402
 
 def main() -> None:
     """Draw the chosen page beside the tray."""
-    st.set_page_config(page_title="From clicks to recommendations", page_icon=":material/route:", layout="wide")
+    st.set_page_config(
+        page_title="From clicks to recommendations", page_icon=str(ROOT / "assets" / "icon.png"), layout="wide"
+    )
     chosen = st.navigation([routes.page(name) for name in routes.PAGES])
     try:
         opened = state.workspace()

@@ -50,10 +50,10 @@ def empty(text: str, page: str | None = None, label: str = "") -> None:
             st.page_link(routes.page(page), label=label, icon=":material/arrow_forward:")
 
 
-def cards(items: Sequence[dict[str, Any]], mode: str, *, star: str | None = None, numbers: bool = False) -> None:
-    """Draw items as a row of cards that wraps; `star` marks the item that was really clicked next."""
+def cards(items: Sequence[dict[str, Any]], mode: str, *, star: str | None = None, first: int | None = None) -> None:
+    """Draw items as a row of cards that wraps; `star` marks the real next click, `first` numbers them."""
     palette = PALETTES[mode]
-    places = range(1, len(items) + 1) if numbers else [None] * len(items)
+    places = [None] * len(items) if first is None else range(first, first + len(items))
     drawn = "".join(_card(i, palette.session, star, place) for i, place in zip(items, places, strict=True))
     st.html(f"{_STYLE}<div class='road-cards'>{drawn}</div>")
 

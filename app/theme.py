@@ -48,18 +48,24 @@ OTHER = "other"
 
 
 def _template(palette: Palette) -> go.layout.Template:
-    axis = {"gridcolor": palette.grid, "zeroline": False, "linecolor": palette.grid, "title": {"standoff": 12}}
+    axis = {
+        "gridcolor": palette.grid,
+        "zeroline": False,
+        "linecolor": palette.grid,
+        "title": {"standoff": 12, "font": {"size": 14}},
+        "automargin": True,
+    }
     return go.layout.Template(
         layout={
             "font": {"family": "Source Sans, sans-serif", "size": 14, "color": palette.text},
-            "title": {"font": {"size": 17}, "x": 0, "xanchor": "left", "pad": {"b": 12}},
+            "title": {"font": {"size": 17}, "x": 0, "xanchor": "left", "y": 0.99, "yanchor": "top"},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
             "colorway": palette.categories,
             "xaxis": axis,
             "yaxis": axis,
-            "margin": {"l": 10, "r": 10, "t": 56, "b": 10},
-            "legend": {"orientation": "h", "y": -0.18, "x": 0},
+            "margin": {"l": 10, "r": 10, "t": 84, "b": 10},
+            "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1, "xanchor": "right"},
             "hoverlabel": {"font": {"size": 13}},
         }
     )

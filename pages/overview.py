@@ -45,7 +45,7 @@ def _stage(workspace: Workspace, name: str) -> dict[str, str] | None:
 
 
 def _box(title: str, found: dict[str, str] | None, page: str) -> None:
-    with st.container(border=True, height="stretch"):
+    with st.container(border=True):
         st.page_link(routes.page(page), label=f"**{title}**")
         if found is None:
             st.caption("not there yet")
@@ -68,7 +68,11 @@ def _next(workspace: Workspace, missing: list[str]) -> None:
         if st.button("Run the whole demo", type="primary", icon=":material/play_arrow:"):
             tray.launch(DEMO, "run on eshop")
     else:
-        st.page_link("recommend", label="**Everything is ready: see recommendations**", icon=":material/shopping_bag:")
+        st.page_link(
+            routes.page("recommend"),
+            label="**Everything is ready: see recommendations**",
+            icon=":material/shopping_bag:",
+        )
 
 
 def _latest(workspace: Workspace) -> None:

@@ -8,6 +8,7 @@ from pipeline.index import list_indexes
 from pipeline.names import ITEM_ID
 from pipeline.recommend import Query, Recommender
 
+SHOWN = 12  # cards of clicks; earlier ones are counted
 MODES = {"A real session": "session", "Put one together": "items"}
 
 
@@ -30,8 +31,9 @@ def main() -> None:
     if not history:
         parts.empty("Choose one item or more: each is a click of the session.")
         return
-    st.markdown("**Clicked so far**")
-    parts.cards([recommender.describe(i) for i in history], state.mode(), numbers=True)
+    earlier = max(0, len(history) - SHOWN)
+    st.markdown(f"**Clicked so far** {f'– the last {SHOWN} of {len(history)}' if earlier else ''}")
+    parts.cards([recommender.describe(i) for i in history[earlier:]], state.mode(), first=earlier + 1)
     _answer(recommender, history, real, query)
 
 

@@ -53,19 +53,11 @@ def _form() -> None:
             "--seed",
             str(seed),
         ]
-        left, right = st.columns(2)
-        if left.button("Train the two-tower", type="primary", width="stretch"):
+        left, right = st.columns([2, 1])
+        if left.button("Train, and refresh vectors, index, evaluation and map", type="primary", width="stretch"):
+            tray.launch(["run", *chosen], "train and refresh")
+        if right.button("Train only", width="stretch"):
             tray.launch(["train", "--model", "two_tower", *chosen], "train two_tower")
-        if right.button("Evaluate, then embed what is trained", width="stretch", disabled=not _trained()):
-            tray.launch(["embed"], "embed two_tower")
-    if _trained() and state.workspace().manifest("evaluation/two_tower") is None:
-        st.info("The model is trained and not evaluated yet.")
-    if _trained() and st.button("Evaluate on the test sessions"):
-        tray.launch(["evaluate"], "evaluate")
-
-
-def _trained() -> bool:
-    return state.workspace().manifest("models/two_tower") is not None
 
 
 def _live(job_id: str) -> None:

@@ -143,6 +143,7 @@ def train(workspace: Workspace, model: str, options: dict[str, Any], progress: P
         body,
         inputs=[preprocess.STAGE],
         packages=chosen.packages,
+        revision=2,
         progress=progress,
     )
 

@@ -18,7 +18,7 @@ ColumnsOption = Annotated[
 ]
 ItemsOption = Annotated[str | None, typer.Option(help="A file of item metadata, joined by item id.")]
 TestFromOption = Annotated[str | None, typer.Option(help="ISO time; sessions that end at or after it are for testing.")]
-MinItemOption = Annotated[int, typer.Option(min=1, help="Drop items clicked less often.")]
+MinItemOption = Annotated[int | None, typer.Option(min=1, help="Drop items clicked less often.")]
 ModelOption = Annotated[str, typer.Option(help="two_tower or popularity.")]
 EpochsOption = Annotated[int | None, typer.Option(help="Passes over the training clicks.")]
 BatchOption = Annotated[int | None, typer.Option(help="Examples in a batch.")]
@@ -39,13 +39,22 @@ def _source(workspace: Workspace, clicks: str | None, columns: str | None, items
     return ClickSource(absolute, columns, str(Path(items).absolute()) if items else None)
 
 
+def _preprocessing(workspace: Workspace, same_clicks: bool, test_from: str | None, fewest: int | None) -> Any:
+    """Take what is given; of clicks that stay the same, keep how they were split before."""
+    from pipeline.preprocess import STAGE, PreprocessConfig
+
+    manifest = workspace.manifest(STAGE) if same_clicks else None
+    given = {k: v for k, v in (("test_from", test_from), ("min_item_count", fewest)) if v is not None}
+    return PreprocessConfig(**(manifest["config"] if manifest else {}) | given)
+
+
 @app.command()
 def run(
     clicks: ClicksOption = None,
     columns: ColumnsOption = None,
     items: ItemsOption = None,
     test_from: TestFromOption = None,
-    min_item_count: MinItemOption = 1,
+    min_item_count: MinItemOption = None,
     model: ModelOption = "two_tower",
     epochs: EpochsOption = None,
     batch_size: BatchOption = None,
@@ -63,13 +72,13 @@ def run(
     """
 
     def body() -> Answer:
-        from pipeline.preprocess import PreprocessConfig
         from pipeline.road import STEPS, RoadConfig, run_road
 
         opened = Workspace.open(workspace)
         source = _source(opened, clicks, columns, items)
         training = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
-        config = RoadConfig(source, PreprocessConfig(test_from, min_item_count), model, training, index, build)
+        data = _preprocessing(opened, clicks is None, test_from, min_item_count)
+        config = RoadConfig(source, data, model, training, index, build)
         config.check()
         with writing(workspace, f"run on {Path(source.clicks).name}", wait, STEPS) as (opened, job):
             job.result = run_road(opened, config, job)
@@ -137,7 +146,7 @@ def ingest(
 @app.command()
 def preprocess(
     test_from: TestFromOption = None,
-    min_item_count: MinItemOption = 1,
+    min_item_count: MinItemOption = None,
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
     wait: WaitOption = False,
@@ -148,11 +157,10 @@ def preprocess(
     """
 
     def body() -> Answer:
-        from pipeline.preprocess import PreprocessConfig
         from pipeline.preprocess import preprocess as stage
 
         with writing(workspace, "preprocess", wait) as (opened, job):
-            config = PreprocessConfig(test_from, min_item_count)
+            config = _preprocessing(opened, False, test_from, min_item_count)
             job.result = _stage_answer(stage(opened, config, job.progress("preprocess")))
             return job.result
 

@@ -72,7 +72,7 @@ def train(
     table.unlink()
     assert listener.best is not None  # the last epoch has ended
     listener.best.save(folder / "towers.npz")
-    pl.DataFrame(listener.points).write_parquet(folder / "curve.parquet")
+    pl.from_dicts(listener.points, infer_schema_length=None).write_parquet(folder / "curve.parquet")
     return listener.summary()
 
 
@@ -214,6 +214,7 @@ class _Listener:
         self.epochs.append({"epoch": epoch + 1, "loss": float(logs["loss"]), "validation_recall@20": recall})
         if recall > self.best_recall:
             self.best, self.best_recall = towers, recall
+        self.points.append({"step": self.done, "validation_recall@20": recall})
         self.progress(
             self.done,
             self.steps * self.config.epochs,

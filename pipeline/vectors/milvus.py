@@ -60,6 +60,7 @@ class MilvusEngine:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.alias = f"engine-{uuid.uuid4().hex[:8]}"
+        self._known: dict[str, Collection] = {}  # looking one up costs two requests
         with self._sentences():
             connections.connect(self.alias, uri=endpoint.uri, token=endpoint.token, timeout=_TIMEOUT_S)
 
@@ -80,6 +81,11 @@ class MilvusEngine:
             if type(error).__module__.split(".")[0] not in ("grpc", "pymilvus"):
                 raise
             raise UserError(_sentence(self.endpoint.uri, collection, str(error))) from error
+
+    def _collection(self, name: str) -> Collection:
+        if name not in self._known:
+            self._known[name] = Collection(name, using=self.alias)
+        return self._known[name]
 
     def version(self) -> str:
         """Ask the server for its version."""
@@ -111,7 +117,7 @@ class MilvusEngine:
     ) -> None:
         """Insert columns in batches and flush; vectors: (n, dim) float32."""
         with self._sentences(name):
-            collection = Collection(name, using=self.alias)
+            collection = self._collection(name)
             for low in range(0, len(ids), _BATCH):
                 part = slice(low, low + _BATCH)
                 text = [column[part] for column in scalars.values()]
@@ -126,7 +132,7 @@ class MilvusEngine:
         started = time.monotonic()
         spec = {"index_type": index, "metric_type": metric, "params": params}
         with self._sentences(name):
-            collection = Collection(name, using=self.alias)
+            collection = self._collection(name)
             collection.create_index(VECTOR, spec, timeout=60, _async=True).result()
             while True:
                 report = utility.index_building_progress(name, using=self.alias, timeout=_TIMEOUT_S)
@@ -142,22 +148,23 @@ class MilvusEngine:
     def load(self, name: str) -> None:
         """Load a collection into memory and wait until it answers."""
         with self._sentences(name):
-            Collection(name, using=self.alias).load(timeout=120)
+            self._collection(name).load(timeout=120)
 
     def release(self, name: str) -> None:
         """Take a collection out of memory."""
         with self._sentences(name):
-            Collection(name, using=self.alias).release(timeout=60)
+            self._collection(name).release(timeout=60)
 
     def drop(self, name: str) -> None:
         """Remove a collection; nothing happens where it does not exist."""
+        self._known.pop(name, None)
         with self._sentences(name):
             utility.drop_collection(name, timeout=60, using=self.alias)
 
     def describe(self, name: str) -> dict[str, Any]:
         """Report rows, index type, parameters, indexed rows and whether it is loaded, as the server tells it."""
         with self._sentences(name):
-            collection = Collection(name, using=self.alias)
+            collection = self._collection(name)
             spec = collection.indexes[0].params if collection.indexes else {}
             progress = utility.index_building_progress(name, using=self.alias) if collection.indexes else {}
             return {
@@ -178,7 +185,7 @@ class MilvusEngine:
         for the next time tick, some 400 ms.
         """
         with self._sentences(name):
-            hits = Collection(name, using=self.alias).search(
+            hits = self._collection(name).search(
                 list(queries),
                 VECTOR,
                 {"params": params},
