@@ -1,5 +1,6 @@
 """Figures as functions of tables; a title says the finding, axes say the unit."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -11,10 +12,23 @@ from pipeline.names import CATEGORY, ITEM_ID
 
 Figure: TypeAlias = go.Figure
 _MOST_CATEGORIES = 8
+_TITLE_COLUMNS = 40  # what a phone of 390 px shows in one line
+_LINE_PX = 22
 
 
-def _figure(mode: str, title: str, height: int = 340) -> tuple[Figure, Palette]:
-    return go.Figure(layout={"template": f"road-{mode}", "title": title, "height": height}), PALETTES[mode]
+def _figure(mode: str, title: str, height: int = 340, *, legend: bool = True) -> tuple[Figure, Palette]:
+    lines = textwrap.wrap(title, _TITLE_COLUMNS)
+    top = _LINE_PX * len(lines) + (46 if legend else 16)
+    return go.Figure(
+        layout={
+            "template": f"road-{mode}",
+            # Plotly hangs a title of several lines by its last one: the pad makes room for those above it
+            "title": {"text": "<br>".join(lines), "pad": {"t": _LINE_PX * (len(lines) - 1)}},
+            "height": height,
+            "margin": {"t": top},
+            "showlegend": legend,
+        }
+    ), PALETTES[mode]
 
 
 def training(points: Sequence[dict[str, float]], mode: str) -> Figure:
@@ -53,7 +67,14 @@ def evaluation(models: dict[str, dict[str, float]], titles: dict[str, str], mode
     for model, colour in zip(ranked, (palette.exact, palette.cpu, *palette.categories), strict=False):
         values = [models[model][m] for m in measures]
         figure.add_bar(
-            x=measures, y=values, name=titles.get(model, model), marker_color=colour, text=[f"{v:.3f}" for v in values]
+            x=measures,
+            y=values,
+            name=titles.get(model, model),
+            marker_color=colour,
+            text=[f"{v:.2f}" for v in values],
+            textposition="outside",
+            textangle=0,
+            cliponaxis=False,
         )
     figure.update_layout(yaxis_title="mean over next clicks", barmode="group", bargap=0.3)
     return figure
@@ -90,6 +111,7 @@ def item_map(
     _overlay(figure, points, list(path), palette, "the session", "star", line=True)
     hidden = {"visible": False}
     figure.update_layout(xaxis=hidden, yaxis={**hidden, "scaleanchor": "x"}, dragmode="pan")
+    figure.update_layout(legend={"x": 0, "xanchor": "left", "y": 0, "yanchor": "top"})
     return figure
 
 
@@ -118,11 +140,12 @@ def _overlay(
     there = [i for i in ids if i in where]
     if not there:
         return
-    figure.add_scatter(
+    ends = ["first click", *[""] * (len(there) - 2), "last click"] if len(there) > 1 else ["the click"]
+    figure.add_scattergl(  # WebGL as the dots are, else it would be drawn beneath them
         x=[where[i][0] for i in there],
         y=[where[i][1] for i in there],
         mode="lines+markers+text" if line else "markers",
-        text=[str(n) for n in range(1, len(there) + 1)] if line else None,
+        text=ends if line else None,
         textposition="top center",
         name=name,
         line={"color": palette.session, "dash": "dot"},
@@ -134,7 +157,7 @@ def _overlay(
 
 def histogram(values: pl.DataFrame, mode: str, title: str, x_title: str, y_title: str) -> Figure:
     """Draw counts (value, count) as bars."""
-    figure, palette = _figure(mode, title, 300)
+    figure, palette = _figure(mode, title, 300, legend=False)
     figure.add_bar(x=values["value"], y=values["count"], marker_color=palette.cpu)
     figure.update_layout(xaxis_title=x_title, yaxis_title=y_title, bargap=0.1)
     return figure
@@ -145,23 +168,29 @@ def long_tail(counts: pl.Series, mode: str) -> Figure:
     ordered = counts.sort(descending=True)
     share = (ordered.cum_sum() / ordered.sum() * 100).to_list()
     top = max(1, round(len(share) * 0.1))
-    figure, palette = _figure(mode, f"The top 10 % of items take {share[top - 1]:.0f} % of the clicks", 300)
+    figure, palette = _figure(
+        mode, f"The top 10 % of items take {share[top - 1]:.0f} % of the clicks", 300, legend=False
+    )
     step = max(1, len(share) // 400)
     x = [(i + 1) / len(share) * 100 for i in range(0, len(share), step)]
     figure.add_scatter(x=x, y=share[::step], mode="lines", line={"color": palette.cpu, "width": 3}, name="items")
-    figure.update_layout(xaxis_title="items, most clicked first (%)", yaxis_title="clicks (%)", showlegend=False)
+    figure.update_layout(xaxis_title="items, most clicked first (%)", yaxis_title="clicks (%)")
     return figure
 
 
 def latency(parts: dict[str, float], mode: str) -> Figure:
     """Draw where a query's time went; parts: encode, search and total in milliseconds."""
     rest = max(parts["total"] - parts["encode"] - parts["search"], 0)
-    figure, palette = _figure(mode, f"Answered in {parts['total']:.1f} ms", 190)
-    for name, value, colour in (
-        ("encode the session", parts["encode"], palette.session),
-        ("search in Milvus", parts["search"], palette.cpu),
-        ("describe the items", rest, palette.exact),
-    ):
-        figure.add_bar(x=[value], y=[""], orientation="h", name=f"{name} {value:.2f} ms", marker_color=colour)
-    figure.update_layout(barmode="stack", xaxis_title="milliseconds", yaxis_visible=False)
+    figure, palette = _figure(mode, f"Answered in {parts['total']:.1f} ms", 220, legend=False)
+    named = {"describe the items": rest, "search in Milvus": parts["search"], "encode the session": parts["encode"]}
+    figure.add_bar(
+        x=list(named.values()),
+        y=list(named),
+        orientation="h",
+        marker_color=[palette.exact, palette.cpu, palette.session],
+        text=[f"{v:.2f} ms" for v in named.values()],
+        textposition="outside",
+        cliponaxis=False,
+    )
+    figure.update_layout(xaxis_title="milliseconds", xaxis_range=[0, max(named.values()) * 1.25], bargap=0.35)
     return figure

@@ -58,13 +58,13 @@ def _template(palette: Palette) -> go.layout.Template:
     return go.layout.Template(
         layout={
             "font": {"family": "Source Sans, sans-serif", "size": 14, "color": palette.text},
-            "title": {"font": {"size": 17}, "x": 0, "xanchor": "left", "y": 0.99, "yanchor": "top"},
+            "title": {"font": {"size": 17}, "x": 0, "xanchor": "left", "y": 1, "yanchor": "top", "yref": "container"},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
             "colorway": palette.categories,
             "xaxis": axis,
             "yaxis": axis,
-            "margin": {"l": 10, "r": 10, "t": 84, "b": 10},
+            "margin": {"l": 10, "r": 10, "b": 10},
             "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1, "xanchor": "right"},
             "hoverlabel": {"font": {"size": 13}},
         }

@@ -1,5 +1,6 @@
 """Data: choose clicks, see what is in them, split them into sessions."""
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +71,17 @@ def _facts(manifest: dict[str, Any]) -> None:
             ("Clicks", number(found["clicks"]), None),
             ("Sessions", number(found["sessions"]), parts.TERMS["session"]),
             ("Items", number(found["items"]), None),
-            ("Days", f"{found['first'][:10]} to {found['last'][:10]}", None),
+            ("Days", number(_days(found)), f"From {found['first'][:10]} to {found['last'][:10]}, UTC."),
         ),
         strict=True,
     ):
         column.metric(label, value, help=term)
     for note in found["notes"]:
         st.caption(f":material/info: {note}")
+
+
+def _days(found: dict[str, Any]) -> int:
+    return (date.fromisoformat(found["last"][:10]) - date.fromisoformat(found["first"][:10])).days + 1
 
 
 def _figures() -> None:

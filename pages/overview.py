@@ -40,27 +40,25 @@ def main() -> None:
 def _stage(workspace: Workspace, name: str) -> dict[str, str] | None:
     if name != "indexes":
         return describe(workspace, name)
-    built = workspace.stages("indexes")
-    return describe(workspace, built[0]) if built else None
+    built = [found for index in workspace.stages("indexes") if (found := describe(workspace, index))]
+    return next((found for found in built if found["state"] == "ready"), built[0] if built else None)
 
 
 def _box(title: str, found: dict[str, str] | None, page: str) -> None:
-    with st.container(border=True):
+    with st.container(border=True, height="stretch"):
         st.page_link(routes.page(page), label=f"**{title}**")
         if found is None:
             st.caption("not there yet")
             return
         mark = ":green[:material/check_circle:]" if found["state"] == "ready" else ":orange[:material/update:]"
         st.markdown(f"{mark} {html.escape(found['figure'])}")
-        st.caption(f"{found['state']}, {found['age']} old")
+        st.caption(f"{found['state']}, {found['age']}")
 
 
 def _next(workspace: Workspace, missing: list[str]) -> None:
     server = status(workspace)
-    version = f" {server['version']}" if server.get("version") else ""
-    st.caption(
-        f"Milvus: {'embedded' if server['state'] != 'external' else server['uri']}{version}, {server['state']}, CPU"
-    )
+    where = f"at {server['uri']}" if server["state"] == "external" else f"(embedded, on the CPU) is {server['state']}"
+    st.caption(f"Milvus {server.get('version') or ''} {where}.")
     if tray.live():
         st.info("A job is running: the tray on the left shows how far it is.", icon=":material/hourglass_top:")
     elif missing:

@@ -1,14 +1,17 @@
 """Recommend: a session's clicks, and what Milvus and the model answer."""
 
+from typing import Any
+
 import polars as pl
 import streamlit as st
 
-from app import charts, parts, state
+from app import charts, parts, routes, state
 from pipeline.index import list_indexes
 from pipeline.names import ITEM_ID
 from pipeline.recommend import Query, Recommender
 
 SHOWN = 12  # cards of clicks; earlier ones are counted
+_NEXT = "next_click"
 MODES = {"A real session": "session", "Put one together": "items"}
 
 
@@ -105,6 +108,8 @@ def _answer(recommender: Recommender, history: list[str], real: str | None, quer
     with st.spinner("Asking Milvus; the first time it starts, which takes some ten seconds"):
         answer = recommender.recommend(history, query, state.hold().engine())
     items = answer["items"]
+    if state.url("items"):
+        _go_on(items)
     rank = next((i["rank"] for i in items if i["item_id"] == real), None)
     st.markdown(f"**Recommended** {_verdict(real, rank, len(items))}")
     parts.cards(items, state.mode(), star=real)
@@ -120,6 +125,32 @@ def _answer(recommender: Recommender, history: list[str], real: str | None, quer
         )
     if answer["note"]:
         right.caption(answer["note"])
+    if state.url("session"):
+        st.page_link(
+            routes.page("map"),
+            label="See this session on the map",
+            icon=":material/map:",
+            query_params={"session": state.url("session")},
+        )
+
+
+def _go_on(items: list[dict[str, Any]]) -> None:
+    names = {i["item_id"]: str(i.get("name") or i["item_id"]) for i in items if i["item_id"] not in _basket()}
+    st.pills(
+        "Click one to go on with the session", list(names), format_func=names.__getitem__, key=_NEXT, on_change=_add
+    )
+
+
+def _basket() -> list[str]:
+    return list(st.session_state.get("basket", []))
+
+
+def _add() -> None:
+    """Append the clicked recommendation; a callback, as a widget's value cannot change after it is drawn."""
+    clicked = st.session_state.get(_NEXT)
+    if clicked:
+        st.session_state["basket"] = [*_basket(), clicked]
+        st.session_state[_NEXT] = None
 
 
 def _verdict(real: str | None, rank: int | None, shown: int) -> str:

@@ -73,7 +73,7 @@ def _curve() -> None:
     points = state.table("models/two_tower", "curve.parquet")
     manifest = state.workspace().manifest("models/two_tower")
     if points is None or manifest is None:
-        parts.empty("No model is trained yet: press “Train the two-tower”.")
+        parts.empty("No model is trained yet: press “Train, and refresh …” above.")
         return
     st.plotly_chart(charts.training(points.to_dicts(), state.mode()), theme=None)
     found = manifest["metrics"]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.stage import is_stale
-from pipeline.text import duration, size
+from pipeline.text import age, size
 from pipeline.workspace import Workspace
 
 # stage folder (or its prefix) -> how its main figure reads, from the manifest's metrics
@@ -31,14 +31,14 @@ def describe(workspace: Workspace, name: str) -> dict[str, Any] | None:
     manifest = workspace.manifest(name)
     if manifest is None:
         return None
-    age = datetime.now(UTC) - datetime.fromisoformat(manifest["created"])
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(manifest["created"])).total_seconds()
     return {
         "stage": name,
         "state": "out of date" if is_stale(workspace, name) else "ready",
         "figure": _FIGURES[name.split("/", maxsplit=1)[0]].format_map(_Missing(manifest["metrics"])),
         "size": size(manifest["bytes"]),
         "bytes": manifest["bytes"],
-        "age": duration(age.total_seconds()),
+        "age": age(seconds),
         "created": manifest["created"],
         "seconds": manifest["seconds"],
     }

@@ -18,6 +18,15 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def age(seconds: float) -> str:
+    """Write an age in its largest unit: 'just now', '12 min ago', '3 h ago', '5 days ago'."""
+    for unit, length in (("day", 86_400), ("h", 3600), ("min", 60)):
+        count = int(seconds // length)
+        if count:
+            return f"{count} {unit}{'s' if unit == 'day' and count > 1 else ''} ago"
+    return "just now"
+
+
 def size(count: float) -> str:
     """Write bytes as '812 B', '1.2 MB', …, in powers of 1000."""
     for unit in ("B", "kB", "MB", "GB"):

@@ -29,6 +29,9 @@ rm -f "$stamp"
 echo "setup: installing the $(grep -c == requirements.txt) packages of requirements.txt"
 "$uv" pip install -q --python .venv/bin/python --no-deps -r requirements.txt ||
     fail "the packages could not be installed: check the network and the disk's free space (3 GB), and try again."
-.venv/bin/python -m compileall -q -j 0 .venv/lib/python3.11/site-packages/streamlit .venv/lib/python3.11/site-packages/pymilvus > /dev/null 2>&1 || true
+packages=.venv/lib/python3.11/site-packages
+for package in streamlit pymilvus scipy numpy polars pandas plotly; do # what the app imports: its first start is quick
+    .venv/bin/python -m compileall -q -j 0 "$packages/$package" > /dev/null 2>&1 || true
+done
 echo "$wanted" > "$stamp"
 echo "setup: downloaded and installed in $(($(date +%s) - begin)) s"

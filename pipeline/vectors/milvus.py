@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,7 @@ class MilvusEngine:
         self.endpoint = endpoint
         self.alias = f"engine-{uuid.uuid4().hex[:8]}"
         self._known: dict[str, Collection] = {}  # looking one up costs two requests
+        import_module("scipy.sparse")  # pymilvus would do it within the first search: 200 ms that no query should wait
         with self._sentences():
             connections.connect(self.alias, uri=endpoint.uri, token=endpoint.token, timeout=_TIMEOUT_S)
 
