@@ -1,6 +1,7 @@
 """Overview: the road as a picture, and what to do next."""
 
 import html
+from typing import Any
 
 import streamlit as st
 
@@ -37,14 +38,14 @@ def main() -> None:
     _latest(workspace)
 
 
-def _stage(workspace: Workspace, name: str) -> dict[str, str] | None:
+def _stage(workspace: Workspace, name: str) -> dict[str, Any] | None:
     if name != "indexes":
         return describe(workspace, name)
     built = [found for index in workspace.stages("indexes") if (found := describe(workspace, index))]
     return next((found for found in built if found["state"] == "ready"), built[0] if built else None)
 
 
-def _box(title: str, found: dict[str, str] | None, page: str) -> None:
+def _box(title: str, found: dict[str, Any] | None, page: str) -> None:
     with st.container(border=True, height="stretch"):
         st.page_link(routes.page(page), label=f"**{title}**")
         if found is None:
@@ -52,7 +53,8 @@ def _box(title: str, found: dict[str, str] | None, page: str) -> None:
             return
         mark = ":green[:material/check_circle:]" if found["state"] == "ready" else ":orange[:material/update:]"
         st.markdown(f"{mark} {html.escape(found['figure'])}")
-        st.caption(f"{found['state']}, {found['age']}")
+        facts = [found["state"], found["size"] if found["bytes"] else "", found["age"]]
+        st.caption(" · ".join(filter(None, facts)))
 
 
 def _next(workspace: Workspace, missing: list[str]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from pipeline.errors import UserError
 from pipeline.progress import Progress, silent
+from pipeline.text import duration
 from pipeline.workspace import MANIFEST, Workspace, write_json
 
 Metrics = dict[str, Any]
@@ -63,6 +64,7 @@ def run_stage(
     key = _key({"stage": name, "config": asdict(config), "inputs": keys, "source": source, "revision": revision})
     existing = workspace.manifest(name)
     if existing is not None and existing["key"] == key and not force:
+        progress(1, 1, "unchanged")
         return Done(name, existing, skipped=True)
     started = time.monotonic()
     with workspace.writing(name) as folder:
@@ -79,6 +81,7 @@ def run_stage(
             "metrics": metrics,
         }
         write_json(folder / MANIFEST, manifest)
+    progress(1, 1, f"done in {duration(manifest['seconds'])}")
     return Done(name, manifest, skipped=False)
 
 

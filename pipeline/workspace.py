@@ -6,8 +6,10 @@ jobs/ID/                    what was started, how far it is, its log (jobs.py)
 milvus/                     the embedded server's data, password and leases (vectors/server.py)
 """
 
+import errno
 import json
 import os
+import re
 import secrets
 import shutil
 import uuid
@@ -23,6 +25,7 @@ from pipeline.errors import UserError
 FORMAT = 1
 DEFAULT_ROOT = "workspace"
 MANIFEST = "manifest.json"
+_REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO}
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -46,6 +49,13 @@ def read_json(path: Path) -> Any | None:
         return None
 
 
+def _disk_trouble(error: Exception) -> str | None:
+    """Name what the disk refused, also when a library wraps it in an error of its own; None for any other error."""
+    native = re.search(r"\(os error (\d+)\)", str(error))  # as libraries written in Rust report it
+    number = int(native[1]) if native else getattr(error, "errno", None)
+    return os.strerror(number) if number in _REFUSED else None
+
+
 @dataclass(frozen=True)
 class Workspace:
     """A folder that holds one road from clicks to recommendations."""
@@ -61,7 +71,7 @@ class Workspace:
                 (path / part).mkdir(parents=True, exist_ok=True)
             if not (path / "workspace.json").exists():
                 write_json(path / "workspace.json", {"format": FORMAT, "id": uuid.uuid4().hex[:8]})
-        except FileExistsError as error:
+        except (FileExistsError, NotADirectoryError) as error:
             raise UserError(f"{path} is a file, and a workspace is a folder: name another with --workspace.") from error
         except OSError as error:
             raise UserError(
@@ -107,12 +117,13 @@ class Workspace:
             fresh.mkdir(parents=True)
             yield fresh
             self._publish(name, fresh)
-        except OSError as error:
-            if error.errno is None:
+        except Exception as error:
+            reason = _disk_trouble(error)
+            if reason is None:
                 raise
             raise UserError(
-                f"Stage '{name}' could not be written ({error.strerror}: {error.filename or store}): free disk space "
-                "or mend the folder's permissions and start it again; what was there before still is."
+                f"Stage '{name}' could not be written ({reason}: {store}): free disk space or mend the folder's "
+                "permissions and start it again; what was there before still is."
             ) from error
         finally:
             if not self._is_published(name, fresh):

@@ -1,0 +1,164 @@
+"""A job outlives who started it, and whatever ends it, its end is told."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipeline import jobs
+from pipeline.errors import UserError
+from pipeline.workspace import Workspace
+from tests.conftest import wait_for
+
+LONG = ["ingest", "--clicks", "synthetic:2000000"]  # some seconds of work
+SHORT = ["ingest", "--clicks", "synthetic:300"]
+
+
+def _ended(job: jobs.Job) -> bool:
+    return not job.alive
+
+
+def _begun(job: jobs.Job) -> bool:
+    return job.state == "running" and bool(job.progress)
+
+
+def _cli(workspace: Workspace, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pipeline", *arguments, "--workspace", str(workspace.root), "--json"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def _put(workspace: Workspace) -> str:
+    assert _cli(workspace, *SHORT).returncode == 0
+    manifest = workspace.manifest("clicks")
+    assert manifest is not None
+    return str(manifest["key"])
+
+
+def test_a_job_ends_with_its_result(workspace: Workspace) -> None:
+    job = jobs.start(workspace, SHORT, "made-up clicks")
+    assert job.state in ("queued", "running")
+    wait_for(lambda: _ended(job), 60)
+    assert job.state == "done"
+    assert job.end["result"]["metrics"]["sessions"] == 300
+    assert job.progress["fraction"] == 1
+    assert job.about["command"].startswith("python -m pipeline ingest --clicks synthetic:300")
+
+
+def test_a_bad_input_fails_with_its_sentence(workspace: Workspace) -> None:
+    job = jobs.start(workspace, ["ingest", "--clicks", "nothing.csv"], "x")
+    wait_for(lambda: _ended(job), 60)
+    assert job.state == "failed"
+    assert "There is no file" in job.end["error"]
+
+
+def test_cancelled_it_leaves_what_was_there(workspace: Workspace) -> None:
+    key = _put(workspace)
+    job = jobs.start(workspace, LONG, "long")
+    wait_for(lambda: _begun(job), 60)
+    jobs.cancel(job)
+    assert job.state == "cancelled"
+    assert (workspace.manifest("clicks") or {})["key"] == key
+    with pytest.raises(UserError, match="is cancelled: there is nothing to cancel"):
+        jobs.cancel(job)
+
+
+def _kill(workspace: Workspace) -> None:
+    key = _put(workspace)
+    job = jobs.start(workspace, LONG, "long")
+    wait_for(lambda: _begun(job), 60)
+    os.kill(int(job.about["pid"]), signal.SIGKILL)
+    wait_for(lambda: _ended(job), 20)
+    assert job.state == "killed"
+    assert (workspace.manifest("clicks") or {})["key"] == key
+    assert _cli(workspace, *SHORT).returncode == 0  # the next writer is let in, and sweeps
+    assert len(list((workspace.root / ".store").iterdir())) == 1
+
+
+def test_killed_it_leaves_what_was_there_and_lets_the_next_in(workspace: Workspace) -> None:
+    _kill(workspace)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("nth", range(10))
+def test_ten_killed_jobs(workspace: Workspace, nth: int) -> None:
+    _kill(workspace)
+
+
+def test_a_second_writer_is_refused_by_name_and_age(workspace: Workspace) -> None:
+    job = jobs.start(workspace, LONG, "a long reading")
+    wait_for(lambda: _begun(job), 60)
+    refused = _cli(workspace, *SHORT)
+    assert refused.returncode == 2
+    sentence = json.loads(refused.stdout.splitlines()[-1])["error"]
+    assert f"job {job.id} ('a long reading') has been running for" in sentence
+    assert f"jobs cancel {job.id}" in sentence
+    jobs.cancel(job)
+
+
+def test_jobs_queue_in_order(workspace: Workspace) -> None:
+    first = jobs.start(workspace, LONG, "first")
+    wait_for(lambda: _begun(first), 60)
+    second = jobs.start(workspace, SHORT, "second")
+    third = jobs.start(workspace, ["ingest", "--clicks", "synthetic:301"], "third")
+    assert (second.state, third.state) == ("queued", "queued")
+    jobs.cancel(first)
+    wait_for(lambda: _ended(third), 60)
+    assert [second.state, third.state] == ["done", "done"]
+    assert (workspace.manifest("clicks") or {})["metrics"]["sessions"] == 301
+
+
+def test_a_queued_job_can_be_cancelled(workspace: Workspace) -> None:
+    first = jobs.start(workspace, LONG, "first")
+    wait_for(lambda: _begun(first), 60)
+    waiting = jobs.start(workspace, SHORT, "waiting")
+    wait_for(lambda: int(waiting.about["pid"]) != os.getpid(), 20, "the child to take the job over")
+    jobs.cancel(waiting)
+    assert waiting.state == "cancelled"
+    assert first.alive
+    jobs.cancel(first)
+
+
+def test_it_outlives_who_started_it(workspace: Workspace) -> None:
+    code = (
+        "import sys, os; from pipeline.jobs import start; from pipeline.workspace import Workspace;"
+        "print(start(Workspace.open(sys.argv[1]), sys.argv[2:], 'x').id, flush=True); os.kill(os.getpid(), 9)"
+    )
+    parent = subprocess.run(
+        [sys.executable, "-c", code, str(workspace.root), *LONG], capture_output=True, text=True, check=False
+    )
+    job = jobs.job(workspace, parent.stdout.strip())
+    wait_for(lambda: _begun(job), 60)
+    assert psutil.pid_exists(int(job.about["pid"]))
+    jobs.cancel(job)
+    assert job.state == "cancelled"
+
+
+def test_old_jobs_are_forgotten(workspace: Workspace) -> None:
+    for n in range(5):
+        _, alive = jobs.create(workspace, f"job {n}", "")
+        os.close(alive)
+    jobs.prune(workspace, kept=2)
+    assert [j.title for j in jobs.jobs(workspace)] == ["job 4", "job 3"]
+
+
+def test_an_unknown_job_is_a_sentence(workspace: Workspace) -> None:
+    with pytest.raises(UserError, match="There is no job '7'"):
+        jobs.job(workspace, "7")
+    with pytest.raises(UserError, match="There is no job"):
+        jobs.job(workspace, "../x")
+
+
+def test_ctrl_c_is_a_cancel_with_its_own_exit_code(workspace: Workspace, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pipeline", *LONG, "--workspace", str(workspace.root), "--json"]
+    with (tmp_path / "out").open("w") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL)
+        wait_for(lambda: bool(jobs.jobs(workspace)) and _begun(jobs.jobs(workspace)[0]), 60)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+    assert "Cancelled" in (tmp_path / "out").read_text()
+    assert not list((workspace.root / ".store").iterdir())
