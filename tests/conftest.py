@@ -25,7 +25,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 @pytest.fixture(scope="session")
 def yoochoose() -> Path:
-    """Give the first 100,000 real YOOCHOOSE clicks, or skip with the reason."""
+    """Give the first 83,846 real YOOCHOOSE clicks, or skip with the reason."""
     path = REALDATA_DIR / "yoochoose-clicks-100k.dat.gz"
     if not path.exists():
         pytest.skip(f"no real data at {path}: set REALDATA_DIR to a folder that has it")

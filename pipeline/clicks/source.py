@@ -98,6 +98,8 @@ def read(source: ClickSource, progress: Progress = silent) -> Clicks:
     """Read a source; raise UserError, in one sentence, for whatever cannot be read."""
     progress(0, 3, f"reading {source.clicks}")
     raw, metadata, notes = _raw(source)
+    if raw.is_empty():
+        raise UserError(f"{source.clicks} holds no click: bring a file with at least two sessions.")
     progress(1, 3, f"sorting {raw.height:,} clicks")
     clicks, more = canonical(raw)
     sessions = clicks[SESSION_ID].n_unique()
