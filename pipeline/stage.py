@@ -69,7 +69,7 @@ def run_stage(
     started = time.monotonic()
     with workspace.writing(name) as folder:
         metrics = body(folder, progress)
-        manifest = {
+        manifest: dict[str, Any] = {
             "stage": name,
             "key": key,
             "config": asdict(config),

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError
+from pipeline.workspace import write_json
 
+_MORE_PORTS = ("peer_port", "metrics_port")  # beside those that the package knows
 _PORTS = (20_000, 30_000)  # below what Linux hands out to outgoing connections
 
 
@@ -18,7 +20,7 @@ def prepare(home: Path) -> tuple[list[str], dict[str, str], dict[str, int]]:
 
     config = MilvusServerConfig(data_dir=str(home))
     names = [name for name in config.configurable_items if name.endswith("_port")]
-    ports = dict(zip([*names, "metrics_port"], _free_ports(len(names) + 1), strict=True))
+    ports = dict(zip([*names, *_MORE_PORTS], _free_ports(len(names) + len(_MORE_PORTS)), strict=True))
     config.update(**{name: ports[name] for name in names})
     config.extra_configs["common.security.authorizationEnabled"] = "true"
     config.extra_configs["common.session.ttl"] = "5"  # a restart after a kill waits for the old session to lapse
@@ -29,9 +31,26 @@ def prepare(home: Path) -> tuple[list[str], dict[str, str], dict[str, int]]:
         "METRICS_PORT": str(ports["metrics_port"]),
         "MILVUS_RUN_DIR": str(home / "run"),
         "MILVUSCONF": str(home / "configs"),
+        "ETCD_CONFIG_PATH": str(_etcd(home, ports)),
         "LD_LIBRARY_PATH": f"{binary.parent}:{os.environ.get('LD_LIBRARY_PATH', '')}",
     }
     return [str(binary), "run", "standalone"], environment, ports
+
+
+def _etcd(home: Path, ports: dict[str, int]) -> Path:
+    """Write the configuration of the etcd inside Milvus, which else takes 2379 and 2380: one server a machine."""
+    client, peer = (f"http://127.0.0.1:{ports[p]}" for p in ("etcd_port", "peer_port"))
+    settings = {
+        "name": "default",
+        "listen-client-urls": client,
+        "advertise-client-urls": client,
+        "listen-peer-urls": peer,
+        "initial-advertise-peer-urls": peer,
+        "initial-cluster": f"default={peer}",
+    }
+    path = home / "etcd.yaml"
+    write_json(path, settings)  # JSON is YAML
+    return path
 
 
 def _unpacked() -> Path:

@@ -18,7 +18,7 @@ from pipeline.progress import Progress, silent
 from pipeline.text import duration
 from pipeline.vectors.leases import Lease, holders, take
 from pipeline.vectors.milvus import Endpoint, MilvusEngine
-from pipeline.vectors.supervisor import PIN_VARIABLE, USER, is_served
+from pipeline.vectors.supervisor import PIN_VARIABLE, USER, is_ready
 from pipeline.workspace import Workspace, read_json
 
 URI_VARIABLE, TOKEN_VARIABLE = "MILVUS_URI", "MILVUS_TOKEN"
@@ -56,10 +56,10 @@ def ensure(workspace: Workspace, progress: Progress = silent, limit_s: float = 1
     started = time.monotonic()
     supervisor: subprocess.Popen[bytes] | None = None
     while True:
+        if is_ready(folder):
+            return
         about = read_json(folder / "server.json") or {}
         running = is_locked(folder / "supervisor.lock")
-        if is_served(folder) and about.get("state") == "ready":
-            return
         waited = time.monotonic() - started
         if supervisor is not None and supervisor.poll() == 1 and about.get("state") == "failed":
             raise UserError(about["error"])
@@ -92,7 +92,7 @@ def endpoint(workspace: Workspace) -> Endpoint:
         return Endpoint(uri, os.environ.get(TOKEN_VARIABLE, ""), embedded=False)
     folder = home(workspace)
     about = read_json(folder / "server.json") or {}
-    if about.get("state") != "ready":
+    if not is_ready(folder):
         raise UserError("The embedded Milvus is not running: start it with `milvus start`, or wait until it is ready.")
     return Endpoint(about["uri"], f"{USER}:{(folder / 'password').read_text().strip()}")
 
@@ -123,6 +123,8 @@ def status(workspace: Workspace) -> dict[str, Any]:
             {"error": about["error"]} if "error" in about else {}
         )
     found = {k: about.get(k) for k in ("state", "uri", "user", "version", "pid", "supervisor_pid")}
+    if found["state"] == "ready" and not is_ready(folder):
+        found["state"] = "starting again"
     found |= {"password_file": str(folder / "password"), "held_by": holders(folder)}
     with contextlib.suppress(psutil.Error, TypeError):
         found["memory_mb"] = round(psutil.Process(about.get("pid")).memory_info().rss / 1e6)

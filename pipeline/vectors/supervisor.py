@@ -72,7 +72,21 @@ def is_served(home: Path) -> bool:
     """Tell whether a living supervisor starts or runs the server."""
     about = read_json(home / "server.json") or {}
     pid = int(about.get("supervisor_pid") or 0)
-    return pid > 0 and psutil.pid_exists(pid) and is_locked(home / "supervisor.lock")
+    return pid > 0 and _lives(pid) and is_locked(home / "supervisor.lock")
+
+
+def is_ready(home: Path) -> bool:
+    """Tell whether the server answers now; between its death and its restart it does not, whatever was written."""
+    about = read_json(home / "server.json") or {}
+    return about.get("state") == "ready" and _lives(int(about["pid"])) and is_served(home)
+
+
+def _lives(pid: int) -> bool:
+    """Tell whether a process runs; a killed one stays as a zombie until whoever started it looks."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _fail(home: Path, reason: str) -> int:
