@@ -10,9 +10,11 @@ from pipeline.errors import UserError
 from pipeline.names import ITEM_ID
 from pipeline.progress import Progress, silent
 from pipeline.stage import Done, Metrics, need, run_stage
+from pipeline.vectors.exact import neighbors
 from pipeline.workspace import Workspace
 
 FEWEST = 5  # UMAP's spectral start needs more items than this
+MOST_EXACT = 30_000
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,16 @@ def project(workspace: Workspace, model: str, config: MapConfig, progress: Progr
         report(0, 3, "loading UMAP")
         from umap import UMAP
 
+        nearest = min(config.n_neighbors, len(ids) - 1)
+        # UMAP's own search first compiles for some 20 s; up to this size comparing all with all is quicker, and exact
+        known = {"precomputed_knn": neighbors(vectors, nearest)} if len(ids) <= MOST_EXACT else {}
         report(1, 3, f"laying out {len(ids):,} items")
-        neighbors = min(config.n_neighbors, len(ids) - 1)
         layout = UMAP(
-            n_neighbors=neighbors, min_dist=config.min_dist, metric="cosine", random_state=config.seed, n_jobs=1
+            n_neighbors=nearest, min_dist=config.min_dist, metric="cosine", random_state=config.seed, n_jobs=1, **known
         )
         points = layout.fit_transform(vectors)
         pl.DataFrame({ITEM_ID: ids, "x": points[:, 0], "y": points[:, 1]}).write_parquet(folder / "items.parquet")
-        return {"items": len(ids), "n_neighbors": neighbors}
+        return {"items": len(ids), "n_neighbors": nearest}
 
     return run_stage(
         workspace,
@@ -64,6 +68,7 @@ def project(workspace: Workspace, model: str, config: MapConfig, progress: Progr
         body,
         inputs=[vectors_stage(model)],
         packages=["umap-learn"],
+        revision=2,
         progress=progress,
     )
 

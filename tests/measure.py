@@ -1,0 +1,63 @@
+"""Run a command and measure it: wall seconds, and the peak memory of its whole process tree, servers it started too."""
+
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a command answered and what it took."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+    seconds: float
+    peak_bytes: int
+
+
+def _used(root: psutil.Process, marker: str) -> int:
+    """Sum the proportional memory of the tree under `root` and of every process that names `marker`."""
+    tree = {root, *root.children(recursive=True)}
+    for process in psutil.process_iter(["cmdline", "cwd"]):
+        if marker in " ".join(process.info["cmdline"] or []) or marker in (process.info["cwd"] or ""):
+            tree.add(process)
+    total = 0
+    for process in tree:
+        try:
+            total += process.memory_full_info().pss
+        except (psutil.Error, OSError):
+            continue
+    return total
+
+
+def measure(arguments: list[str], workspace: Path, limit_s: float = 600) -> Measured:
+    """Run `python -m pipeline ARGUMENTS --workspace WORKSPACE --json`."""
+    command = [sys.executable, "-m", "pipeline", *arguments, "--workspace", str(workspace), "--json"]
+    started = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    peak, done = [0], threading.Event()
+
+    def sample() -> None:
+        root = psutil.Process(process.pid)
+        while not done.is_set():
+            try:
+                peak[0] = max(peak[0], _used(root, str(workspace)))
+            except psutil.Error:
+                return
+            done.wait(1.0)
+
+    sampler = threading.Thread(target=sample, daemon=True)
+    sampler.start()
+    try:
+        out, err = process.communicate(timeout=limit_s)
+    finally:
+        process.kill()
+        done.set()
+        sampler.join()
+    return Measured(process.returncode, out, err, time.monotonic() - started, peak[0])
