@@ -1,16 +1,22 @@
 """Fixtures that every folder shares; real data outside the project is found here and nowhere else."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from pipeline.vectors.supervisor import GRACE_VARIABLE
 from pipeline.workspace import Workspace
+from tests.measure import Measured, measure
 
 REALDATA_DIR = Path(os.environ.get("REALDATA_DIR", Path(__file__).resolve().parents[2] / "shared" / "data"))
 os.environ[GRACE_VARIABLE] = "2"  # servers of tests need not wait half a minute for a next user
@@ -63,3 +69,35 @@ def _no_leftovers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     for process in left:
         process.send_signal(signal.SIGKILL)
     assert not lines, f"left running: {lines}"
+
+
+@dataclass(frozen=True)
+class Road:
+    """A workspace on which `run` has ended, what it answered, and what it took."""
+
+    workspace: Workspace
+    answer: dict[str, Any]
+    measured: Measured
+
+
+def run_road(root: Path, *arguments: str) -> Road:
+    """Run the whole road on real parts, as a user does."""
+    measured = measure(["run", *arguments], root)
+    assert measured.returncode == 0, measured.stderr[-3000:]
+    return Road(Workspace.open(root), json.loads(measured.stdout.splitlines()[-1]), measured)
+
+
+@pytest.fixture(scope="session")
+def eshop(tmp_path_factory: pytest.TempPathFactory) -> Road:
+    """Give the road over the shipped clicks; tests may add to it, and leave what it has."""
+    return run_road(tmp_path_factory.mktemp("eshop") / "ws", "--clicks", "eshop")
+
+
+def cli(root: Path, *arguments: str, **environment: str) -> tuple[int, dict[str, Any]]:
+    """Run a command with --json; give its exit code and the object on its last line."""
+    command = [sys.executable, "-m", "pipeline", *arguments, "--workspace", str(root), "--json"]
+    ended = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, check=False, env=os.environ | environment
+    )
+    assert "Traceback" not in ended.stdout + ended.stderr
+    return ended.returncode, json.loads(ended.stdout.splitlines()[-1])

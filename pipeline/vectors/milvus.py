@@ -210,7 +210,7 @@ def _sentence(uri: str, collection: str, message: str) -> str:
         return f"Milvus at {uri} refused the user or password: set MILVUS_TOKEN to 'user:password' or an API key."
     if "not found" in low or "not exist" in low or "can't find" in low:
         return f"Milvus at {uri} has no collection '{collection}' any more: build the index again."
-    unreachable = ("connect", "unavailable", "deadline", "timeout", "channel", "retry")
+    unreachable = ("connect", "unavailable", "deadline", "timeout", "channel", "retry", "rpcerror")
     if any(word in low for word in unreachable):
         return f"Milvus at {uri} does not answer: see `milvus status`; for a server of your own check MILVUS_URI."
     return f"Milvus at {uri} refused: {message.splitlines()[0][:300] if message else 'no reason given'}"

@@ -1,0 +1,145 @@
+"""The whole road on the shipped clicks: what `run` answers, and that the answer holds."""
+
+import json
+import os
+import signal
+
+import numpy as np
+import polars as pl
+import pytest
+
+from pipeline.embed import load_vectors
+from pipeline.errors import UserError
+from pipeline.recommend import Query, Recommender
+from pipeline.vectors import server
+from tests.conftest import Road, cli
+
+pytestmark = [pytest.mark.milvus, pytest.mark.merlin]
+
+
+def test_run_answers_as_it_promises(eshop: Road) -> None:
+    answer = eshop.answer
+    assert (answer["clicks"], answer["sessions"], answer["items"]) == (165_474, 24_026, 217)
+    assert {s["name"] for s in answer["stages"]} >= {"clicks", "data", "models/two_tower", "vectors/two_tower"}
+    assert all(set(s) >= {"name", "seconds", "skipped"} for s in answer["stages"])
+    assert len(answer["collections"]) == 2
+    assert eshop.measured.peak_bytes < 4e9
+
+
+def test_the_model_beats_popularity(eshop: Road) -> None:
+    models = eshop.answer["models"]
+    assert set(models["two_tower"]) == {"recall@10", "recall@20", "mrr@20", "ndcg@20", "coverage@20", "examples"}
+    assert models["two_tower"]["recall@20"] > 1.5 * models["popularity"]["recall@20"]
+
+
+def test_a_second_run_has_nothing_to_do(eshop: Road) -> None:
+    code, answer = cli(eshop.workspace.root, "run", "--clicks", "eshop")
+    assert code == 0
+    assert all(stage["skipped"] for stage in answer["stages"])
+    assert answer["models"] == eshop.answer["models"]
+
+
+def test_with_flat_a_query_answers_as_the_models_own_ranking(eshop: Road) -> None:
+    code, built = cli(eshop.workspace.root, "index", "build", "--index", "FLAT")
+    assert code == 0, built
+    recommender = Recommender(eshop.workspace, "two_tower")
+    sessions = load_vectors(eshop.workspace, "two_tower", "sessions")[0].sample(60, seed=1)
+    with server.connect(eshop.workspace, "test") as engine:
+        for session in sessions:
+            history = recommender.session(str(session))
+            answer = recommender.recommend(history, Query(k=20, index="items-two_tower-flat"), engine)
+            assert [i["item_id"] for i in answer["items"]] == recommender.exact(history, 20), session
+
+
+def test_query_by_session(eshop: Road) -> None:
+    code, answer = cli(eshop.workspace.root, "query", "--session", "22246", "--k", "5")
+    assert code == 0
+    assert len(answer["history"]) > 1
+    assert [i["rank"] for i in answer["items"]] == [1, 2, 3, 4, 5]
+    assert all({"item_id", "category", "score", "name", "price"} <= set(i) for i in answer["items"])
+    assert set(answer["latency_ms"]) == {"encode", "search", "total"}
+
+
+def test_query_by_items_without_what_was_seen(eshop: Road) -> None:
+    _, with_seen = cli(eshop.workspace.root, "query", "--items", "B17,C7", "--k", "217")
+    _, without = cli(eshop.workspace.root, "query", "--items", "B17,C7", "--k", "215", "--exclude-seen")
+    assert {"B17", "C7"} <= {i["item_id"] for i in with_seen["items"]}
+    assert not {"B17", "C7"} & {i["item_id"] for i in without["items"]}
+    assert len(without["items"]) == 215
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--items", "B177"], "'B177' is not among the 217 items"),
+        (["--items", "B17", "--k", "218"], "k 218 is out of range: choose 1 to 217"),
+        (["--items", "B17", "--k", "0"], "k 0 is out of range"),
+        (["--items", "B17", "--index", "items-two_tower-hnsw", "--search", "ef=3"], "ef 3 is below top_k 10"),
+        (["--items", "B17", "--index", "items-two_tower-hnws"], "Did you mean items-two_tower-hnsw"),
+        (["--items", "B17", "--index", "sessions-two_tower-hnsw"], "does not hold the items"),
+        (["--session", "99999999"], "99999999"),
+        (["--session", "x'; drop"], "x'; drop"),
+        ([], "--session"),
+    ],
+)
+def test_a_bad_query_is_one_sentence(eshop: Road, arguments: list[str], expected: str) -> None:
+    code, answer = cli(eshop.workspace.root, "query", *arguments)
+    assert code == 2
+    assert expected in answer["error"]
+
+
+def test_the_server_gone_in_mid_query_is_a_sentence(eshop: Road) -> None:
+    recommender = Recommender(eshop.workspace, "two_tower")
+    with server.connect(eshop.workspace, "test") as engine:
+        query = Query(k=10, index="items-two_tower-hnsw")
+        assert recommender.recommend(["B17"], query, engine)["items"]
+        os.kill(int(server.status(eshop.workspace)["pid"]), signal.SIGKILL)
+        with pytest.raises(UserError, match="does not answer"):
+            recommender.recommend(["B17"], query, engine)
+        with server.connect(eshop.workspace, "again") as other:
+            assert other.collections()  # it is back, with what it had
+
+
+def test_a_wrong_password_is_a_sentence(eshop: Road) -> None:
+    with server.connect(eshop.workspace, "test") as engine:
+        address = {"MILVUS_URI": engine.endpoint.uri, "MILVUS_TOKEN": "root:wrong"}
+        code, answer = cli(eshop.workspace.root, "milvus", "status", **address)
+    assert code == 2
+    assert "refused the user or password" in answer["error"]
+
+
+def test_status_and_list_tell_what_exists(eshop: Road) -> None:
+    _, status = cli(eshop.workspace.root, "status")
+    assert {s["stage"] for s in status["stages"]} >= {"clicks", "data", "models/two_tower", "maps/two_tower"}
+    assert all(s["state"] == "ready" for s in status["stages"])
+    _, listed = cli(eshop.workspace.root, "index", "list")
+    rows = {row["name"]: row for row in listed["indexes"]}
+    assert rows["items-two_tower-hnsw"]["note"].startswith("searched by brute force")
+    assert rows["sessions-two_tower-hnsw"]["indexed_rows"] == rows["sessions-two_tower-hnsw"]["rows"] == 18_984
+
+
+def test_vectors_and_map_are_parquet_of_ids(eshop: Road) -> None:
+    items = pl.read_parquet(eshop.workspace.stage("vectors/two_tower") / "items.parquet")
+    assert items.columns == ["id", "vector"]
+    assert items.height == 217
+    points = pl.read_parquet(eshop.workspace.stage("maps/two_tower") / "items.parquet")
+    assert points.columns == ["item_id", "x", "y"]
+    assert np.isfinite(points.select("x", "y").to_numpy()).all()
+
+
+def test_an_index_can_be_dropped_and_built_again(eshop: Road) -> None:
+    root = eshop.workspace.root
+    assert cli(root, "index", "build", "--index", "IVF_FLAT", "--build", "nlist=16")[0] == 0
+    assert cli(root, "index", "release", "items-two_tower-ivf_flat")[0] == 0
+    assert cli(root, "index", "load", "items-two_tower-ivf_flat")[0] == 0
+    code, answer = cli(root, "query", "--items", "B17", "--index", "items-two_tower-ivf_flat", "--search", "nprobe=99")
+    assert (code, "nprobe 99 is over the index's nlist" in answer["error"]) == (2, True)
+    assert cli(root, "index", "drop", "items-two_tower-ivf_flat")[0] == 0
+    code, answer = cli(root, "index", "drop", "items-two_tower-ivf_flat")
+    assert (code, "There is no index" in answer["error"]) == (2, True)
+
+
+def test_the_json_is_the_last_line_and_the_rest_is_on_stderr(eshop: Road) -> None:
+    assert len(eshop.measured.stdout.strip().splitlines()) == 1
+    assert json.loads(eshop.measured.stdout)
+    assert "train" in eshop.measured.stderr
