@@ -41,7 +41,7 @@ DARK = Palette(
     exact="#9CA3AF",
     missed="#FF7B72",
     session="#E3B341",
-    categories=("#B79AE0", "#2CC5B3", "#EE8FC0", "#4F7CC4", "#C08A66", "#8AD8F2", "#C9C766", "#F2AE96"),
+    categories=("#B79AE0", "#2CC5B3", "#EE8FC0", "#4F7CC4", "#C08A66", "#8AD8F2", "#C9C766", "#FFD0BC"),
 )
 PALETTES = {"light": LIGHT, "dark": DARK}
 OTHER = "other"

@@ -60,7 +60,7 @@ def run_stage(
     `config` is a frozen dataclass; `inputs` are stages whose manifests count; `source` is a digest of what comes from
     outside; `revision` is raised when the stage's code changes its output.
     """
-    keys = {stage: need(workspace, stage, "run the stage before.")["key"] for stage in inputs}
+    keys = {stage: need(workspace, stage, _way_to(stage))["key"] for stage in inputs}
     key = _key({"stage": name, "config": asdict(config), "inputs": keys, "source": source, "revision": revision})
     existing = workspace.manifest(name)
     if existing is not None and existing["key"] == key and not force:
@@ -83,6 +83,15 @@ def run_stage(
         write_json(folder / MANIFEST, manifest)
     progress(1, 1, f"done in {duration(manifest['seconds'])}")
     return Done(name, manifest, skipped=False)
+
+
+def _way_to(stage: str) -> str:
+    """Say which command makes a stage's output."""
+    kind, _, model = stage.partition("/")
+    command = {"clicks": "ingest --clicks …", "data": "preprocess", "models": "train", "vectors": "embed"}.get(
+        kind, "run"
+    )
+    return f"run `{command} --model {model}`." if model else f"run `{command}`."
 
 
 def is_stale(workspace: Workspace, name: str) -> bool:

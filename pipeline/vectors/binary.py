@@ -23,7 +23,9 @@ def prepare(home: Path) -> tuple[list[str], dict[str, str], dict[str, int]]:
     ports = dict(zip([*names, *_MORE_PORTS], _free_ports(len(names) + len(_MORE_PORTS)), strict=True))
     config.update(**{name: ports[name] for name in names})
     config.extra_configs["common.security.authorizationEnabled"] = "true"
-    config.extra_configs["common.gracefulStopTimeout"] = "2"  # its parts wait for each other, some for ones already gone
+    config.extra_configs["common.gracefulStopTimeout"] = (
+        "2"  # its parts wait for each other, some for ones already gone
+    )
     config.extra_configs["common.session.ttl"] = "5"  # a restart after a kill waits for the old session to lapse
     config.resolve()
     binary = _unpacked()

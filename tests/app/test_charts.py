@@ -1,0 +1,96 @@
+"""Figures are functions of tables: titles say the finding, axes the unit, colours the meaning."""
+
+import itertools
+import math
+
+import plotly.graph_objects as go
+import polars as pl
+import pytest
+
+from app import charts
+from app.theme import PALETTES, Palette
+
+EVALUATION = {
+    "popularity": {"recall@10": 0.1, "recall@20": 0.2, "mrr@20": 0.05, "ndcg@20": 0.08},
+    "two_tower": {"recall@10": 0.3, "recall@20": 0.5, "mrr@20": 0.15, "ndcg@20": 0.2},
+}
+TITLES = {"two_tower": "Two-tower", "popularity": "Popularity"}
+POINTS = [
+    {"step": 1, "loss": 6.0},
+    {"step": 2, "loss": 5.0},
+    {"step": 2, "validation_recall@20": 0.31},
+    {"step": 4, "validation_recall@20": 0.42},
+]
+ITEMS = pl.DataFrame(
+    {
+        "item_id": ["a", "b", "c"],
+        "x": [0.0, 1.0, 2.0],
+        "y": [0.0, 1.0, 0.0],
+        "category": ["1", "1", "2"],
+        "name": ["A", "B", "C"],
+    }
+)
+
+
+def _figures(mode: str) -> dict[str, go.Figure]:
+    return {
+        "training": charts.training(POINTS, mode),
+        "evaluation": charts.evaluation(EVALUATION, TITLES, mode),
+        "map": charts.item_map(ITEMS, mode, path=["a", "c"], found=["b"]),
+        "histogram": charts.histogram(pl.DataFrame({"value": [1, 2], "count": [3, 4]}), mode, "Half", "clicks", "n"),
+        "tail": charts.long_tail(pl.Series([90, 5, 3, 2]), mode),
+        "latency": charts.latency({"encode": 0.2, "search": 2.0, "total": 2.5}, mode),
+    }
+
+
+@pytest.mark.parametrize("mode", PALETTES)
+def test_every_figure_has_a_title_and_units(mode: str) -> None:
+    for name, figure in _figures(mode).items():
+        assert figure.layout.title.text, name
+        assert figure.layout.template.layout.font.color == PALETTES[mode].text
+        if name != "map":
+            assert figure.layout.xaxis.title.text or name == "evaluation", name
+
+
+def test_titles_say_the_finding() -> None:
+    found = _figures("light")
+    assert found["training"].layout.title.text == "Validation recall@20 reached 0.420"
+    assert "2.5 times" in found["evaluation"].layout.title.text
+    assert "2.5 ms" in found["latency"].layout.title.text
+
+
+def test_titles_wrap_for_a_phone() -> None:
+    for figure in _figures("light").values():
+        assert max(len(line) for line in figure.layout.title.text.split("<br>")) <= 40
+
+
+def test_the_bars_are_the_numbers() -> None:
+    bars = {bar.name: list(bar.y) for bar in charts.evaluation(EVALUATION, TITLES, "light").data}
+    assert bars["Two-tower"] == [0.3, 0.5, 0.15, 0.2]
+    latency = charts.latency({"encode": 0.2, "search": 2.0, "total": 2.5}, "light").data[0]
+    assert sum(latency.x) == pytest.approx(2.5)
+
+
+def test_an_untrained_curve_is_drawn_too() -> None:
+    assert charts.training([], "light").layout.title.text
+    assert charts.training(POINTS[:1], "dark").data[0].x == (1,)
+
+
+def _lab(colour: str) -> tuple[float, float, float]:
+    """Convert sRGB to CIE L*a*b* (D65)."""
+    rgb = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    lin = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
+    rows = ((0.4124, 0.3576, 0.1805), (0.2126, 0.7152, 0.0722), (0.0193, 0.1192, 0.9505))
+    white = (0.95047, 1.0, 1.08883)
+    xyz = [sum(a * b for a, b in zip(row, lin, strict=True)) / w for row, w in zip(rows, white, strict=True)]
+    f = [v ** (1 / 3) if v > 0.008856 else 7.787 * v + 16 / 116 for v in xyz]
+    return 116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])
+
+
+@pytest.mark.parametrize("mode", PALETTES)
+def test_colours_can_be_told_apart(mode: str) -> None:
+    palette: Palette = PALETTES[mode]
+    meanings = [palette.cpu, palette.gpu, palette.exact, palette.missed, palette.session]
+    for group in (meanings, list(palette.categories)):
+        for one, other in itertools.combinations(group, 2):
+            assert math.dist(_lab(one), _lab(other)) > 20, (one, other)

@@ -1,0 +1,98 @@
+"""The command line's contract: help with examples, exit codes, one JSON object on the last line."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.workspace import write_json
+from tests.conftest import cli
+
+COMMANDS = [
+    "run", "ingest", "preprocess", "train", "embed", "map", "evaluate", "query", "status", "doctor",
+    "index types", "index build", "index list", "index load", "index release", "index drop",
+    "jobs list", "jobs show", "jobs cancel", "data list", "milvus start", "milvus stop", "milvus status",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example_and_the_common_options(command: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "pipeline", *command.split(), "--help"], capture_output=True, text=True, check=True
+    )
+    assert f"python -m pipeline {command.split(maxsplit=1)[0]}" in ended.stdout
+    assert "Example:" in ended.stdout
+    assert "--workspace" in ended.stdout
+    assert "--json" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["run"], "name your clicks with --clicks"),
+        (["run", "--clicks", "nowhere"], "There is no file nowhere"),
+        (["run", "--clicks", "eshop", "--model", "popularity"], "has no vectors to index"),
+        (["run", "--clicks", "eshop", "--model", "two_towre"], "Did you mean two_tower?"),
+        (["run", "--clicks", "eshop", "--index", "HNWS"], "Did you mean HNSW?"),
+        (["run", "--clicks", "eshop", "--epochs", "0"], "epochs 0 is out of range"),
+        (["preprocess"], "is not there yet"),
+        (["train"], "is not there yet"),
+        (["embed"], "run `train --model two_tower`"),
+        (["map"], "run `embed --model two_tower`"),
+        (["map", "--n-neighbors", "1"], "n_neighbors 1 is out of range"),
+        (["evaluate"], "No model is trained yet"),
+        (["query", "--items", "a"], "run `train --model two_tower`"),
+        (["index", "build", "--build", "M=x"], "is not a parameter"),
+        (["index", "build", "--vectors", "users"], "There are no vectors of 'users'"),
+        (["index", "drop", "x"], "There is no index 'x'"),
+        (["jobs", "show", "9"], "There is no job '9'"),
+    ],
+)
+def test_what_the_user_can_mend_is_a_sentence_and_code_2(tmp_path: Path, arguments: list[str], expected: str) -> None:
+    code, answer = cli(tmp_path / "ws", *arguments)
+    assert code == 2
+    assert expected in answer["error"]
+
+
+def test_a_defect_is_code_1_and_is_written_down(tmp_path: Path) -> None:
+    write_json(tmp_path / "workspace.json", {"format": 1})  # no id: nobody but us writes that
+    code, answer = cli(tmp_path, "ingest", "--clicks", "synthetic:100")
+    assert code == 0, answer
+    (tmp_path / "stages" / "clicks" / "manifest.json").write_text('{"metrics": 3}')
+    code, answer = cli(tmp_path, "status")
+    assert code == 1
+    assert "A defect of the program" in answer["error"]
+    assert "Traceback" in (tmp_path / "defect.log").read_text()
+
+
+def test_another_versions_workspace_is_refused(tmp_path: Path) -> None:
+    write_json(tmp_path / "workspace.json", {"format": 7, "id": "x"})
+    code, answer = cli(tmp_path, "status")
+    assert code == 2
+    assert "has format 7, this version reads format 1" in answer["error"]
+
+
+def test_doctor_and_catalogue_answer(tmp_path: Path) -> None:
+    _, doctor = cli(tmp_path / "ws", "doctor")
+    assert {c["check"] for c in doctor["checks"]} >= {"Python", "platform", "memory", "disk", "packages"}
+    assert all(c["way_out"] for c in doctor["checks"] if not c["ok"])
+    _, types = cli(tmp_path / "ws", "index", "types")
+    assert [t["name"] for t in types["types"]] == ["FLAT", "IVF_FLAT", "HNSW"]
+    _, data = cli(tmp_path / "ws", "data", "list")
+    assert [d["name"] for d in data["data"]] == ["eshop", "synthetic:20000"]
+
+
+def test_an_empty_workspace_says_what_to_do(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pipeline", "status", "--workspace", str(tmp_path / "ws")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "run --clicks eshop" in ended.stdout
+
+
+def test_json_errors_are_json_too(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pipeline", "query", "--workspace", str(tmp_path / "ws"), "--json"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert json.loads(ended.stdout.splitlines()[-1])["error"]
+    assert ended.stderr.startswith("Error: ")
