@@ -1,0 +1,85 @@
+"""A real Chromium on a real app over a real workspace."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.conftest import Road, wait_for
+
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def chromium() -> str:
+    """Find the browser that the machine has."""
+    found = next((p for p in ("chromium", "chromium-browser", "google-chrome") if shutil.which(p)), None)
+    assert found, "no Chromium: install Debian's package chromium"
+    return str(shutil.which(found))
+
+
+def serve(workspace: Path) -> "tuple[subprocess.Popen[bytes], str]":
+    """Start the app on a free port and wait until it answers; give its process and address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(port)]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | {"CLICK_ROAD_WORKSPACE": str(workspace)}, stdout=subprocess.DEVNULL
+    )
+    address = f"http://127.0.0.1:{port}"
+
+    def healthy() -> bool:
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1) as reply:
+                return bool(reply.status == 200)
+        except OSError:
+            return False
+
+    wait_for(healthy, 60, "the app to answer")
+    return process, address
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium(), args=_FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
+def app(eshop: Road) -> Iterator[str]:
+    process, address = serve(eshop.workspace.root)
+    yield address
+    process.terminate()
+    process.wait(20)
+
+
+@pytest.fixture
+def page(browser: Browser, app: str) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1440, "height": 1000}, base_url=app)
+    opened = context.new_page()
+    opened.set_default_timeout(60_000)
+    yield opened
+    context.close()
+
+
+def settled(page: Page) -> None:
+    """Wait until the page's script has ended and nothing changes."""
+    page.wait_for_selector("h1")
+    page.wait_for_selector("[data-testid=stStatusWidget]", state="detached")
+    page.wait_for_timeout(300)

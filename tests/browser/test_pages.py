@@ -1,0 +1,125 @@
+"""Every page, as a person uses it: look, train, build an index, get recommendations, see them on the map."""
+
+import re
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from app.routes import PAGES
+from pipeline.jobs import jobs
+from tests.browser.conftest import serve, settled
+from tests.conftest import Road, wait_for
+
+pytestmark = [pytest.mark.browser, pytest.mark.milvus, pytest.mark.merlin]
+ERRORS = "[data-testid=stException], [data-testid=stAlertContentError]"
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_draws_without_error_or_overflow(
+    browser: Browser, app: str, width: int, scheme: Literal["light", "dark"]
+) -> None:
+    context = browser.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,
+        base_url=app,
+    )
+    opened = context.new_page()
+    foreign: list[str] = []
+    opened.on("request", lambda r: foreign.append(r.url) if not r.url.startswith((app, "data:", "blob:")) else None)
+    for name in PAGES:
+        opened.goto("/" if name == "overview" else f"/{name}")
+        settled(opened)
+        assert opened.locator("h1").inner_text().endswith("?"), name
+        assert opened.locator(ERRORS).count() == 0, (name, opened.locator(ERRORS).all_inner_texts())
+        wide = opened.evaluate("() => { const m = document.querySelector('[data-testid=stMain]');"
+                               " return m.scrollWidth - m.clientWidth }")  # fmt: skip
+        assert wide <= 1, f"{name} scrolls sideways by {wide} px at {width}"
+    assert not [url for url in foreign if not url.startswith(app.replace("http", "ws"))]
+    context.close()
+
+
+def _job_done(road: Road, title: str) -> bool:
+    newest = next((j for j in jobs(road.workspace) if j.title == title), None)
+    assert newest is None or newest.state not in ("failed", "killed"), newest and newest.end
+    return newest is not None and newest.state == "done"
+
+
+def test_train_from_the_page_with_a_live_curve(page: Page, eshop: Road) -> None:
+    before = (eshop.workspace.manifest("models/two_tower") or {})["key"]
+    page.goto("/train")
+    settled(page)
+    page.get_by_label("Epochs", exact=True).fill("2")
+    page.get_by_label("Epochs", exact=True).press("Enter")
+    settled(page)
+    page.get_by_role("button", name="Train, and refresh").click()
+    expect(page.get_by_text("train and refresh").first).to_be_visible()
+    expect(page.get_by_role("button", name="Cancel").first).to_be_visible()
+    expect(page.get_by_text("loss (training)").first).to_be_visible(timeout=120_000)
+    page.reload()  # leave and come back
+    settled(page)
+    wait_for(lambda: _job_done(eshop, "train and refresh"), 240, "training from the page")
+    assert (eshop.workspace.manifest("models/two_tower") or {})["key"] != before
+    expect(page.get_by_text("Nothing is running.")).to_be_visible()
+
+
+def test_build_an_index_from_the_page(page: Page, eshop: Road) -> None:
+    page.goto("/index?type=IVF_FLAT")
+    settled(page)
+    page.get_by_label("nlist", exact=True).fill("16")
+    page.get_by_label("nlist", exact=True).press("Enter")
+    settled(page)
+    page.get_by_role("button", name=re.compile("Build IVF_FLAT")).click()
+    wait_for(lambda: _job_done(eshop, "build IVF_FLAT of items"), 120, "building from the page")
+    expect(page.get_by_text("Nothing is running.")).to_be_visible()
+    assert (eshop.workspace.manifest("indexes/items-two_tower-ivf_flat") or {})["metrics"]["params"] == {"nlist": 16}
+
+
+def test_recommendations_for_a_session_and_its_link(page: Page) -> None:
+    page.goto("/recommend?session=22246&after=3")
+    settled(page)
+    expect(page.get_by_text("Recommended").first).to_be_visible(timeout=90_000)
+    expect(page.locator(".road-card")).to_have_count(3 + 10)
+    assert re.search(r"session=22246.*after=3", page.url)
+    expect(page.get_by_text(re.compile("real next click")).first).to_be_visible()
+    expect(page.get_by_text(re.compile(r"10 of 10"))).to_be_visible()
+    page.get_by_text("See this session on the map").click()
+    settled(page)
+    assert "/map" in page.url
+    expect(page.get_by_text("the session").first).to_be_visible()
+
+
+def test_a_session_put_together_by_clicking(page: Page) -> None:
+    page.goto("/recommend?items=B17")
+    settled(page)
+    expect(page.get_by_text("Click one to go on with the session")).to_be_visible(timeout=90_000)
+    page.get_by_test_id("stButtonGroup").last.get_by_role("radio").or_(
+        page.get_by_test_id("stBaseButton-pills")
+    ).first.click()
+    page.wait_for_url(re.compile(r"items=B17(%2C|,)\w+"))
+    settled(page)
+    expect(page.locator(".road-card")).to_have_count(2 + 10)
+
+
+def test_an_unknown_session_is_a_sentence(page: Page) -> None:
+    page.goto("/recommend?session=99999999")
+    settled(page)
+    expect(page.locator("[data-testid=stAlert]")).to_contain_text("99999999")
+
+
+def test_an_empty_workspace_says_what_to_press(browser: Browser, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    process, address = serve(tmp_path / "ws")
+    try:
+        opened = browser.new_context(base_url=address).new_page()
+        opened.goto("/")
+        settled(opened)
+        expect(opened.get_by_role("button", name="Run the whole demo")).to_be_visible()
+        for name, words in (("train", "no sessions"), ("index", "no vectors"), ("recommend", "need a trained model")):
+            opened.goto(f"/{name}")
+            settled(opened)
+            expect(opened.get_by_text(re.compile(words))).to_be_visible()
+        opened.context.close()
+    finally:
+        process.terminate()
+        process.wait(20)
