@@ -1,7 +1,7 @@
 # The two commands that matter: make demo, make test.
 PYTHON := .venv/bin/python
 
-.PHONY: help demo setup app test test-long lint bench lock clean
+.PHONY: help demo setup app test test-long lint bench screens lock clean
 
 help:            ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,10 @@ test-long: setup ## the repeated tests: thirty kills
 bench: setup     ## page times in headless Chromium
 	@scripts/browser.sh
 	$(PYTHON) -m tests.benchmarks.pages
+
+screens: setup   ## the pictures in docs/screens, of workspace/ or CLICK_ROAD_WORKSPACE
+	@scripts/browser.sh
+	CLICK_ROAD_WORKSPACE=$${CLICK_ROAD_WORKSPACE:-workspace} $(PYTHON) -m tests.benchmarks.screens
 
 lock:            ## compile requirements.txt anew
 	uv pip compile -q --python-version 3.11 --no-header --override requirements-overrides.txt requirements.in -o requirements.txt

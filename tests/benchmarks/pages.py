@@ -1,0 +1,78 @@
+"""Print page times in headless Chromium: first paint after `streamlit run`, and each page from click to settled.
+
+Settled: no running status, and no change of the document for 200 ms (taken off). Median of 10, e-shop workspace.
+"""
+
+import os
+import platform
+import statistics
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from app.routes import PAGES
+from pipeline.text import duration
+from tests.browser.conftest import chromium, serve
+from tests.conftest import run_road
+
+TIMES = 10
+QUIET_MS = 200
+_SETTLED = """(quiet) => new Promise(done => {
+  const running = () => document.querySelector('[data-testid=stStatusWidget]');
+  let last = performance.now();
+  new MutationObserver(() => { last = performance.now(); }).observe(document.body,
+    {subtree: true, childList: true, characterData: true, attributes: true});
+  const look = () => {
+    if (running()) last = performance.now();
+    if (performance.now() - last > quiet) done(last); else setTimeout(look, 10);
+  };
+  look();
+})"""
+
+
+def _visit(page: Page, title: str) -> float:
+    """Click on a page's link; give the milliseconds until it is settled."""
+    link = page.get_by_test_id("stSidebarNavLink").filter(has_text=title)
+    before = page.evaluate("() => performance.now()")
+    link.click()
+    page.wait_for_function("t => document.title.startsWith(t) || document.title.includes(t)", arg=title)
+    return float(page.evaluate(_SETTLED, QUIET_MS)) - float(before)
+
+
+def main() -> None:
+    """Measure and print."""
+    given = os.environ.get("CLICK_ROAD_WORKSPACE")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        root = Path(given) if given else run_road(Path(folder) / "ws", "--clicks", "eshop").workspace.root
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
+        paints = []
+        for _ in range(3):
+            begin = time.monotonic()
+            process, address = serve(root)
+            page = browser.new_page(viewport={"width": 1440, "height": 1000})
+            page.goto(address)
+            page.wait_for_selector("h1")
+            paints.append(time.monotonic() - begin)
+            if len(paints) < 3:
+                page.close()
+                process.terminate()
+                process.wait(20)
+        page.wait_for_timeout(15_000)  # Milvus starts beside
+        times: dict[str, list[float]] = {title: [] for title, _ in PAGES.values()}
+        for _ in range(TIMES):
+            for title, found in times.items():
+                found.append(_visit(page, title))
+        browser.close()
+        process.terminate()
+        process.wait(20)
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Streamlit {version('streamlit')}")
+    print(f"first paint after `streamlit run`: {duration(statistics.median(paints))} (median of 3, goal 3 s)")
+    for title, found in times.items():
+        print(f"{title:<10} {statistics.median(found):5.0f} ms   worst {max(found):5.0f} ms   (goal 500 ms)")
+
+
+if __name__ == "__main__":
+    main()
