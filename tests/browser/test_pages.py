@@ -123,3 +123,27 @@ def test_an_empty_workspace_says_what_to_press(browser: Browser, tmp_path) -> No
     finally:
         process.terminate()
         process.wait(20)
+
+
+def _many(browser: Browser, app: str, count: int) -> None:
+    """Open many visitors at once on one app; each keeps its own session."""
+    contexts = [browser.new_context(base_url=app) for _ in range(count)]
+    pages = [context.new_page() for context in contexts]
+    for n, opened in enumerate(pages):
+        opened.goto(f"/recommend?session={22240 + n}", wait_until="commit")
+    for n, opened in enumerate(pages):
+        opened.set_default_timeout(120_000)
+        settled(opened)
+        assert opened.get_by_label("Session id", exact=True).input_value() == str(22240 + n)
+        assert opened.locator("[data-testid=stException]").count() == 0
+    for context in contexts:
+        context.close()
+
+
+def test_two_visitors_at_once(browser: Browser, app: str) -> None:
+    _many(browser, app, 2)
+
+
+@pytest.mark.long
+def test_many_visitors_at_once(browser: Browser, app: str) -> None:
+    _many(browser, app, 12)
