@@ -125,6 +125,13 @@ def _answer(recommender: Recommender, history: list[str], real: str | None, quer
         )
     if answer["note"]:
         right.caption(answer["note"])
+    right.download_button(
+        "Download (CSV)",
+        pl.from_dicts(items).write_csv(),
+        "recommendations.csv",
+        "text/csv",
+        icon=":material/download:",
+    )
     if state.url("session"):
         st.page_link(
             routes.page("map"),

@@ -24,6 +24,9 @@ for _variable in ("MILVUS_URI", "MILVUS_TOKEN", "CLICK_ROAD_WORKSPACE"):
     os.environ.pop(_variable, None)
 
 
+ESHOP = ("--clicks", "eshop", "--epochs", "3")  # half the usual epochs: the tests ask whether it works, not how well
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     return Workspace.open(tmp_path / "ws")
@@ -89,8 +92,8 @@ def run_road(root: Path, *arguments: str) -> Road:
 
 @pytest.fixture(scope="session")
 def eshop(tmp_path_factory: pytest.TempPathFactory) -> Road:
-    """Give the road over the shipped clicks; tests may add to it, and leave what it has."""
-    return run_road(tmp_path_factory.mktemp("eshop") / "ws", "--clicks", "eshop")
+    """Give the road over the shipped clicks; tests may add to it, and leave what it has as it is."""
+    return run_road(tmp_path_factory.mktemp("eshop") / "ws", *ESHOP)
 
 
 def cli(root: Path, *arguments: str, **environment: str) -> tuple[int, dict[str, Any]]:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.conftest import Road, wait_for
+from pipeline.workspace import Workspace
+from tests.conftest import Road, ours, wait_for
 
 _FLAGS = [
     "--no-sandbox",
@@ -62,8 +63,17 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def app(eshop: Road) -> Iterator[str]:
-    process, address = serve(eshop.workspace.root)
+def shop(eshop: Road, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Copy the road, so that what is trained and built from the pages stays among these tests."""
+    wait_for(lambda: not ours(str(eshop.workspace.root)), 60, "Milvus to stop")
+    copy = tmp_path_factory.mktemp("shop") / "ws"
+    shutil.copytree(eshop.workspace.root, copy, symlinks=True)
+    return Workspace.open(copy)
+
+
+@pytest.fixture(scope="session")
+def app(shop: Workspace) -> Iterator[str]:
+    process, address = serve(shop.root)
     yield address
     process.terminate()
     process.wait(20)

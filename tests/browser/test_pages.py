@@ -8,8 +8,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.routes import PAGES
 from pipeline.jobs import jobs
+from pipeline.workspace import Workspace
 from tests.browser.conftest import serve, settled
-from tests.conftest import Road, wait_for
+from tests.conftest import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.milvus, pytest.mark.merlin]
 ERRORS = "[data-testid=stException], [data-testid=stAlertContentError]"
@@ -40,14 +41,14 @@ def test_every_page_draws_without_error_or_overflow(
     context.close()
 
 
-def _job_done(road: Road, title: str) -> bool:
-    newest = next((j for j in jobs(road.workspace) if j.title == title), None)
+def _job_done(shop: Workspace, title: str) -> bool:
+    newest = next((j for j in jobs(shop) if j.title == title), None)
     assert newest is None or newest.state not in ("failed", "killed"), newest and newest.end
     return newest is not None and newest.state == "done"
 
 
-def test_train_from_the_page_with_a_live_curve(page: Page, eshop: Road) -> None:
-    before = (eshop.workspace.manifest("models/two_tower") or {})["key"]
+def test_train_from_the_page_with_a_live_curve(page: Page, shop: Workspace) -> None:
+    before = (shop.manifest("models/two_tower") or {})["key"]
     page.goto("/train")
     settled(page)
     page.get_by_label("Epochs", exact=True).fill("2")
@@ -59,21 +60,21 @@ def test_train_from_the_page_with_a_live_curve(page: Page, eshop: Road) -> None:
     expect(page.get_by_text("loss (training)").first).to_be_visible(timeout=120_000)
     page.reload()  # leave and come back
     settled(page)
-    wait_for(lambda: _job_done(eshop, "train and refresh"), 240, "training from the page")
-    assert (eshop.workspace.manifest("models/two_tower") or {})["key"] != before
+    wait_for(lambda: _job_done(shop, "train and refresh"), 240, "training from the page")
+    assert (shop.manifest("models/two_tower") or {})["key"] != before
     expect(page.get_by_text("Nothing is running.")).to_be_visible()
 
 
-def test_build_an_index_from_the_page(page: Page, eshop: Road) -> None:
+def test_build_an_index_from_the_page(page: Page, shop: Workspace) -> None:
     page.goto("/index?type=IVF_FLAT")
     settled(page)
     page.get_by_label("nlist", exact=True).fill("16")
     page.get_by_label("nlist", exact=True).press("Enter")
     settled(page)
     page.get_by_role("button", name=re.compile("Build IVF_FLAT")).click()
-    wait_for(lambda: _job_done(eshop, "build IVF_FLAT of items"), 120, "building from the page")
+    wait_for(lambda: _job_done(shop, "build IVF_FLAT of items"), 120, "building from the page")
     expect(page.get_by_text("Nothing is running.")).to_be_visible()
-    assert (eshop.workspace.manifest("indexes/items-two_tower-ivf_flat") or {})["metrics"]["params"] == {"nlist": 16}
+    assert (shop.manifest("indexes/items-two_tower-ivf_flat") or {})["metrics"]["params"] == {"nlist": 16}
 
 
 def test_recommendations_for_a_session_and_its_link(page: Page) -> None:

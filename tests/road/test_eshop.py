@@ -12,7 +12,7 @@ from pipeline.embed import load_vectors
 from pipeline.errors import UserError
 from pipeline.recommend import Query, Recommender
 from pipeline.vectors import server
-from tests.conftest import Road, cli
+from tests.conftest import ESHOP, Road, cli
 
 pytestmark = [pytest.mark.milvus, pytest.mark.merlin]
 
@@ -33,7 +33,7 @@ def test_the_model_beats_popularity(eshop: Road) -> None:
 
 
 def test_a_second_run_has_nothing_to_do(eshop: Road) -> None:
-    code, answer = cli(eshop.workspace.root, "run", "--clicks", "eshop")
+    code, answer = cli(eshop.workspace.root, "run", *ESHOP)
     assert code == 0
     assert all(stage["skipped"] for stage in answer["stages"])
     assert answer["models"] == eshop.answer["models"]
