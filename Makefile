@@ -34,7 +34,7 @@ bench: setup     ## page times in headless Chromium
 
 screens: setup   ## the pictures in docs/screens, of workspace/ or CLICK_ROAD_WORKSPACE
 	@scripts/browser.sh
-	CLICK_ROAD_WORKSPACE=$${CLICK_ROAD_WORKSPACE:-workspace} $(PYTHON) -m tests.benchmarks.screens
+	$(PYTHON) -m tests.benchmarks.screens $${CLICK_ROAD_WORKSPACE:-workspace}
 
 lock:            ## compile requirements.txt anew
 	uv pip compile -q --python-version 3.11 --no-header --override requirements-overrides.txt requirements.in -o requirements.txt

@@ -6,6 +6,7 @@ Settled: no running status, and no change of the document for 200 ms (taken off)
 import os
 import platform
 import statistics
+import sys
 import tempfile
 import time
 from importlib.metadata import version
@@ -44,7 +45,7 @@ def _visit(page: Page, title: str) -> float:
 
 def main() -> None:
     """Measure and print."""
-    given = os.environ.get("CLICK_ROAD_WORKSPACE")
+    given = sys.argv[1] if len(sys.argv) > 1 else None
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         root = Path(given) if given else run_road(Path(folder) / "ws", "--clicks", "eshop").workspace.root
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])

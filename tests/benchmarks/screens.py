@@ -1,6 +1,6 @@
-"""Take the pictures in docs/screens: every page on the workspace that CLICK_ROAD_WORKSPACE names, light and dark."""
+"""Take the pictures in docs/screens: every page on the workspace that is named first, light and dark."""
 
-import os
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +15,7 @@ MODES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 def main() -> None:
     """Write docs/screens/PAGE-MODE.png."""
-    process, address = serve(Path(os.environ["CLICK_ROAD_WORKSPACE"]))
+    process, address = serve(Path(sys.argv[1]))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
         for mode in MODES:
