@@ -154,6 +154,5 @@ def _search(engine: MilvusEngine, collection: str, vector: Floats, top_k: int, p
     try:
         return engine.search(collection, vector, top_k, params)
     except NotLoaded:
-        engine.release(collection)  # one that a restarted server is still bringing back is loaded sooner anew
         engine.load(collection)
         return engine.search(collection, vector, top_k, params)

@@ -21,7 +21,7 @@ from pipeline.vectors.catalogue import Values
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # its errors become sentences here
 
 _BATCH = 20_000  # rows an insert: 5 MB of 64 float32, well under gRPC's 64 MB
-_TIMEOUT_S = 10.0
+_TIMEOUT_S = 10  # a whole number: pymilvus takes any other for none, and retries for four minutes
 _TEXT = 512  # bytes of a scalar
 
 
