@@ -8,7 +8,6 @@ import polars as pl
 import streamlit as st
 
 from app import charts, parts, state, tray
-from pipeline.names import SESSION_ID
 from pipeline.text import number
 
 CHOICES = {"E-shop (real, shipped)": "eshop", "Made-up clicks": "synthetic", "A file of mine": "file"}
@@ -22,7 +21,7 @@ def main() -> None:
         parts.empty("There are no clicks yet: press “Run the whole road” above, and this page shows what is in them.")
         return
     _facts(manifest)
-    _figures()
+    _figures(manifest["metrics"])
     _split()
 
 
@@ -38,7 +37,7 @@ def _choose() -> None:
         ready = arguments is not None
         if left.button("Run the whole road", type="primary", disabled=not ready, width="stretch"):
             tray.launch(["run", *(arguments or [])], f"run on {Path((arguments or ['', ''])[1]).name}")
-        if right.button("Only read and split it", disabled=not ready, width="stretch"):
+        if right.button("Only read the clicks", disabled=not ready, width="stretch"):
             tray.launch(["ingest", *(arguments or [])], "read clicks")
         st.caption("Models and indexes of the data before it stay until the new ones are ready.")
 
@@ -84,15 +83,14 @@ def _days(found: dict[str, Any]) -> int:
     return (date.fromisoformat(found["last"][:10]) - date.fromisoformat(found["first"][:10])).days + 1
 
 
-def _figures() -> None:
-    clicks, items = state.table("clicks", "clicks.parquet"), state.table("clicks", "items.parquet")
-    if clicks is None or items is None:
+def _figures(found: dict[str, Any]) -> None:
+    lengths, items = state.table("clicks", "lengths.parquet"), state.table("clicks", "items.parquet")
+    if lengths is None or items is None:
         return
-    lengths = clicks.group_by(SESSION_ID).len("value").select(pl.col("value").clip(upper_bound=20))
-    counts = lengths["value"].value_counts(sort=True).sort("value")
-    middle = float(lengths["value"].median() or 0)  # type: ignore[arg-type]
+    together = pl.col("length").clip(upper_bound=20).alias("value")
+    counts = lengths.group_by(together).agg(pl.col("count").sum()).sort("value")
     left, right = st.columns(2, gap="large")
-    title = f"Half of the sessions have at most {middle:g} clicks"
+    title = f"Half of the sessions have at most {found['median_length']:g} clicks"
     figure = charts.histogram(counts, state.mode(), title, "clicks in the session (20 and more together)", "sessions")
     left.plotly_chart(figure, theme=None)
     right.plotly_chart(charts.long_tail(items["clicks"], state.mode()), theme=None)

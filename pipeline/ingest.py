@@ -15,23 +15,26 @@ STAGE = "clicks"
 
 
 def ingest(workspace: Workspace, source: clicks.ClickSource, progress: Progress = silent) -> Done:
-    """Read `source` into clicks.parquet and items.parquet; raise UserError for what cannot be read."""
+    """Read `source` into clicks, items and lengths.parquet (length, count); raise UserError for what cannot be read."""
 
     def body(folder: Path, report: Progress) -> Metrics:
         read = clicks.read(source, report)
         read.clicks.write_parquet(folder / "clicks.parquet", row_group_size=100_000)
         read.items.write_parquet(folder / "items.parquet")
+        lengths = read.clicks.group_by(SESSION_ID).len("length")["length"]
+        lengths.value_counts().sort("length").write_parquet(folder / "lengths.parquet")
         first, last = read.clicks.select(a=pl.col(TIMESTAMP).min(), b=pl.col(TIMESTAMP).max()).row(0)
         return {
             "clicks": read.clicks.height,
-            "sessions": read.clicks[SESSION_ID].n_unique(),
+            "sessions": lengths.len(),
+            "median_length": lengths.median(),
             "items": read.items.height,
             "first": first.isoformat(),
             "last": last.isoformat(),
             "notes": read.notes,
         }
 
-    return run_stage(workspace, STAGE, source, body, source=clicks.digest(source), progress=progress)
+    return run_stage(workspace, STAGE, source, body, source=clicks.digest(source), revision=2, progress=progress)
 
 
 def load_clicks(workspace: Workspace) -> pl.LazyFrame:

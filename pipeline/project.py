@@ -9,7 +9,7 @@ from pipeline.embed import load_vectors, vectors_stage
 from pipeline.errors import UserError
 from pipeline.names import ITEM_ID
 from pipeline.progress import Progress, silent
-from pipeline.stage import Done, Metrics, need, run_stage
+from pipeline.stage import Done, Metrics, run_stage
 from pipeline.vectors.exact import neighbors
 from pipeline.workspace import Workspace
 
@@ -71,9 +71,3 @@ def project(workspace: Workspace, model: str, config: MapConfig, progress: Progr
         revision=2,
         progress=progress,
     )
-
-
-def load_map(workspace: Workspace, model: str) -> pl.DataFrame:
-    """Read the layout: item_id, x, y."""
-    need(workspace, map_stage(model), f"run `map --model {model}`, or press 'Draw the map' on the Map page.")
-    return pl.read_parquet(workspace.stage(map_stage(model)) / "items.parquet")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
-from pipeline.cli.stages import IndexOption, ModelOption, ParamsOption, _show_stage, _stage_answer
+from pipeline.cli.stages import IndexOption, ModelOption, ParamsOption, show_stage, stage_answer
 from pipeline.workspace import Workspace
 
 index_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Indexes in Milvus.")
@@ -63,10 +63,10 @@ def build(
             writing(workspace, f"index {config.name}", wait, 2) as (opened, job),
             connect(opened, f"job {job.job.id}", job.progress("milvus")) as engine,
         ):
-            job.result = _stage_answer(build_index(opened, config, engine, job.progress("index")))
+            job.result = stage_answer(build_index(opened, config, engine, job.progress("index")))
             return job.result
 
-    finish(workspace, json, body, _show_stage)
+    finish(workspace, json, body, show_stage)
 
 
 @index_app.command("list")

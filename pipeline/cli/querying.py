@@ -42,7 +42,7 @@ def query(
         asked = Query(k, index, search, exclude_seen)
         recommender.check(history, asked)
         with connect(opened, "query") as engine:
-            recommender.recommend(history, asked, engine)  # the first search of a connection pays for setting it up
+            recommender.recommend(history, asked, engine)  # the first one looks the collection up, or loads it
             return recommender.recommend(history, asked, engine)
 
     def show(answer: Answer) -> None:

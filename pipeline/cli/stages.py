@@ -1,11 +1,14 @@
 """`run` and one command for each stage of the road."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
+from pipeline.jobrun import Running
+from pipeline.stage import Done
 from pipeline.text import duration
 from pipeline.workspace import Workspace
 
@@ -100,7 +103,8 @@ def _show_evaluation(answer: Answer) -> None:
     table(rows, list(rows[0]) if rows else [], "Nothing is evaluated yet: run `evaluate`.")
 
 
-def _show_stage(answer: Answer) -> None:
+def show_stage(answer: Answer) -> None:
+    """Print what a stage did."""
     state = "unchanged, skipped" if answer["skipped"] else f"done in {duration(answer['seconds'])}"
     print(f"{answer['stage']}: {state}")
     for name, value in answer["metrics"].items():
@@ -108,7 +112,8 @@ def _show_stage(answer: Answer) -> None:
             print(f"  {name:<24} {value}")
 
 
-def _stage_answer(done: Any) -> Answer:
+def stage_answer(done: Done) -> Answer:
+    """Turn what a stage did into the answer of its command."""
     return {
         "stage": done.name,
         "skipped": done.skipped,
@@ -116,6 +121,17 @@ def _stage_answer(done: Any) -> Answer:
         "config": done.manifest["config"],
         "metrics": done.manifest["metrics"],
     }
+
+
+def _stage(workspace: Path, title: str, wait: bool, json: bool, work: Callable[[Workspace, Running], Done]) -> None:
+    """Run one stage as a job; every command of a stage is this with work of its own."""
+
+    def body() -> Answer:
+        with writing(workspace, title, wait) as (opened, job):
+            job.result = stage_answer(work(opened, job))
+            return job.result
+
+    finish(workspace, json, body, show_stage)
 
 
 @app.command()
@@ -132,15 +148,12 @@ def ingest(
     Example: python -m pipeline ingest --clicks log.csv --columns session=sid,time=ts,item=sku
     """
 
-    def body() -> Answer:
+    def work(opened: Workspace, job: Running) -> Done:
         from pipeline.ingest import ingest as stage
 
-        with writing(workspace, "ingest", wait) as (opened, job):
-            source = _source(opened, clicks, columns, items)
-            job.result = _stage_answer(stage(opened, source, job.progress("ingest")))
-            return job.result
+        return stage(opened, _source(opened, clicks, columns, items), job.progress("ingest"))
 
-    finish(workspace, json, body, _show_stage)
+    _stage(workspace, "ingest", wait, json, work)
 
 
 @app.command()
@@ -156,15 +169,12 @@ def preprocess(
     Example: python -m pipeline preprocess --test-from 2008-08-01
     """
 
-    def body() -> Answer:
+    def work(opened: Workspace, job: Running) -> Done:
         from pipeline.preprocess import preprocess as stage
 
-        with writing(workspace, "preprocess", wait) as (opened, job):
-            config = _preprocessing(opened, False, test_from, min_item_count)
-            job.result = _stage_answer(stage(opened, config, job.progress("preprocess")))
-            return job.result
+        return stage(opened, _preprocessing(opened, False, test_from, min_item_count), job.progress("preprocess"))
 
-    finish(workspace, json, body, _show_stage)
+    _stage(workspace, "preprocess", wait, json, work)
 
 
 @app.command()
@@ -183,15 +193,13 @@ def train(
     Example: python -m pipeline train --model two_tower --epochs 8
     """
 
-    def body() -> Answer:
+    def work(opened: Workspace, job: Running) -> Done:
         from pipeline.train import train as stage
 
         options = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
-        with writing(workspace, f"train {model}", wait) as (opened, job):
-            job.result = _stage_answer(stage(opened, model, options, job.progress("train")))
-            return job.result
+        return stage(opened, model, options, job.progress("train"))
 
-    finish(workspace, json, body, _show_stage)
+    _stage(workspace, f"train {model}", wait, json, work)
 
 
 @app.command()
@@ -206,14 +214,12 @@ def embed(
     Example: python -m pipeline embed --model two_tower
     """
 
-    def body() -> Answer:
+    def work(opened: Workspace, job: Running) -> Done:
         from pipeline.embed import embed as stage
 
-        with writing(workspace, f"embed {model}", wait) as (opened, job):
-            job.result = _stage_answer(stage(opened, model, job.progress("embed")))
-            return job.result
+        return stage(opened, model, job.progress("embed"))
 
-    finish(workspace, json, body, _show_stage)
+    _stage(workspace, f"embed {model}", wait, json, work)
 
 
 @app.command("map")
@@ -230,15 +236,12 @@ def map_(
     Example: python -m pipeline map --n-neighbors 30
     """
 
-    def body() -> Answer:
+    def work(opened: Workspace, job: Running) -> Done:
         from pipeline.project import MapConfig, project
 
-        with writing(workspace, f"map {model}", wait) as (opened, job):
-            done = project(opened, model, MapConfig(n_neighbors, min_dist), job.progress("map"))
-            job.result = _stage_answer(done)
-            return job.result
+        return project(opened, model, MapConfig(n_neighbors, min_dist), job.progress("map"))
 
-    finish(workspace, json, body, _show_stage)
+    _stage(workspace, f"map {model}", wait, json, work)
 
 
 @app.command()
