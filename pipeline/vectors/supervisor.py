@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from pipeline.locks import is_locked, try_lock
 from pipeline.vectors.binary import prepare
 from pipeline.vectors.leases import gate, holders
 from pipeline.vectors.milvus import Endpoint, MilvusEngine
+from pipeline.vectors.stale import forget_ended
 from pipeline.workspace import read_json, write_json
 
 GRACE_VARIABLE = "CLICK_ROAD_MILVUS_GRACE_S"
@@ -114,7 +116,8 @@ def _start(home: Path, guard: int) -> subprocess.Popen[bytes]:
         )
     uri = f"http://127.0.0.1:{ports['proxy_port']}"
     try:
-        _wait_healthy(server, ports["metrics_port"])
+        _wait(server, lambda: forget_ended(ports["etcd_port"], ports.values()) >= 0)
+        _wait(server, lambda: _is_healthy(ports["metrics_port"]))
         version = _set_password(home, uri)
     except BaseException:
         server.kill()
@@ -129,19 +132,22 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _wait_healthy(server: subprocess.Popen[bytes], port: int) -> None:
+def _wait(server: subprocess.Popen[bytes], done: Callable[[], bool]) -> None:
+    """Ask until it is done; a part that does not listen yet is asked again."""
     deadline = time.monotonic() + _READY_S
     while time.monotonic() < deadline:
         if server.poll() is not None:
             raise UserError(f"it ended with exit code {server.returncode} before it was ready")
-        with (
-            contextlib.suppress(OSError),
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as reply,
-        ):
-            if b"OK" in reply.read():
+        with contextlib.suppress(OSError):
+            if done():
                 return
         time.sleep(0.1)
     raise UserError(f"it was not ready within {_READY_S:.0f} s")
+
+
+def _is_healthy(port: int) -> bool:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as reply:
+        return b"OK" in reply.read()
 
 
 def _set_password(home: Path, uri: str) -> str:
