@@ -1,10 +1,11 @@
 """Figures as functions of tables; a title says the finding, axes say the unit."""
 
 import textwrap
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import plotly.graph_objects as go
+import plotly.io as pio
 import polars as pl
 
 from app.theme import OTHER, PALETTES, Palette
@@ -12,8 +13,37 @@ from pipeline.names import CATEGORY, ITEM_ID
 
 Figure: TypeAlias = go.Figure
 _MOST_CATEGORIES = 8
+_MOST_SVG = 3_000  # points; WebGL takes most of a second to begin, and stays quick above
 _TITLE_COLUMNS = 40  # what a phone of 390 px shows in one line
 _LINE_PX = 22
+
+
+def _template(palette: Palette) -> go.layout.Template:
+    axis = {
+        "gridcolor": palette.grid,
+        "zeroline": False,
+        "linecolor": palette.grid,
+        "title": {"standoff": 12, "font": {"size": 14}},
+        "automargin": True,
+    }
+    return go.layout.Template(
+        layout={
+            "font": {"family": "Source Sans, sans-serif", "size": 14, "color": palette.text},
+            "title": {"font": {"size": 17}, "x": 0, "xanchor": "left", "y": 1, "yanchor": "top", "yref": "container"},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "colorway": palette.categories,
+            "xaxis": axis,
+            "yaxis": axis,
+            "margin": {"l": 10, "r": 10, "b": 10},
+            "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1, "xanchor": "right"},
+            "hoverlabel": {"font": {"size": 13}},
+        }
+    )
+
+
+for _mode, _palette in PALETTES.items():
+    pio.templates[f"road-{_mode}"] = _template(_palette)
 
 
 def _figure(mode: str, title: str, height: int = 340, *, legend: bool = True) -> tuple[Figure, Palette]:
@@ -103,12 +133,14 @@ def item_map(
     grouped = points.with_columns(
         pl.when(pl.col(CATEGORY).is_in(common)).then(pl.col(CATEGORY)).otherwise(pl.lit(OTHER)).alias("group")
     )
+    # The overlays are drawn as the dots are: WebGL and SVG in one figure would put one of them beneath
+    add = figure.add_scattergl if points.height > _MOST_SVG else figure.add_scatter
     for group in [*common, OTHER]:
         part = grouped.filter(pl.col("group") == group)
         if part.height:
-            _dots(figure, part, str(group), colours[group])
-    _overlay(figure, points, list(found), palette, "recommended", "circle-open", line=False)
-    _overlay(figure, points, list(path), palette, "the session", "star", line=True)
+            _dots(add, part, str(group), colours[group])
+    _overlay(add, points, list(found), palette, "recommended", "circle-open", line=False)
+    _overlay(add, points, list(path), palette, "the session", "star", line=True)
     hidden = {"visible": False}
     figure.update_layout(xaxis=hidden, yaxis={**hidden, "scaleanchor": "x"}, dragmode="pan")
     figure.update_layout(legend={"x": 0, "xanchor": "left", "y": 0, "yanchor": "top"})
@@ -119,9 +151,9 @@ def _map_title(points: pl.DataFrame) -> str:
     return f"{points.height:,} items; those that sessions click together lie together"
 
 
-def _dots(figure: Figure, part: pl.DataFrame, name: str, colour: str) -> None:
+def _dots(add: Callable[..., Any], part: pl.DataFrame, name: str, colour: str) -> None:
     size = 9 if part.height < 500 else 5
-    figure.add_scattergl(
+    add(
         x=part["x"],
         y=part["y"],
         mode="markers",
@@ -134,14 +166,21 @@ def _dots(figure: Figure, part: pl.DataFrame, name: str, colour: str) -> None:
 
 
 def _overlay(
-    figure: Figure, points: pl.DataFrame, ids: list[str], palette: Palette, name: str, symbol: str, *, line: bool
+    add: Callable[..., Any],
+    points: pl.DataFrame,
+    ids: list[str],
+    palette: Palette,
+    name: str,
+    symbol: str,
+    *,
+    line: bool,
 ) -> None:
     where = {str(i): (x, y) for i, x, y in points.select(ITEM_ID, "x", "y").iter_rows()}
     there = [i for i in ids if i in where]
     if not there:
         return
     ends = ["first click", *[""] * (len(there) - 2), "last click"] if len(there) > 1 else ["the click"]
-    figure.add_scattergl(  # WebGL as the dots are, else it would be drawn beneath them
+    add(
         x=[where[i][0] for i in there],
         y=[where[i][1] for i in there],
         mode="lines+markers+text" if line else "markers",

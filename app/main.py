@@ -24,12 +24,12 @@ def main() -> None:
     except UserError as error:
         st.error(str(error))
         st.stop()
-    if opened.stages("indexes"):
-        state.hold()  # begins to start Milvus, without waiting
     with st.sidebar:
         tray.show()
         st.caption(f"Workspace `{opened.root.name}`")
     chosen.run()
+    if opened.stages("indexes"):
+        state.hold()  # begins to start Milvus beside, once the page is painted
 
 
 main()

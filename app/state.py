@@ -2,18 +2,19 @@
 
 import os
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import streamlit as st
 
-from pipeline.cli.base import WORKSPACE_VARIABLE
 from pipeline.errors import UserError
-from pipeline.recommend import Recommender
 from pipeline.vectors import server
+from pipeline.vectors.engine import Endpoint, Engine
 from pipeline.vectors.leases import take
-from pipeline.vectors.milvus import Endpoint, MilvusEngine
-from pipeline.workspace import DEFAULT_ROOT, Workspace
+from pipeline.workspace import DEFAULT_ROOT, WORKSPACE_VARIABLE, Workspace
+
+if TYPE_CHECKING:
+    from pipeline.recommend import Recommender
 
 
 def workspace() -> Workspace:
@@ -53,11 +54,13 @@ def table(name: str, file: str) -> pl.DataFrame | None:
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _recommender(root: str, model: str, key: str) -> Recommender:
+def _recommender(root: str, model: str, key: str) -> "Recommender":
+    from pipeline.recommend import Recommender
+
     return Recommender(Workspace.open(root), model)
 
 
-def recommender(model: str = "two_tower") -> Recommender | None:
+def recommender(model: str = "two_tower") -> "Recommender | None":
     """Give the model ready to answer, or None where it is not trained."""
     opened = workspace()
     manifest = opened.manifest(f"models/{model}")
@@ -69,7 +72,7 @@ class Hold:
 
     def __init__(self, opened: Workspace) -> None:
         self.workspace = opened
-        self._engines: dict[Endpoint, MilvusEngine] = {}
+        self._engines: dict[Endpoint, Engine] = {}
         self._lock = threading.Lock()
         self._external = server.server_name() != "embedded"
         if not self._external:
@@ -82,8 +85,10 @@ class Hold:
         except UserError as error:
             print(error)  # the page that needs the server says it too, when it asks
 
-    def engine(self) -> MilvusEngine:
+    def engine(self) -> Engine:
         """Give a connection, after starting the server again if it is gone; raise UserError where it cannot be had."""
+        from pipeline.vectors.milvus import MilvusEngine
+
         with self._lock:
             if not self._external:
                 server.ensure(self.workspace)

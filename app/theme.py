@@ -1,9 +1,6 @@
-"""Colours carry meaning, everywhere the same; one Plotly template, light and dark."""
+"""Colours carry meaning, everywhere the same; data only, so that a page can paint before Plotly is loaded."""
 
 from dataclasses import dataclass
-
-import plotly.graph_objects as go
-import plotly.io as pio
 
 
 @dataclass(frozen=True)
@@ -45,31 +42,3 @@ DARK = Palette(
 )
 PALETTES = {"light": LIGHT, "dark": DARK}
 OTHER = "other"
-
-
-def _template(palette: Palette) -> go.layout.Template:
-    axis = {
-        "gridcolor": palette.grid,
-        "zeroline": False,
-        "linecolor": palette.grid,
-        "title": {"standoff": 12, "font": {"size": 14}},
-        "automargin": True,
-    }
-    return go.layout.Template(
-        layout={
-            "font": {"family": "Source Sans, sans-serif", "size": 14, "color": palette.text},
-            "title": {"font": {"size": 17}, "x": 0, "xanchor": "left", "y": 1, "yanchor": "top", "yref": "container"},
-            "paper_bgcolor": "rgba(0,0,0,0)",
-            "plot_bgcolor": "rgba(0,0,0,0)",
-            "colorway": palette.categories,
-            "xaxis": axis,
-            "yaxis": axis,
-            "margin": {"l": 10, "r": 10, "b": 10},
-            "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1, "xanchor": "right"},
-            "hoverlabel": {"font": {"size": 13}},
-        }
-    )
-
-
-for _mode, _palette in PALETTES.items():
-    pio.templates[f"road-{_mode}"] = _template(_palette)

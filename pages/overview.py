@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import charts, parts, routes, state, tray
+from app import parts, routes, state, tray
 from pipeline.evaluate import evaluations
 from pipeline.overview import describe
 from pipeline.train import KINDS
@@ -76,6 +76,8 @@ def _next(workspace: Workspace, missing: list[str]) -> None:
 
 
 def _latest(workspace: Workspace) -> None:
+    from app import charts  # Plotly takes most of a second to load: the road above is painted by then
+
     models = evaluations(workspace)
     points = state.table("models/two_tower", "curve.parquet")
     left, right = st.columns(2, gap="large")

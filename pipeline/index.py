@@ -15,7 +15,7 @@ from pipeline.stage import Done, Metrics, is_stale, need, run_stage
 from pipeline.text import did_you_mean
 from pipeline.train import stage_name
 from pipeline.vectors.catalogue import MIN_INDEXED_ROWS, index_type, parse_params, validate_build
-from pipeline.vectors.milvus import MilvusEngine
+from pipeline.vectors.engine import Engine
 from pipeline.workspace import Workspace
 
 METRIC = "IP"  # the models score by dot product, so Milvus ranks as they do
@@ -51,7 +51,7 @@ def index_stage(name: str) -> str:
     return f"indexes/{name}"
 
 
-def build_index(workspace: Workspace, config: IndexConfig, engine: MilvusEngine, progress: Progress = silent) -> Done:
+def build_index(workspace: Workspace, config: IndexConfig, engine: Engine, progress: Progress = silent) -> Done:
     """Insert the vectors into a new collection, index it, and let it take the old one's place when it is ready."""
     need(workspace, vectors_stage(config.model), f"run `embed --model {config.model}`.")
     stage = index_stage(config.name)
@@ -77,7 +77,7 @@ def build_index(workspace: Workspace, config: IndexConfig, engine: MilvusEngine,
 
 
 def _fill(
-    engine: MilvusEngine,
+    engine: Engine,
     collection: str,
     table: pl.DataFrame,
     vectors: Any,
@@ -112,7 +112,7 @@ def _table(workspace: Workspace, config: IndexConfig, ids: pl.Series) -> pl.Data
     return catalogue.select(pl.col(ITEM_IDX).alias("key"), pl.col(ITEM_ID).cast(pl.String), CATEGORY)
 
 
-def _drop_unreferenced(workspace: Workspace, engine: MilvusEngine) -> None:
+def _drop_unreferenced(workspace: Workspace, engine: Engine) -> None:
     """Drop this workspace's collections that no manifest names: replaced ones, and what a kill left."""
     kept = {entry["collection"] for entry in list_indexes(workspace)}
     for name in engine.collections():
@@ -147,17 +147,17 @@ def find_index(workspace: Workspace, name: str) -> dict[str, Any]:
     return built[name]
 
 
-def load_index(workspace: Workspace, name: str, engine: MilvusEngine) -> None:
+def load_index(workspace: Workspace, name: str, engine: Engine) -> None:
     """Load an index into the server's memory, so that it answers."""
     engine.load(find_index(workspace, name)["collection"])
 
 
-def release_index(workspace: Workspace, name: str, engine: MilvusEngine) -> None:
+def release_index(workspace: Workspace, name: str, engine: Engine) -> None:
     """Take an index out of the server's memory; it stays on disk."""
     engine.release(find_index(workspace, name)["collection"])
 
 
-def drop_index(workspace: Workspace, name: str, engine: MilvusEngine) -> None:
+def drop_index(workspace: Workspace, name: str, engine: Engine) -> None:
     """Remove an index and its collection for good."""
     collection = find_index(workspace, name)["collection"]
     workspace.remove(index_stage(name))

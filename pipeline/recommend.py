@@ -17,7 +17,7 @@ from pipeline.names import CATEGORY, CATEGORY_IDX, ITEM_ID, ITEM_IDX
 from pipeline.text import did_you_mean
 from pipeline.train import Towers, load_model
 from pipeline.vectors.catalogue import index_type, parse_params, validate_search
-from pipeline.vectors.milvus import Found, MilvusEngine
+from pipeline.vectors.engine import Engine, Found
 from pipeline.workspace import Workspace
 
 
@@ -109,7 +109,7 @@ class Recommender:
     def _params(self, index: dict[str, Any], query: Query, fetch: int) -> dict[str, int]:
         return validate_search(index_type(index["index"]), index["params"], parse_params(query.search), fetch)
 
-    def recommend(self, history: Sequence[str], query: Query, engine: MilvusEngine) -> dict[str, Any]:
+    def recommend(self, history: Sequence[str], query: Query, engine: Engine) -> dict[str, Any]:
         """Search the index for the session's vector; give history, items and latency_ms."""
         index = self.check(history, query)
         begin = time.perf_counter()
@@ -149,7 +149,7 @@ class Recommender:
         return {"item_id": str(known[ITEM_ID]), "category": known[CATEGORY], **scored, **extra}
 
 
-def _search(engine: MilvusEngine, collection: str, vector: Floats, top_k: int, params: dict[str, int]) -> Found:
+def _search(engine: Engine, collection: str, vector: Floats, top_k: int, params: dict[str, int]) -> Found:
     """Search, after loading a collection that was released, or that a restarted server has not loaded yet."""
     try:
         return engine.search(collection, vector, top_k, params)

@@ -24,6 +24,7 @@ from pipeline.errors import UserError
 
 FORMAT = 1
 DEFAULT_ROOT = "workspace"
+WORKSPACE_VARIABLE = "CLICK_ROAD_WORKSPACE"
 MANIFEST = "manifest.json"
 _REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO}
 

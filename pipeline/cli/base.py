@@ -12,9 +12,8 @@ import typer
 
 from pipeline.errors import Cancelled, UserError
 from pipeline.jobrun import Running, running
-from pipeline.workspace import DEFAULT_ROOT, Workspace
+from pipeline.workspace import DEFAULT_ROOT, WORKSPACE_VARIABLE, Workspace
 
-WORKSPACE_VARIABLE = "CLICK_ROAD_WORKSPACE"
 Answer = dict[str, Any]
 
 app = typer.Typer(

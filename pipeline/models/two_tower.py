@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline.errors import UserError
 from pipeline.models.metrics import evaluate
@@ -50,6 +48,7 @@ def train(
     """Train on `clicks` (encoded training sessions), write the best epoch's towers to towers.npz, give the metrics."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     progress(0, config.epochs, "loading TensorFlow and Merlin Models")
+    import pyarrow.parquet as pq
     import tensorflow as tf
     from merlin.io import Dataset
 
@@ -110,7 +109,9 @@ def _schema(items: int, categories: int) -> Any:
     )
 
 
-def _table(histories: Histories, items: Ints, categories: Ints) -> pa.Table:
+def _table(histories: Histories, items: Ints, categories: Ints) -> Any:
+    import pyarrow as pa
+
     rows, offsets = histories.ragged()
     starts = pa.array(offsets.astype(np.int32))
     return pa.table(

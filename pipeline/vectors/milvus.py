@@ -5,7 +5,6 @@ import logging
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -17,42 +16,13 @@ from pipeline.errors import NotLoaded, UserError
 from pipeline.names import ID, VECTOR
 from pipeline.progress import Progress, silent
 from pipeline.vectors.catalogue import Values
+from pipeline.vectors.engine import Built, Endpoint, Found
 
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # its errors become sentences here
 
 _BATCH = 20_000  # rows an insert: 5 MB of 64 float32, well under gRPC's 64 MB
 _TIMEOUT_S = 10  # a whole number: pymilvus takes any other for none, and retries for four minutes
 _TEXT = 512  # bytes of a scalar
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """Where a Milvus server listens and who asks."""
-
-    uri: str
-    token: str  # 'user:password' or an API key
-    embedded: bool = True
-
-    def __repr__(self) -> str:
-        return f"Endpoint({self.uri})"  # a token never reaches a log
-
-
-@dataclass(frozen=True)
-class Built:
-    """What the server reports of a finished index."""
-
-    seconds: float
-    rows: int
-    indexed_rows: int
-    state: str
-
-
-@dataclass(frozen=True)
-class Found:
-    """The answer to a search: ids (q, k) int64, -1 where there are fewer, and scores (q, k) float32."""
-
-    ids: npt.NDArray[np.int64]
-    scores: npt.NDArray[np.float32]
 
 
 class MilvusEngine:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -16,10 +16,13 @@ from pipeline.errors import UserError
 from pipeline.locks import is_locked
 from pipeline.progress import Progress, silent
 from pipeline.text import duration
+from pipeline.vectors.engine import Endpoint
 from pipeline.vectors.leases import Lease, holders, take
-from pipeline.vectors.milvus import Endpoint, MilvusEngine
 from pipeline.vectors.supervisor import PIN_VARIABLE, USER, is_ready
 from pipeline.workspace import Workspace, read_json
+
+if TYPE_CHECKING:
+    from pipeline.vectors.milvus import MilvusEngine  # pymilvus takes a second to import: only who connects pays it
 
 URI_VARIABLE, TOKEN_VARIABLE = "MILVUS_URI", "MILVUS_TOKEN"
 _USUAL_START_S = 9.0
@@ -98,8 +101,10 @@ def endpoint(workspace: Workspace) -> Endpoint:
 
 
 @contextlib.contextmanager
-def connect(workspace: Workspace, what: str, progress: Progress = silent) -> Iterator[MilvusEngine]:
+def connect(workspace: Workspace, what: str, progress: Progress = silent) -> "Iterator[MilvusEngine]":
     """Hold the server for the block: the one that MILVUS_URI names, else the embedded one under a lease."""
+    from pipeline.vectors.milvus import MilvusEngine
+
     held = None if os.environ.get(URI_VARIABLE) else lease(workspace, what, progress)
     try:
         engine = MilvusEngine(endpoint(workspace))

@@ -21,8 +21,8 @@ import psutil
 from pipeline.errors import UserError
 from pipeline.locks import is_locked, try_lock
 from pipeline.vectors.binary import prepare
+from pipeline.vectors.engine import Endpoint
 from pipeline.vectors.leases import gate, holders
-from pipeline.vectors.milvus import Endpoint, MilvusEngine
 from pipeline.vectors.stale import forget_ended
 from pipeline.workspace import read_json, write_json
 
@@ -153,6 +153,8 @@ def _is_healthy(port: int) -> bool:
 def _set_password(home: Path, uri: str) -> str:
     """Replace the first password by one that only this user can read; give the server's version."""
     from pymilvus import utility
+
+    from pipeline.vectors.milvus import MilvusEngine
 
     password = _password(home)
     deadline = time.monotonic() + 30

@@ -32,12 +32,12 @@ def chromium() -> str:
     return str(shutil.which(found))
 
 
-def serve(workspace: Path) -> "tuple[subprocess.Popen[bytes], str]":
-    """Start the app on a free port and wait until it answers; give its process and address."""
+def serve(workspace: Path, script: str = "app/main.py") -> "tuple[subprocess.Popen[bytes], str]":
+    """Start the app, or another script, on a free port and wait until it answers; give its process and address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(port)]
+    command = [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port)]
     process = subprocess.Popen(
         command, cwd=ROOT, env=os.environ | {"CLICK_ROAD_WORKSPACE": str(workspace)}, stdout=subprocess.DEVNULL
     )

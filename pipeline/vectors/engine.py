@@ -1,0 +1,83 @@
+"""What every engine of vector search answers to, and what goes in and out of it; importing this loads no client."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.progress import Progress, silent
+from pipeline.vectors.catalogue import Values
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a Milvus server listens and who asks."""
+
+    uri: str
+    token: str  # 'user:password' or an API key
+    embedded: bool = True
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.uri})"  # a token never reaches a log
+
+
+@dataclass(frozen=True)
+class Built:
+    """What an engine reports of a finished index."""
+
+    seconds: float
+    rows: int
+    indexed_rows: int
+    state: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """The answer to a search: ids (q, k) int64, -1 where there are fewer, and scores (q, k) float32."""
+
+    ids: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.float32]
+
+
+class Engine(Protocol):
+    """Create, fill, index, search and drop collections of vectors."""
+
+    def collections(self) -> list[str]:
+        """List the collections, others' too."""
+
+    def create(self, name: str, dim: int, metric: str, scalars: Sequence[str] = ()) -> None:
+        """Make an empty collection: an int64 key, a vector, and scalar columns."""
+
+    def insert(
+        self,
+        name: str,
+        ids: npt.NDArray[np.int64],
+        vectors: npt.NDArray[np.float32],
+        scalars: dict[str, list[str]],
+        progress: Progress = silent,
+    ) -> None:
+        """Insert columns; vectors: (n, dim) float32."""
+
+    def build(
+        self, name: str, index: str, params: Values, metric: str, progress: Progress = silent, limit_s: float = 1800
+    ) -> Built:
+        """Build the index and wait until it is finished."""
+
+    def load(self, name: str) -> None:
+        """Load a collection into memory and wait until it answers."""
+
+    def release(self, name: str) -> None:
+        """Take a collection out of memory."""
+
+    def drop(self, name: str) -> None:
+        """Remove a collection; nothing happens where it does not exist."""
+
+    def describe(self, name: str) -> dict[str, Any]:
+        """Report rows, index, metric, params, indexed_rows and whether it is loaded."""
+
+    def search(
+        self, name: str, queries: npt.NDArray[np.float32], top_k: int, params: Values, filter: str = ""
+    ) -> Found:
+        """Search (q, dim) float32 queries for their `top_k` nearest."""
