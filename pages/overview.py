@@ -61,6 +61,8 @@ def _next(workspace: Workspace, missing: list[str]) -> None:
     server = status(workspace)
     where = f"at {server['uri']}" if server["state"] == "external" else f"(embedded, on the CPU) is {server['state']}"
     st.caption(f"Milvus {server.get('version') or ''} {where}.")
+    if "warning" in server:
+        st.warning(server["warning"], icon=":material/lock_open:")
     if tray.live():
         st.info("A job is running: the tray on the left shows how far it is.", icon=":material/hourglass_top:")
     elif missing:

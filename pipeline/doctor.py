@@ -10,13 +10,14 @@ from typing import Any
 import psutil
 
 from pipeline.text import size
+from pipeline.vectors.network import OPEN_PORTS, may_enter
 
 _PACKAGES = ("nvtabular", "merlin.models", "tensorflow", "pymilvus", "milvus", "umap", "streamlit", "polars")
 _MEMORY, _DISK = 4e9, 5e9
 
 
 def checks(workspace: Path) -> list[dict[str, Any]]:
-    """Check Python, platform, memory, disk, packages, browser and GPU."""
+    """Check Python, platform, memory, disk, packages, network, browser and GPU."""
     missing = [p for p in _PACKAGES if not _installed(p)]
     memory = psutil.virtual_memory().available
     at = next(p for p in (workspace.absolute(), *workspace.absolute().parents) if p.exists())
@@ -25,6 +26,7 @@ def checks(workspace: Path) -> list[dict[str, Any]]:
     machine = f"{platform.system()} {platform.machine()}"
     gpu = shutil.which("nvidia-smi") is not None
     without = f"without {', '.join(missing)}" if missing else "all"
+    closed = may_enter()
     python = sys.version_info[:2] == (3, 11)
     return [
         _check("Python", python, platform.python_version(), "TensorFlow 2.12 needs 3.11: run `make setup`."),
@@ -32,6 +34,7 @@ def checks(workspace: Path) -> list[dict[str, Any]]:
         _check("packages", not missing, without, "Run `make setup`."),
         _check("memory", memory > _MEMORY, f"{size(memory)} available", "A run takes up to 4 GB: close something."),
         _check("disk", free > _DISK, f"{size(free)} free", "A workspace takes up to 5 GB: free some."),
+        _check("network", closed, "Milvus gets one of its own" if closed else "shared", OPEN_PORTS),
         _check("browser", browser is not None, browser or "none", "Only tests need it: install the package chromium."),
         _check("GPU", gpu, "nvidia-smi" if gpu else "none", "Optional: everything here runs on the CPU."),
     ]

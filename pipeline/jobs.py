@@ -180,7 +180,7 @@ def cancel(target: Job, grace_s: float = 8.0) -> None:
         time.sleep(0.05)
     if target.alive:
         for process in tree:
-            if process.is_running() and "pipeline.vectors.supervisor" not in process.cmdline():
+            if process.is_running() and "pipeline.vectors.enclosed" not in process.cmdline():
                 process.kill()
 
 

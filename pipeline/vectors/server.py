@@ -18,6 +18,7 @@ from pipeline.progress import Progress, silent
 from pipeline.text import duration
 from pipeline.vectors.engine import Endpoint
 from pipeline.vectors.leases import Lease, holders, take
+from pipeline.vectors.network import OPEN_PORTS
 from pipeline.vectors.supervisor import PIN_VARIABLE, USER, is_ready
 from pipeline.workspace import Workspace, read_json
 
@@ -79,7 +80,7 @@ def ensure(workspace: Workspace, progress: Progress = silent, limit_s: float = 1
 def _spawn(folder: Path, pin: bool) -> subprocess.Popen[bytes]:
     with (folder / "logs" / "supervisor.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "pipeline.vectors.supervisor", str(folder)],
+            [sys.executable, "-m", "pipeline.vectors.enclosed", str(folder)],
             cwd=_PROJECT,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -127,9 +128,11 @@ def status(workspace: Workspace) -> dict[str, Any]:
         return {"state": "failed" if about.get("state") == "failed" else "stopped", "held_by": [], "pinned": False} | (
             {"error": about["error"]} if "error" in about else {}
         )
-    found = {k: about.get(k) for k in ("state", "uri", "user", "version", "pid", "supervisor_pid")}
+    found = {k: about.get(k) for k in ("state", "uri", "user", "version", "pid", "supervisor_pid", "enclosed")}
     if found["state"] == "ready" and not is_ready(folder):
         found["state"] = "starting again"
+    if found["enclosed"] is False:
+        found["warning"] = OPEN_PORTS
     found |= {"password_file": str(folder / "password"), "held_by": holders(folder)}
     with contextlib.suppress(psutil.Error, TypeError):
         found["memory_mb"] = round(psutil.Process(about.get("pid")).memory_info().rss / 1e6)

@@ -1,6 +1,6 @@
 """The process that owns one workspace's Milvus: starts it, restarts it, and stops it 30 s after the last lease ends.
 
-Run as `python -m pipeline.vectors.supervisor MILVUS_FOLDER` by server.py; it answers through server.json.
+Run as `python -m pipeline.vectors.enclosed MILVUS_FOLDER` by server.py; it answers through server.json.
 """
 
 import contextlib
@@ -8,8 +8,8 @@ import ctypes
 import os
 import secrets
 import signal
+import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable
@@ -20,6 +20,7 @@ import psutil
 
 from pipeline.errors import UserError
 from pipeline.locks import is_locked, try_lock
+from pipeline.vectors import network
 from pipeline.vectors.binary import prepare
 from pipeline.vectors.engine import Endpoint
 from pipeline.vectors.leases import gate, holders
@@ -36,8 +37,11 @@ _RESTARTS, _WITHIN_S = 3, 300.0
 _PR_SET_PDEATHSIG = 1
 
 
-def main(home: Path) -> int:
-    """Serve until nobody holds a lease; give 0, or 1 where the server could not be started."""
+def main(home: Path, public: socket.socket | None) -> int:
+    """Serve until nobody holds a lease; give 0, or 1 where the server could not be started.
+
+    `public` is the socket that is relayed to the server, None where the server has no network of its own.
+    """
     guard = _become_only(home)
     if guard is None:
         return 0
@@ -49,12 +53,16 @@ def main(home: Path) -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: stopping.append(number))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     starts: list[float] = []
+    if public is not None:
+        network.relay(
+            public, lambda: int((read_json(home / "server.json") or {}).get("ports", {}).get("proxy_port", 0))
+        )
     while True:
         starts = [t for t in starts if time.monotonic() - t < _WITHIN_S] + [time.monotonic()]
         if len(starts) > _RESTARTS + 1:
             return _fail(home, f"it ended {_RESTARTS + 1} times within {_WITHIN_S / 60:.0f} minutes")
         try:
-            server = _start(home, guard)
+            server = _start(home, guard, public)
         except (UserError, OSError) as error:
             return _fail(home, str(error))
         if _serve(home, server, stopping):
@@ -99,7 +107,7 @@ def _fail(home: Path, reason: str) -> int:
     return 1
 
 
-def _start(home: Path, guard: int) -> subprocess.Popen[bytes]:
+def _start(home: Path, guard: int, public: socket.socket | None) -> subprocess.Popen[bytes]:
     """Start the server, wait until it is healthy, and set its password before the port is told."""
     write_json(home / "server.json", {"state": "starting", "supervisor_pid": os.getpid(), "since": time.time()})
     command, environment, ports = prepare(home)
@@ -114,17 +122,19 @@ def _start(home: Path, guard: int) -> subprocess.Popen[bytes]:
             pass_fds=[guard],
             preexec_fn=_die_with_parent,  # noqa: PLW1509  one thread here; a killed supervisor leaves no orphan
         )
-    uri = f"http://127.0.0.1:{ports['proxy_port']}"
+    inside = f"http://127.0.0.1:{ports['proxy_port']}"
+    uri = inside if public is None else f"http://127.0.0.1:{public.getsockname()[1]}"
     try:
         _wait(server, lambda: forget_ended(ports["etcd_port"], ports.values()) >= 0)
         _wait(server, lambda: _is_healthy(ports["metrics_port"]))
-        version = _set_password(home, uri)
+        version = _set_password(home, inside)
     except BaseException:
         server.kill()
         server.wait()
         raise
     about: dict[str, Any] = {"state": "ready", "uri": uri, "user": USER, "version": version, "pid": server.pid}
-    write_json(home / "server.json", about | {"supervisor_pid": os.getpid(), "since": time.time(), "ports": ports})
+    about |= {"enclosed": public is not None, "ports": ports}
+    write_json(home / "server.json", about | {"supervisor_pid": os.getpid(), "since": time.time()})
     return server
 
 
@@ -211,7 +221,3 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         server.kill()
         server.wait()
-
-
-if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))

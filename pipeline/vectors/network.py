@@ -1,0 +1,111 @@
+"""A network of the server's own: Milvus opens a dozen ports on every interface, and those within ask for no password.
+
+The supervisor enters a new network namespace, in which there is only a loopback, and starts Milvus there: nobody
+outside reaches any of its ports. One socket, opened on 127.0.0.1 before, stays outside; its connections are relayed to
+the port that asks for the password. Linux allows this to any user where user namespaces are not switched off.
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+NETWORK_VARIABLE = "CLICK_ROAD_MILVUS_NETWORK"  # 'shared': do without, as where the kernel does not allow it
+_NEWUSER, _NEWNET = 0x10000000, 0x40000000  # linux/sched.h
+_GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 1  # linux/sockios.h, linux/if.h
+OPEN_PORTS = (
+    "Milvus's inner ports are open to whoever reaches this machine, and they ask for no password: "
+    "this kernel gives the server no network of its own; see SECURITY.md."
+)
+_PROJECT = Path(__file__).resolve().parents[2]
+_CHUNK = 1 << 18  # bytes moved at once, and the size of the pipe between two sockets
+
+
+def enter() -> bool:
+    """Move this process, which must still have one thread, into a network of its own; False where that is refused."""
+    if os.environ.get(NETWORK_VARIABLE) == "shared":
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    user, group = os.getuid(), os.getgid()
+    if libc.unshare(_NEWNET) != 0:  # whoever may not do it at once may in a user namespace, as its root
+        if libc.unshare(_NEWUSER | _NEWNET) != 0:
+            return False
+        for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+            with open(f"/proc/self/{name}", "w") as file:
+                file.write(text)
+    _raise_loopback()
+    return True
+
+
+def _raise_loopback() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        request = struct.pack("16sh14x", b"lo", 0)
+        flags = struct.unpack("16sh14x", fcntl.ioctl(probe, _GET_FLAGS, request))[1]
+        fcntl.ioctl(probe, _SET_FLAGS, struct.pack("16sh14x", b"lo", flags | _UP))
+
+
+def may_enter() -> bool:
+    """Try in a process of its own whether the kernel allows a network of one's own."""
+    code = "import sys; from pipeline.vectors.network import enter; sys.exit(not enter())"
+    return subprocess.run([sys.executable, "-c", code], cwd=_PROJECT, capture_output=True, check=False).returncode == 0
+
+
+def listen() -> socket.socket:
+    """Open the one socket that others reach, on a free port of 127.0.0.1."""
+    public = socket.socket()
+    public.bind(("127.0.0.1", 0))
+    public.listen(256)
+    return public
+
+
+def relay(public: socket.socket, port: Callable[[], int]) -> None:
+    """Take every connection to the port on this side of the wall; `port` may change when the server restarts."""
+
+    def accept() -> None:
+        while True:
+            outside, _ = public.accept()
+            threading.Thread(target=_join, args=(outside, port()), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+
+
+def _join(outside: socket.socket, port: int) -> None:
+    try:
+        inside = socket.create_connection(("127.0.0.1", port), timeout=10)
+    except OSError:  # the server is starting again: the client sees a closed connection and tries once more
+        outside.close()
+        return
+    inside.settimeout(None)
+    for end in (outside, inside):
+        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    back = threading.Thread(target=_pump, args=(inside, outside), daemon=True)
+    back.start()
+    _pump(outside, inside)
+    back.join()
+    outside.close()
+    inside.close()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    """Move bytes from one socket to the other within the kernel until the source ends; then end the sink."""
+    out, into = os.pipe()
+    try:
+        with contextlib.suppress(OSError):  # a user may have so many large pipes; a small one is only slower
+            fcntl.fcntl(into, fcntl.F_SETPIPE_SZ, _CHUNK)
+        while count := os.splice(source.fileno(), into, _CHUNK):
+            while count:
+                count -= os.splice(out, sink.fileno(), count)
+    except OSError:
+        pass  # one of the ends is gone; what follows closes the other
+    finally:
+        os.close(out)
+        os.close(into)
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)
