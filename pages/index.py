@@ -7,7 +7,9 @@ import streamlit as st
 from app import parts, state, tray
 from pipeline.index import list_indexes
 from pipeline.text import duration, number
-from pipeline.vectors.catalogue import CATALOGUE, MIN_INDEXED_ROWS, IndexType, validate_build
+from pipeline.vectors.catalogue import CATALOGUE, MIN_INDEXED_ROWS
+from pipeline.vectors.params import IndexType, Param, Value, format_params
+from pipeline.vectors.support import EMBEDDED, supported_names
 
 VERBS = {"Load into memory": "load", "Release from memory": "release", "Drop for good": "drop"}
 
@@ -28,7 +30,7 @@ def main() -> None:
 def _form(found: dict[str, Any]) -> None:
     with st.container(border=True):
         left, right = st.columns(2)
-        names = list(CATALOGUE)
+        names = supported_names(EMBEDDED)
         asked = state.url("type", "HNSW")
         name = left.segmented_control("Index type", names, default=asked if asked in names else "HNSW") or "HNSW"
         vectors = (
@@ -38,7 +40,7 @@ def _form(found: dict[str, Any]) -> None:
         chosen = CATALOGUE[name]
         st.caption(f"{chosen.summary} {chosen.when_to_use}")
         values = _parameters(chosen, int(found[vectors]), int(found["dim"]))
-        text = ",".join(f"{k}={v}" for k, v in values.items())
+        text = format_params(values)
         if int(found[vectors]) < MIN_INDEXED_ROWS:
             st.caption(
                 f":material/info: {found[vectors]:,} vectors: Milvus builds no index under about {MIN_INDEXED_ROWS:,} rows "
@@ -50,23 +52,28 @@ def _form(found: dict[str, Any]) -> None:
             )
 
 
-def _parameters(chosen: IndexType, rows: int, dim: int) -> dict[str, int]:
-    defaults = validate_build(chosen, {}, dim, rows)
-    values = {}
-    for column, param in zip(st.columns(max(len(chosen.build), 2)), chosen.build, strict=False):
-        help_text = f"{param.meaning} {param.effect}"
-        limit = min(param.high, rows) if param.name == "nlist" else param.high
-        values[param.name] = int(
-            column.number_input(
-                param.name,
-                param.low,
-                limit,
-                defaults[param.name],
-                help=help_text,
-                key=f"{chosen.name}-{param.name}-{rows}",
-            )
-        )
+def _parameters(chosen: IndexType, rows: int, dim: int) -> dict[str, Value]:
+    """Draw a field for each build parameter of the catalogue's entry; give what is chosen."""
+    context = {"rows": rows, "dim": dim}
+    values: dict[str, Value] = {}
+    columns = st.columns(max(len(chosen.build), 2))
+    for column, param in zip(columns, chosen.build, strict=False):
+        values[param.name] = _field(column, param, {**context, **values}, f"{chosen.name}-{param.name}-{rows}")
     return values
+
+
+def _field(column: Any, param: Param, context: dict[str, Value], key: str) -> Value:
+    text = f"{param.meaning} {param.effect}"
+    default = param.fitting(context)
+    if param.kind == "bool":
+        return bool(column.toggle(param.name, bool(default), help=text, key=key))
+    if param.kind == "choice":
+        return str(column.selectbox(param.name, param.choices, param.choices.index(str(default)), help=text, key=key))
+    low, high = param.limits(context)
+    if param.divides and param.divides in context:
+        fitting = [d for d in range(1, int(high) + 1) if int(context[param.divides]) % d == 0]
+        return int(column.selectbox(param.name, fitting, fitting.index(int(default)), help=text, key=key))
+    return int(column.number_input(param.name, int(low), int(high), int(default), help=text, key=key))
 
 
 def _built() -> None:

@@ -14,8 +14,9 @@ from pipeline.progress import Progress, silent
 from pipeline.stage import Done, Metrics, is_stale, need, run_stage
 from pipeline.text import did_you_mean
 from pipeline.train import stage_name
-from pipeline.vectors.catalogue import MIN_INDEXED_ROWS, index_type, parse_params, validate_build
+from pipeline.vectors.catalogue import MIN_INDEXED_ROWS, index_type
 from pipeline.vectors.engine import Engine
+from pipeline.vectors.params import parse_params, validate_build
 from pipeline.workspace import Workspace
 
 METRIC = "IP"  # the models score by dot product, so Milvus ranks as they do

@@ -16,8 +16,9 @@ from pipeline.models.tower import Floats
 from pipeline.names import CATEGORY, CATEGORY_IDX, ITEM_ID, ITEM_IDX
 from pipeline.text import did_you_mean
 from pipeline.train import Towers, load_model
-from pipeline.vectors.catalogue import index_type, parse_params, validate_search
+from pipeline.vectors.catalogue import index_type
 from pipeline.vectors.engine import Engine, Found
+from pipeline.vectors.params import Values, parse_params, validate_search
 from pipeline.workspace import Workspace
 
 
@@ -106,7 +107,7 @@ class Recommender:
         seen = {item for item in history if item in self.rows} if query.exclude_seen else set()
         return min(query.k + len(seen), len(self.rows))
 
-    def _params(self, index: dict[str, Any], query: Query, fetch: int) -> dict[str, int]:
+    def _params(self, index: dict[str, Any], query: Query, fetch: int) -> Values:
         return validate_search(index_type(index["index"]), index["params"], parse_params(query.search), fetch)
 
     def recommend(self, history: Sequence[str], query: Query, engine: Engine) -> dict[str, Any]:
@@ -149,7 +150,7 @@ class Recommender:
         return {"item_id": str(known[ITEM_ID]), "category": known[CATEGORY], **scored, **extra}
 
 
-def _search(engine: Engine, collection: str, vector: Floats, top_k: int, params: dict[str, int]) -> Found:
+def _search(engine: Engine, collection: str, vector: Floats, top_k: int, params: Values) -> Found:
     """Search, after loading a collection that was released, or that a restarted server has not loaded yet."""
     try:
         return engine.search(collection, vector, top_k, params)

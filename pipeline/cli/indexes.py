@@ -54,7 +54,8 @@ def build(
 
     def body() -> Answer:
         from pipeline.index import IndexConfig, build_index
-        from pipeline.vectors.catalogue import index_type, parse_params
+        from pipeline.vectors.catalogue import index_type
+        from pipeline.vectors.params import parse_params
         from pipeline.vectors.server import connect, server_name
 
         config = IndexConfig(vectors, model, index_type(index).name, build, server_name())  # type: ignore[arg-type]

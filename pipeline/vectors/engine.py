@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.progress import Progress, silent
-from pipeline.vectors.catalogue import Values
+from pipeline.vectors.params import Values
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from pymilvus import Collection, CollectionSchema, DataType, FieldSchema, Milvus
 from pipeline.errors import NotLoaded, UserError
 from pipeline.names import ID, VECTOR
 from pipeline.progress import Progress, silent
-from pipeline.vectors.catalogue import Values
 from pipeline.vectors.engine import Built, Endpoint, Found
+from pipeline.vectors.params import Values
 
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # its errors become sentences here
 

@@ -135,7 +135,7 @@ def _many(browser: Browser, app: str, count: int) -> None:
     for n, opened in enumerate(pages):
         opened.set_default_timeout(120_000)
         settled(opened)
-        assert opened.get_by_label("Session id", exact=True).input_value() == str(22240 + n)
+        expect(opened.get_by_label("Session id", exact=True)).to_have_value(str(22240 + n), timeout=60_000)
         assert opened.locator("[data-testid=stException]").count() == 0
     for context in contexts:
         context.close()

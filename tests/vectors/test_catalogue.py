@@ -3,7 +3,9 @@
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.vectors.catalogue import CATALOGUE, index_type, parse_params, validate_build, validate_search
+from pipeline.vectors.catalogue import CATALOGUE, index_type
+from pipeline.vectors.params import Values, estimate, format_params, parse_params, validate_build, validate_search
+from pipeline.vectors.support import EMBEDDED, ServerFacts, supported_names, why_not
 
 HNSW, IVF, FLAT = CATALOGUE["HNSW"], CATALOGUE["IVF_FLAT"], CATALOGUE["FLAT"]
 
@@ -15,7 +17,10 @@ def test_every_entry_explains_itself(name: str) -> None:
     assert entry.when_to_use.endswith(".")
     assert entry.source.startswith("https://")
     for param in (*entry.build, *entry.search):
-        assert param.low <= param.default <= param.high
+        if param.kind == "choice":
+            assert param.default in param.choices
+        elif param.kind != "bool":
+            assert param.low <= float(param.default) <= param.high
         assert param.meaning.endswith(".")
         assert param.effect.endswith(".")
 
@@ -24,10 +29,16 @@ def test_every_entry_explains_itself(name: str) -> None:
 def test_defaults_hold_for_few_rows_and_many(name: str) -> None:
     for rows in (1, 2, 217, 10_000_000):
         build = validate_build(CATALOGUE[name], {}, 64, rows)
-        assert build.get("nlist", 1) <= rows
+        assert validate_build(CATALOGUE[name], build, 64, rows) == build  # what is filled in is valid itself
+        assert int(build.get("nlist", 1)) <= rows
+        assert 64 % int(build.get("m", 1)) == 0
         search = validate_search(CATALOGUE[name], build, {}, top_k=1000)
-        assert search.get("ef", 1000) >= 1000
-        assert search.get("nprobe", 1) <= build.get("nlist", 1)
+        assert validate_search(CATALOGUE[name], build, search, top_k=1000) == search
+        assert all(int(search.get(p, 1000)) >= 1000 for p in ("ef", "reorder_k", "search_list", "itopk_size"))
+        assert int(search.get("nprobe", 1)) <= int(build.get("nlist", 1))
+        takes = estimate(CATALOGUE[name], build, 64, rows)
+        assert takes.memory_bytes > 0
+        assert takes.build_s > 0
 
 
 def test_bad_build_parameters_are_refused() -> None:
@@ -42,12 +53,55 @@ def test_bad_build_parameters_are_refused() -> None:
         assert expected in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [
+        ("IVF_PQ", {"m": 7}, "m 7 does not divide dim 64: choose one of 1, 2, 4, 8, 16, 32, 64"),
+        ("IVF_PQ", {"m": 65}, "m 65 is over the 64 dimensions: choose at most 64"),
+        ("SCANN", {"with_raw_data": "maybe"}, "with_raw_data 'maybe' is neither true nor false"),
+        ("HNSW_SQ", {"sq_type": "SQ4"}, "sq_type 'SQ4' is none of SQ6, SQ8, BF16, FP16"),
+        ("HNSW", {"M": "many"}, "M 'many' is not a whole number: choose 2 to 2,048"),
+        ("HNSW", {"M": 1.5}, "M '1.5' is not a whole number"),
+        ("GPU_CAGRA", {"graph_degree": 200}, "graph_degree 200 is over intermediate_graph_degree 128"),
+    ],
+)
+def test_what_breaks_a_rule_of_the_catalogue_is_named(name: str, given: Values, expected: str) -> None:
+    with pytest.raises(UserError) as caught:
+        validate_build(CATALOGUE[name], given, 64, 10_000)
+    assert expected in str(caught.value)
+
+
+NEWER = ServerFacts("mine", "v2.6.1", "cpu")
+WITH_GPU = ServerFacts("card", "2.4.15-gpu", "gpu")
+
+
+def test_the_embedded_server_builds_what_it_can() -> None:
+    assert supported_names(EMBEDDED) == ["FLAT", "IVF_FLAT", "IVF_SQ8", "IVF_PQ", "HNSW", "SCANN", "AUTOINDEX"]
+
+
+@pytest.mark.parametrize("name", [n for n in CATALOGUE if n not in supported_names(EMBEDDED)])
+def test_what_the_embedded_server_cannot_is_refused_with_its_reason(name: str) -> None:
+    reason = why_not(CATALOGUE[name], EMBEDDED)
+    assert reason is not None
+    assert reason.startswith(name)
+    assert "Milvus 2.3.5, CPU" in reason
+    expected = "GPU" if CATALOGUE[name].device == "gpu" else "came with" if name != "DISKANN" else "does not finish"
+    assert expected in reason
+
+
+def test_other_servers_build_more() -> None:
+    assert {"DISKANN", "HNSW_PRQ", "IVF_RABITQ"} <= set(supported_names(NEWER))
+    assert not {n for n in supported_names(NEWER) if n.startswith("GPU")}
+    assert {"GPU_CAGRA", "GPU_BRUTE_FORCE", "HNSW"} <= set(supported_names(WITH_GPU))
+    assert "came with Milvus 2.5" in str(why_not(CATALOGUE["HNSW_SQ"], WITH_GPU))
+
+
 def test_bad_search_parameters_are_refused() -> None:
     with pytest.raises(UserError, match="ef 5 is below top_k 10"):
         validate_search(HNSW, {}, {"ef": 5}, 10)
     with pytest.raises(UserError, match="nprobe 65 is over the index's nlist: choose at most 64"):
         validate_search(IVF, {"nlist": 64}, {"nprobe": 65}, 10)
-    with pytest.raises(UserError, match="top_k 20,000 is over what Milvus answers"):
+    with pytest.raises(UserError, match="top_k 20,000 is over what FLAT answers"):
         validate_search(FLAT, {}, {}, 20_000)
 
 
@@ -59,6 +113,8 @@ def test_names_are_found_in_any_case_and_misspelt_ones_are_named() -> None:
 
 def test_parameters_are_read_from_text() -> None:
     assert parse_params("M=16, efConstruction=200") == {"M": 16, "efConstruction": 200}
-    for text in ("M", "M=x", "M=1.5"):
+    assert parse_params("refine=true,refine_k=1.5,sq_type=SQ8") == {"refine": True, "refine_k": 1.5, "sq_type": "SQ8"}
+    assert parse_params(format_params({"refine": False, "M": 4})) == {"refine": False, "M": 4}
+    for text in ("M", "M=", "=3"):
         with pytest.raises(UserError, match="is not a parameter"):
             parse_params(text)

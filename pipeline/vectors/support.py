@@ -1,0 +1,53 @@
+"""Which index types a server can build, told before it is asked, with the way out."""
+
+from dataclasses import dataclass
+
+from pipeline.vectors.catalogue import CATALOGUE
+from pipeline.vectors.params import Device, IndexType
+
+EMBEDDED_VERSION = "2.3.5"  # of the PyPI package `milvus`, see requirements.in
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    """What decides whether a server can build an index type."""
+
+    name: str
+    version: str
+    device: Device = "cpu"
+    embedded: bool = False
+
+
+EMBEDDED = ServerFacts("embedded", EMBEDDED_VERSION, embedded=True)
+
+
+def release(version: str) -> tuple[int, int]:
+    """Read (major, minor) of a version such as 'v2.3.5-lite'; (0, 0) where there is none."""
+    numbers = [part for part in version.lstrip("v").split("-")[0].split(".") if part.isdigit()]
+    return (int(numbers[0]), int(numbers[1])) if len(numbers) > 1 else (0, 0)
+
+
+def why_not(index: IndexType, server: ServerFacts) -> str | None:
+    """Say why `server` cannot build `index` and what to do, or give None where it can."""
+    where = f"the server '{server.name}' (Milvus {server.version}, {server.device.upper()})"
+    if index.device == "gpu" and server.device != "gpu":
+        return (
+            f"{index.name} needs a Milvus on a GPU, and {where} has none: start one with `docker compose --profile gpu "
+            "up`, or add yours with `server add`."
+        )
+    known = release(server.version)
+    if known != (0, 0) and known < index.since:
+        return (
+            f"{index.name} came with Milvus {index.since[0]}.{index.since[1]}, and {where} is older: choose HNSW, "
+            "IVF_FLAT or FLAT, or another server."
+        )
+    if server.embedded and index.not_embedded:
+        return (
+            f"{index.name} cannot be built on {where}: {index.not_embedded}; add a Milvus standalone with `server add`."
+        )
+    return None
+
+
+def supported_names(server: ServerFacts) -> list[str]:
+    """List the index types that a server can build."""
+    return [name for name, index in CATALOGUE.items() if why_not(index, server) is None]
