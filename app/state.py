@@ -11,6 +11,7 @@ from pipeline.errors import UserError
 from pipeline.vectors import server
 from pipeline.vectors.engine import Endpoint, Engine
 from pipeline.vectors.leases import take
+from pipeline.vectors.support import EMBEDDED
 from pipeline.workspace import DEFAULT_ROOT, WORKSPACE_VARIABLE, Workspace
 
 if TYPE_CHECKING:
@@ -74,8 +75,7 @@ class Hold:
         self.workspace = opened
         self._engines: dict[Endpoint, Engine] = {}
         self._lock = threading.Lock()
-        self._external = server.server_name() != "embedded"
-        if not self._external:
+        if server.server_name() == EMBEDDED.name:
             self._lease = take(server.home(opened), "the app")
             threading.Thread(target=self._start, daemon=True).start()
 
@@ -85,16 +85,17 @@ class Hold:
         except UserError as error:
             print(error)  # the page that needs the server says it too, when it asks
 
-    def engine(self) -> Engine:
-        """Give a connection, after starting the server again if it is gone; raise UserError where it cannot be had."""
+    def engine(self, name: str) -> Engine:
+        """Give a connection to the server called `name`; one of the embedded server starts it again if it is gone."""
         from pipeline.vectors.milvus import MilvusEngine
 
         with self._lock:
-            if not self._external:
+            if name == EMBEDDED.name:
                 server.ensure(self.workspace)
-            endpoint = server.endpoint(self.workspace)
+            endpoint = server.endpoint_for(self.workspace, name)
             if endpoint not in self._engines:
-                self._engines = {endpoint: MilvusEngine(endpoint)}
+                self._engines = {e: kept for e, kept in self._engines.items() if not (e.embedded and endpoint.embedded)}
+                self._engines[endpoint] = MilvusEngine(endpoint, "" if endpoint.embedded else self.workspace.prefix)
             return self._engines[endpoint]
 
 

@@ -106,7 +106,7 @@ def _controls(recommender: Recommender, built: list[str]) -> Query:
 
 def _answer(recommender: Recommender, history: list[str], real: str | None, query: Query) -> None:
     with st.spinner("Asking Milvus; the first time it starts, which takes some ten seconds"):
-        answer = recommender.recommend(history, query, state.hold().engine())
+        answer = recommender.recommend(history, query, state.hold().engine(recommender.serving(query.index)["server"]))
     items = answer["items"]
     if state.url("items"):
         _go_on(items)

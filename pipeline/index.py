@@ -62,7 +62,7 @@ def build_index(workspace: Workspace, config: IndexConfig, engine: Engine, progr
     def body(folder: Path, report: Progress) -> Metrics:
         ids, vectors = load_vectors(workspace, config.model, config.vectors)
         params = validate_build(index_type(config.index), parse_params(config.params), vectors.shape[1], len(ids))
-        collection = f"ws{workspace.id}_{config.name.replace('-', '_')}_{folder.name[-12:]}"
+        collection = f"{workspace.prefix}{config.name.replace('-', '_')}_{folder.name[-12:]}"
         try:
             metrics = _fill(engine, collection, _table(workspace, config, ids), vectors, config.index, params, report)
         except BaseException:
@@ -117,7 +117,7 @@ def _drop_unreferenced(workspace: Workspace, engine: Engine) -> None:
     """Drop this workspace's collections that no manifest names: replaced ones, and what a kill left."""
     kept = {entry["collection"] for entry in list_indexes(workspace)}
     for name in engine.collections():
-        if name.startswith(f"ws{workspace.id}_") and name not in kept:
+        if name.startswith(workspace.prefix) and name not in kept:
             engine.drop(name)
 
 

@@ -15,6 +15,7 @@ from pipeline.project import MapConfig, project
 from pipeline.stage import Done
 from pipeline.train import kind, train
 from pipeline.vectors.catalogue import index_type
+from pipeline.vectors.params import check_build, parse_params
 from pipeline.vectors.server import connect, server_name
 from pipeline.workspace import Workspace
 
@@ -37,7 +38,7 @@ class RoadConfig:
         """Refuse at once what would fail only after minutes."""
         if not kind(self.model).has_vectors:
             raise UserError(f"Model '{self.model}' has no vectors to index: choose one that has, such as two_tower.")
-        index_type(self.index)
+        check_build(index_type(self.index), parse_params(self.params))
 
 
 def run_road(workspace: Workspace, config: RoadConfig, job: Running) -> dict[str, Any]:

@@ -95,6 +95,11 @@ class Workspace:
         """Name this workspace on a server that others may use too."""
         return str((read_json(self.root / "workspace.json") or {})["id"])
 
+    @property
+    def prefix(self) -> str:
+        """Begin the names of this workspace's collections on a server."""
+        return f"ws{self.id}_"
+
     def stage(self, name: str) -> Path:
         """Give the folder of a stage's output, e.g. 'clicks' or 'models/two_tower'; it may not exist."""
         return self.root / "stages" / name

@@ -1,6 +1,5 @@
 """`index …`: the catalogue, and what is built from it."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -23,8 +22,17 @@ def types(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
 
     def body() -> Answer:
         from pipeline.vectors.catalogue import CATALOGUE
+        from pipeline.vectors.params import describe
+        from pipeline.vectors.profiles import profiles
+        from pipeline.vectors.support import EMBEDDED, why_not
 
-        return {"types": [asdict(entry) for entry in CATALOGUE.values()]}
+        servers = [EMBEDDED, *(p.facts for p in profiles(Workspace.open(workspace)))]
+        return {
+            "types": [
+                describe(entry) | {"servers": {s.name: why_not(entry, s) or "yes" for s in servers}}
+                for entry in CATALOGUE.values()
+            ]
+        }
 
     def show(answer: Answer) -> None:
         for entry in answer["types"]:
@@ -32,9 +40,17 @@ def types(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
             print(f"  {entry['when_to_use']}")
             for when in ("build", "search"):
                 for p in entry[when]:
-                    print(f"  {when:<6} {p['name']} {p['low']}–{p['high']:,}: {p['meaning']} {p['effect']}")
+                    print(f"  {when:<6} {p['name']} {_range(p)}: {p['meaning']} {p['effect']}")
+            for server, answer_ in entry["servers"].items():
+                print(f"  on {server}: {answer_}")
 
     finish(workspace, json, body, show)
+
+
+def _range(param: Answer) -> str:
+    if param["kind"] in ("bool", "choice"):
+        return ", ".join(param["choices"]) or "true or false"
+    return f"{param['low']:g}–{param['high']:,}"
 
 
 @index_app.command("build")
@@ -55,11 +71,11 @@ def build(
     def body() -> Answer:
         from pipeline.index import IndexConfig, build_index
         from pipeline.vectors.catalogue import index_type
-        from pipeline.vectors.params import parse_params
+        from pipeline.vectors.params import check_build, parse_params
         from pipeline.vectors.server import connect, server_name
 
         config = IndexConfig(vectors, model, index_type(index).name, build, server_name())  # type: ignore[arg-type]
-        parse_params(build)
+        check_build(index_type(index), parse_params(build))
         with (
             writing(workspace, f"index {config.name}", wait, 2) as (opened, job),
             connect(opened, f"job {job.job.id}", job.progress("milvus")) as engine,

@@ -287,6 +287,6 @@ def index_type(name: str) -> IndexType:
     """Find an index type by its name, or raise UserError."""
     found = CATALOGUE.get(name.upper())
     if found is None:
-        close = did_you_mean(name.upper(), CATALOGUE)
+        close = did_you_mean(name.upper(), CATALOGUE, most=1)
         raise UserError(f"There is no index type '{name}': choose {', '.join(CATALOGUE)}.{close}")
     return found

@@ -28,8 +28,10 @@ _TEXT = 512  # bytes of a scalar
 class MilvusEngine:
     """Create, fill, index, search and drop collections on one server."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, prefix: str = "") -> None:
+        """Connect; on a server that others use too, only collections whose name begins with `prefix` are changed."""
         self.endpoint = endpoint
+        self.prefix = prefix
         self.alias = f"engine-{uuid.uuid4().hex[:8]}"
         self._known: dict[str, Collection] = {}  # looking one up costs two requests
         import_module("scipy.sparse")  # pymilvus would do it within the first search: 200 ms that no query should wait
@@ -54,6 +56,18 @@ class MilvusEngine:
                 raise
             raise UserError(_sentence(self.endpoint.uri, collection, str(error))) from error
 
+    def _own(self, name: str) -> Collection:
+        """Look a collection up that may be changed."""
+        self._guard(name)
+        return self._collection(name)
+
+    def _guard(self, name: str) -> None:
+        if not name.startswith(self.prefix):
+            raise UserError(
+                f"Collection '{name}' at {self.endpoint.uri} was not made here, so it is only read: to index its "
+                "vectors anew, bring them as a file."
+            )
+
     def _collection(self, name: str) -> Collection:
         if name not in self._known:
             self._known[name] = Collection(name, using=self.alias)
@@ -76,6 +90,7 @@ class MilvusEngine:
             FieldSchema(VECTOR, DataType.FLOAT_VECTOR, dim=dim),
             *(FieldSchema(s, DataType.VARCHAR, max_length=_TEXT) for s in scalars),
         ]
+        self._guard(name)
         with self._sentences(name):
             Collection(name, CollectionSchema(fields, description=f"metric {metric}"), using=self.alias, num_shards=1)
 
@@ -89,7 +104,7 @@ class MilvusEngine:
     ) -> None:
         """Insert columns in batches and flush; vectors: (n, dim) float32."""
         with self._sentences(name):
-            collection = self._collection(name)
+            collection = self._own(name)
             for low in range(0, len(ids), _BATCH):
                 part = slice(low, low + _BATCH)
                 text = [column[part] for column in scalars.values()]
@@ -102,10 +117,8 @@ class MilvusEngine:
     ) -> Built:
         """Build the index and wait until the server says that it is finished."""
         started = time.monotonic()
-        spec = {"index_type": index, "metric_type": metric, "params": params}
+        self.declare(name, index, params, metric)
         with self._sentences(name):
-            collection = self._collection(name)
-            collection.create_index(VECTOR, spec, timeout=60, _async=True).result()
             while True:
                 report = utility.index_building_progress(name, using=self.alias, timeout=_TIMEOUT_S)
                 rows, indexed = int(report["total_rows"]), int(report["indexed_rows"])
@@ -117,18 +130,30 @@ class MilvusEngine:
                 time.sleep(0.1)
         return Built(round(time.monotonic() - started, 3), rows, indexed, "Finished")
 
+    def declare(self, name: str, index: str, params: Values, metric: str) -> None:
+        """Say which index the collection shall have; the server begins to build it, or refuses its type."""
+        spec = {"index_type": index, "metric_type": metric, "params": dict(params)}
+        with self._sentences(name):
+            self._own(name).create_index(VECTOR, spec, timeout=60, _async=True).result()
+
+    def undeclare(self, name: str) -> None:
+        """Take a collection's index away; a build that has begun goes on in the server."""
+        with self._sentences(name):
+            self._own(name).drop_index(timeout=_TIMEOUT_S)
+
     def load(self, name: str) -> None:
         """Load a collection into memory and wait until it answers."""
         with self._sentences(name):
-            self._collection(name).load(timeout=120)
+            self._own(name).load(timeout=120)
 
     def release(self, name: str) -> None:
         """Take a collection out of memory."""
         with self._sentences(name):
-            self._collection(name).release(timeout=60)
+            self._own(name).release(timeout=60)
 
     def drop(self, name: str) -> None:
         """Remove a collection; nothing happens where it does not exist."""
+        self._guard(name)
         self._known.pop(name, None)
         with self._sentences(name):
             utility.drop_collection(name, timeout=60, using=self.alias)
@@ -148,8 +173,34 @@ class MilvusEngine:
                 "loaded": str(utility.load_state(name, using=self.alias)) == "Loaded",
             }
 
+    def schema(self, name: str) -> dict[str, Any]:
+        """Report the fields of any collection, ours or not: {fields, key, vector, dim}."""
+        with self._sentences(name):
+            fields = self._collection(name).schema.fields
+            vector = next((f for f in fields if f.dtype == DataType.FLOAT_VECTOR), None)
+            return {
+                "fields": [{"name": f.name, "type": f.dtype.name} for f in fields],
+                "key": next(f.name for f in fields if f.is_primary),
+                "vector": vector.name if vector else None,
+                "dim": int(vector.params["dim"]) if vector else 0,
+            }
+
+    def rows(self, name: str, filter: str, columns: list[str], most: int) -> list[dict[str, Any]]:
+        """Read up to `most` rows that `filter` lets through, of a loaded collection."""
+        with self._sentences(name):
+            found = self._collection(name).query(
+                filter, output_fields=columns, limit=most, timeout=_TIMEOUT_S, consistency_level="Eventually"
+            )
+            return list(found)
+
     def search(
-        self, name: str, queries: npt.NDArray[np.float32], top_k: int, params: Values, filter: str = ""
+        self,
+        name: str,
+        queries: npt.NDArray[np.float32],
+        top_k: int,
+        params: Values,
+        filter: str = "",
+        field: str = VECTOR,
     ) -> Found:
         """Search (q, dim) float32 queries for their `top_k` nearest.
 
@@ -159,8 +210,8 @@ class MilvusEngine:
         with self._sentences(name):
             hits = self._collection(name).search(
                 list(queries),
-                VECTOR,
-                {"params": params},
+                field,
+                {"params": dict(params)},
                 top_k,
                 expr=filter or None,
                 timeout=_TIMEOUT_S,

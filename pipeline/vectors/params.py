@@ -1,8 +1,8 @@
 """What an entry of the index catalogue is made of, and the one way to read, fill in and check parameters."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 from pipeline.errors import UserError
 from pipeline.text import did_you_mean, size
@@ -71,6 +71,19 @@ class IndexType:
     most_top_k: int = MAX_TOP_K
 
 
+def describe(index: IndexType) -> dict[str, Any]:
+    """Give an entry as plain values, without its formulas."""
+    return {
+        f.name: [_plain(p) for p in value] if f.name in ("build", "search") else value
+        for f in fields(index)
+        if not callable(value := getattr(index, f.name))
+    }
+
+
+def _plain(thing: Param) -> dict[str, Any]:
+    return {f.name: getattr(thing, f.name) for f in fields(thing) if f.name != "auto"}
+
+
 def parse_params(text: str) -> dict[str, Value]:
     """Read 'M=16,efConstruction=200' to numbers, yes/no and words; raise UserError where that is not what it says."""
     values: dict[str, Value] = {}
@@ -94,6 +107,11 @@ def _value(text: str) -> Value:
 def format_params(values: Mapping[str, Value]) -> str:
     """Write parameters as `parse_params` reads them."""
     return ",".join(f"{name}={str(v).lower() if isinstance(v, bool) else v}" for name, v in values.items())
+
+
+def check_build(index: IndexType, given: Values) -> None:
+    """Check build parameters as far as that goes before the vectors are known."""
+    _filled(index, index.build, given, {})
 
 
 def validate_build(index: IndexType, given: Values, dim: int, rows: int) -> dict[str, Value]:

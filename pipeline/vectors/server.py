@@ -19,7 +19,9 @@ from pipeline.text import duration
 from pipeline.vectors.engine import Endpoint
 from pipeline.vectors.leases import Lease, holders, take
 from pipeline.vectors.network import OPEN_PORTS
+from pipeline.vectors.profiles import endpoint_of, profile
 from pipeline.vectors.supervisor import PIN_VARIABLE, USER, is_ready
+from pipeline.vectors.support import EMBEDDED, ServerFacts
 from pipeline.workspace import Workspace, read_json
 
 if TYPE_CHECKING:
@@ -101,14 +103,29 @@ def endpoint(workspace: Workspace) -> Endpoint:
     return Endpoint(about["uri"], f"{USER}:{(folder / 'password').read_text().strip()}")
 
 
+def endpoint_for(workspace: Workspace, name: str) -> Endpoint:
+    """Give where the server called `name` listens: 'embedded', a named one, or the URI that MILVUS_URI gives."""
+    if "://" not in name:
+        return endpoint(workspace) if name == EMBEDDED.name else endpoint_of(workspace, name)
+    if os.environ.get(URI_VARIABLE) != name:
+        raise UserError(
+            f"This index is on {name}: set {URI_VARIABLE} to that server and {TOKEN_VARIABLE} to its token."
+        )
+    return endpoint(workspace)
+
+
 @contextlib.contextmanager
-def connect(workspace: Workspace, what: str, progress: Progress = silent) -> "Iterator[MilvusEngine]":
-    """Hold the server for the block: the one that MILVUS_URI names, else the embedded one under a lease."""
+def connect(
+    workspace: Workspace, what: str, progress: Progress = silent, name: str | None = None
+) -> "Iterator[MilvusEngine]":
+    """Hold a server for the block, the embedded one under a lease; without a name, the one that `server_name` says."""
     from pipeline.vectors.milvus import MilvusEngine
 
-    held = None if os.environ.get(URI_VARIABLE) else lease(workspace, what, progress)
+    chosen = name or server_name()
+    held = lease(workspace, what, progress) if chosen == EMBEDDED.name else None
     try:
-        engine = MilvusEngine(endpoint(workspace))
+        found = endpoint_for(workspace, chosen)
+        engine = MilvusEngine(found, "" if found.embedded else workspace.prefix)
         try:
             yield engine
         finally:
@@ -116,6 +133,16 @@ def connect(workspace: Workspace, what: str, progress: Progress = silent) -> "It
     finally:
         if held is not None:
             held.release()
+
+
+def facts(workspace: Workspace, name: str, engine: "MilvusEngine | None" = None) -> ServerFacts:
+    """Give what decides which index types the server called `name` can build; one without a name is asked."""
+    if name == EMBEDDED.name:
+        return EMBEDDED
+    if "://" not in name:
+        return profile(workspace, name).facts
+    version = engine.version() if engine else "0"
+    return ServerFacts(name, version, "gpu" if "gpu" in version.lower() else "cpu")
 
 
 def status(workspace: Workspace) -> dict[str, Any]:

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.vectors.catalogue import CATALOGUE
 from pipeline.workspace import write_json
 from tests.conftest import cli
 
 COMMANDS = [
     "run", "ingest", "preprocess", "train", "embed", "map", "evaluate", "query", "status", "doctor",
     "index types", "index build", "index list", "index load", "index release", "index drop",
+    "server list", "server add", "server test", "server remove", "server look", "server compare",
     "jobs list", "jobs show", "jobs cancel", "data list", "milvus start", "milvus stop", "milvus status",
 ]  # fmt: skip
 
@@ -44,7 +46,7 @@ def test_help_has_an_example_and_the_common_options(command: str) -> None:
         (["map", "--n-neighbors", "1"], "n_neighbors 1 is out of range"),
         (["evaluate"], "No model is trained yet"),
         (["query", "--items", "a"], "run `train --model two_tower`"),
-        (["index", "build", "--build", "M=x"], "is not a parameter"),
+        (["index", "build", "--build", "M=x"], "M 'x' is not a whole number"),
         (["index", "build", "--vectors", "users"], "There are no vectors of 'users'"),
         (["index", "drop", "x"], "There is no index 'x'"),
         (["jobs", "show", "9"], "There is no job '9'"),
@@ -79,7 +81,7 @@ def test_doctor_and_catalogue_answer(tmp_path: Path) -> None:
     assert {c["check"] for c in doctor["checks"]} >= {"Python", "platform", "memory", "disk", "packages"}
     assert all(c["way_out"] for c in doctor["checks"] if not c["ok"])
     _, types = cli(tmp_path / "ws", "index", "types")
-    assert [t["name"] for t in types["types"]] == ["FLAT", "IVF_FLAT", "HNSW"]
+    assert [t["name"] for t in types["types"]] == list(CATALOGUE)
     _, data = cli(tmp_path / "ws", "data", "list")
     assert [d["name"] for d in data["data"]] == ["eshop", "synthetic:20000"]
 

@@ -1,0 +1,86 @@
+"""Collections that others made, on a server that is connected: looked at, queried and compared, never changed."""
+
+import time
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import UserError
+from pipeline.text import did_you_mean
+from pipeline.vectors.catalogue import CATALOGUE
+from pipeline.vectors.milvus import MilvusEngine
+from pipeline.vectors.params import validate_search
+
+MOST_QUERIES = 1000
+
+
+def look(engine: MilvusEngine, name: str) -> dict[str, Any]:
+    """Report a collection's fields, key, vector, dim, rows, index, metric, params, indexed_rows and loaded."""
+    there = engine.collections()
+    if name not in there:
+        raise UserError(f"There is no collection '{name}' at {engine.endpoint.uri}.{did_you_mean(name, there)}")
+    return {"name": name, **engine.schema(name), **engine.describe(name)}
+
+
+def neighbours(engine: MilvusEngine, name: str, k: int, queries: int = 1) -> dict[str, Any]:
+    """Search a collection for the nearest of some of its own vectors: {queries, answers, p50_ms}."""
+    about = _searchable(engine, name)
+    keys, vectors = _stored(engine, about, queries)
+    found, seconds = _asked(engine, about, vectors, k)
+    return {"queries": keys, "answers": found.tolist(), "p50_ms": round(float(np.median(seconds)) * 1000, 3)}
+
+
+def compare(engine: MilvusEngine, left: str, right: str, k: int, queries: int) -> dict[str, Any]:
+    """Ask two collections the same queries, stored in `left`: {queries, k, in_common (a share), p50_ms by name}."""
+    first, second = (_searchable(engine, name) for name in (left, right))
+    if first["dim"] != second["dim"]:
+        raise UserError(
+            f"'{left}' has vectors of {first['dim']} dimensions and '{right}' of {second['dim']}: "
+            "only collections of the same length can be compared."
+        )
+    keys, vectors = _stored(engine, first, queries)
+    (one, one_s), (two, two_s) = (_asked(engine, about, vectors, k) for about in (first, second))
+    same = [len(set(a) & set(b) - {-1}) / k for a, b in zip(one.tolist(), two.tolist(), strict=True)]
+    p50 = {left: one_s, right: two_s}
+    return {
+        "queries": len(keys),
+        "k": k,
+        "in_common": round(float(np.mean(same)), 4),
+        "p50_ms": {name: round(float(np.median(seconds)) * 1000, 3) for name, seconds in p50.items()},
+    }
+
+
+def _searchable(engine: MilvusEngine, name: str) -> dict[str, Any]:
+    about = look(engine, name)
+    if about["vector"] is None:
+        raise UserError(f"Collection '{name}' has no column of float vectors: choose one that has.")
+    if not about["loaded"]:
+        raise UserError(
+            f"Collection '{name}' is not in the server's memory, and what others made is not touched here: load it "
+            "there."
+        )
+    return about
+
+
+def _stored(engine: MilvusEngine, about: dict[str, Any], count: int) -> tuple[list[Any], npt.NDArray[np.float32]]:
+    if not 1 <= count <= MOST_QUERIES:
+        raise UserError(f"{count} queries are out of range: choose 1 to {MOST_QUERIES:,}.")
+    rows = engine.rows(about["name"], "", [about["key"], about["vector"]], count)
+    if not rows:
+        raise UserError(f"Collection '{about['name']}' holds no row: there is nothing to ask it for.")
+    return [row[about["key"]] for row in rows], np.array([row[about["vector"]] for row in rows], np.float32)
+
+
+def _asked(
+    engine: MilvusEngine, about: dict[str, Any], vectors: npt.NDArray[np.float32], k: int
+) -> tuple[npt.NDArray[np.int64], list[float]]:
+    index = CATALOGUE.get(str(about["index"]))
+    build = {name: int(value) for name, value in about["params"].items() if str(value).isdigit()}
+    params = validate_search(index, build, {}, k) if index else {}
+    found, seconds = [], []
+    for vector in vectors:
+        begin = time.perf_counter()
+        found.append(engine.search(about["name"], vector[None], k, params, field=about["vector"]).ids[0])
+        seconds.append(time.perf_counter() - begin)
+    return np.array(found), seconds
