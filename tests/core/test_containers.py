@@ -1,4 +1,4 @@
-"""The image without a Docker daemon: what its steps do is run here."""
+"""Image and compose files without a Docker daemon: the image's steps are run, the files read and rendered."""
 
 import os
 import re
@@ -6,15 +6,21 @@ import shutil
 import signal
 import socket
 import subprocess
+import tomllib
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.conftest import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = {"environment", "project", "serve", "healthy", "check"}
+SECRETS = {"MILVUS_PASSWORD": "a-password", "MINIO_PASSWORD": "another-one"}
+PINNED = re.compile(r"[\w./-]+:[\w.-]*\d[\w.-]*")
+FILES = {"app": "compose.yaml", "cpu": "compose.milvus.yaml", "gpu": "compose.milvus.yaml"}
 
 
 def _instructions() -> list[tuple[str, str]]:
@@ -122,3 +128,111 @@ def test_the_image_from_an_empty_folder(tmp_path: Path) -> None:
     assert list((tmp_path / ".venv").rglob("tensorflow/__pycache__/__init__.*.pyc"))
     ended = _image(tmp_path, "check")
     assert ended.returncode == 0, ended.stderr
+
+
+def _written(file: str) -> dict[str, Any]:
+    return dict(yaml.safe_load((ROOT / file).read_text())["services"])
+
+
+@pytest.mark.parametrize("file", ["compose.yaml", "compose.milvus.yaml"])
+def test_every_image_has_a_version(file: str) -> None:
+    images = [service["image"] for service in _written(file).values() if "image" in service]
+    assert images
+    assert all(PINNED.fullmatch(image) for image in images), images
+
+
+def test_one_port_is_published_and_to_this_machine_only() -> None:
+    services = [service for file in ("compose.yaml", "compose.milvus.yaml") for service in _written(file).values()]
+    assert [port for service in services for port in service.get("ports", [])] == ["127.0.0.1:8501:8501"]
+
+
+def test_the_apps_image_has_the_projects_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert _written("compose.yaml")["app"]["image"] == f"click-road:{version}"
+
+
+def test_no_secret_is_written_down() -> None:
+    services = _written("compose.milvus.yaml").values()
+    settings = {name: value for service in services for name, value in service.get("environment", {}).items()}
+    secret = {name: value for name, value in settings.items() if re.search("PASSWORD|SECRET|TOKEN", name)}
+    assert len(secret) == 4
+    assert all(re.fullmatch(r"(root:)?\$\{M\w+_PASSWORD(:\?[^}]+)?\}", value) for value in secret.values()), secret
+    assert "milvus.env" in (ROOT / ".gitignore").read_text().split()
+
+
+def _compose() -> list[str]:
+    """Give the compose command, or skip with the reason."""
+    for command in (["docker", "compose"], ["docker-compose"]):
+        if shutil.which(command[0]) is None:
+            continue
+        if subprocess.run([*command, "version"], capture_output=True, check=False).returncode == 0:
+            return command
+    pytest.skip("there is neither `docker compose` nor docker-compose here")
+
+
+def _render(profile: str, **secrets: str) -> subprocess.CompletedProcess[str]:
+    command = [*_compose(), "-f", FILES[profile], "--profile", profile, "config"]
+    kept = {name: value for name, value in os.environ.items() if name not in SECRETS}
+    return subprocess.run(command, cwd=ROOT, env=kept | secrets, capture_output=True, text=True, check=False)
+
+
+def _services(profile: str) -> dict[str, Any]:
+    """Give the services of a profile as compose renders them, whether or not it leaves the other profiles out."""
+    ended = _render(profile, **({} if profile == "app" else SECRETS))
+    assert ended.returncode == 0, ended.stderr
+    services = yaml.safe_load(ended.stdout)["services"]
+    return {name: s for name, s in services.items() if profile in s.get("profiles", [profile])}
+
+
+def _published(service: dict[str, Any]) -> list[str]:
+    """Give a service's published ports in the short form; newer compose renders the long one."""
+    long = [p for p in service.get("ports", []) if isinstance(p, dict)]
+    short = [str(p).removesuffix("/tcp") for p in service.get("ports", []) if not isinstance(p, dict)]
+    return short + [f"{p.get('host_ip')}:{p.get('published')}:{p['target']}" for p in long]
+
+
+@pytest.mark.parametrize(
+    ("profile", "names"),
+    [
+        ("app", {"app"}),
+        ("cpu", {"app-cpu", "milvus-cpu", "etcd", "minio"}),
+        ("gpu", {"app-gpu", "milvus-gpu", "etcd", "minio"}),
+    ],
+)
+def test_a_profile_publishes_the_app_on_this_machine_and_nothing_else(profile: str, names: set[str]) -> None:
+    services = _services(profile)
+    assert set(services) == names
+    assert [p for s in services.values() for p in _published(s)] == ["127.0.0.1:8501:8501"]
+    assert not any("network_mode" in s or s.get("privileged") for s in services.values())
+
+
+@pytest.mark.parametrize("profile", ["cpu", "gpu"])
+def test_the_app_reaches_a_milvus_that_asks_for_a_password(profile: str) -> None:
+    services = _services(profile)
+    app, milvus = services[f"app-{profile}"], services[f"milvus-{profile}"]
+    assert app["environment"]["MILVUS_URI"] == "http://milvus:19530"
+    assert app["environment"]["MILVUS_TOKEN"] == f"root:{SECRETS['MILVUS_PASSWORD']}"
+    assert app["depends_on"][f"milvus-{profile}"]["condition"] == "service_healthy"
+    assert milvus["environment"]["COMMON_SECURITY_AUTHORIZATIONENABLED"] == "true"
+    assert milvus["environment"]["COMMON_SECURITY_DEFAULTROOTPASSWORD"] == SECRETS["MILVUS_PASSWORD"]
+    assert milvus["networks"]["default"]["aliases"] == ["milvus"]
+    assert milvus["environment"]["MINIO_SECRET_ACCESS_KEY"] == services["minio"]["environment"]["MINIO_ROOT_PASSWORD"]
+    for store in ("etcd", "minio"):
+        assert set(services[store]["networks"]) == {"store"}, "only Milvus reaches them"
+        assert "healthcheck" in services[store]
+        assert milvus["depends_on"][store]["condition"] == "service_healthy"
+
+
+def test_the_gpu_profile_asks_for_a_gpu() -> None:
+    assert "deploy" not in _services("cpu")["milvus-cpu"]
+    milvus = _services("gpu")["milvus-gpu"]
+    assert milvus["image"].endswith("-gpu")
+    device = milvus["deploy"]["resources"]["reservations"]["devices"][0]
+    assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
+
+
+@pytest.mark.parametrize("missing", SECRETS)
+def test_without_a_password_compose_says_what_to_do(missing: str) -> None:
+    ended = _render("cpu", **{name: value for name, value in SECRETS.items() if name != missing})
+    assert ended.returncode != 0
+    assert "write it into milvus.env and add --env-file milvus.env" in ended.stderr
