@@ -20,11 +20,11 @@ lint: setup      ## formatter, linter, types
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 
-test: setup lint ## everything but the repeated tests: unit, real Milvus, real browser
+test: setup lint ## everything but what takes minutes: unit, real Milvus, real browser
 	@scripts/browser.sh
 	$(PYTHON) -m pytest -m "not long"
 
-test-long: setup ## the repeated tests: thirty kills
+test-long: setup ## what takes minutes: thirty kills, the image from an empty folder
 	@scripts/browser.sh
 	$(PYTHON) -m pytest -m long
 
