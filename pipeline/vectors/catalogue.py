@@ -28,6 +28,11 @@ def _half_of_dim(context: Context) -> int:
     return max(1, int(context["dim"]) // 2) if "dim" in context else 8
 
 
+def _bits(context: Context) -> int:
+    """Code a piece in at most as many values as there are vectors to learn them from."""
+    return min(8, int(context["rows"]).bit_length() - 1) if "rows" in context else 8
+
+
 _NLIST = Param(
     "nlist", 128, 1, 65_536, "Number of clusters.", "More: faster search, lower recall for each cluster searched.",
     at_most=("rows",), auto=_lists,
@@ -49,13 +54,9 @@ _PQ_M = Param(
     "More: higher recall, more memory.", at_most=("dim",), divides="dim", auto=_half_of_dim,
 )  # fmt: skip
 _NBITS = Param(
-    "nbits",
-    8,
-    1,
-    16,
-    "Bits that code a piece.",
-    "More: higher recall; 12 takes minutes to build where 8 takes seconds.",
-)
+    "nbits", 8, 1, 16, "Bits that code a piece.",
+    "More: higher recall; 12 takes minutes to build where 8 takes seconds.", auto=_bits,
+)  # fmt: skip
 _REFINE = Param("refine", False, 0, 1, "Keep finer vectors to rank the best again.", "Higher recall, more memory.",
                 kind="bool")  # fmt: skip
 _REFINE_TYPE = Param(

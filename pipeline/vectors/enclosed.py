@@ -9,7 +9,7 @@ from pipeline.vectors import network
 def main() -> int:
     """Enter a network of its own where the kernel allows it, then serve."""
     public = network.listen()
-    if not network.enter():
+    if not (network.may_enter() and network.enter()):
         public.close()
     from pipeline.vectors.supervisor import main as serve
 

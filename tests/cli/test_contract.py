@@ -16,6 +16,7 @@ COMMANDS = [
     "index types", "index build", "index list", "index load", "index release", "index drop",
     "server list", "server add", "server test", "server remove", "server look", "server compare",
     "jobs list", "jobs show", "jobs cancel", "data list", "milvus start", "milvus stop", "milvus status",
+    "library list", "library bench",
 ]  # fmt: skip
 
 
@@ -50,6 +51,7 @@ def test_help_has_an_example_and_the_common_options(command: str) -> None:
         (["index", "build", "--vectors", "users"], "There are no vectors of 'users'"),
         (["index", "drop", "x"], "There is no index 'x'"),
         (["jobs", "show", "9"], "There is no job '9'"),
+        (["library", "bench"], "run `embed --model two_tower`"),
     ],
 )
 def test_what_the_user_can_mend_is_a_sentence_and_code_2(tmp_path: Path, arguments: list[str], expected: str) -> None:

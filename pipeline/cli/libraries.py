@@ -1,0 +1,70 @@
+"""`library …`: the libraries underneath the database, and what each does on the workspace's own vectors."""
+
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WorkspaceOption, app, finish, table
+from pipeline.cli.stages import IndexOption, ModelOption, ParamsOption
+from pipeline.workspace import Workspace
+
+library_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The libraries underneath the database.")
+app.add_typer(library_app, name="library")
+
+
+@library_app.command("list")
+def list_(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
+    """List the libraries, whether each works here, and why not.
+
+    Example: python -m pipeline library list
+    """
+
+    def body() -> Answer:
+        from pipeline.vectors.library import listing
+
+        return {"libraries": listing()}
+
+    def show(answer: Answer) -> None:
+        for row in answer["libraries"]:
+            print(f"{row['name']} – {row['title']} ({row['device'].upper()}): {', '.join(row['types'])}")
+            print(f"  {row['reason'] or 'works here'}")
+
+    finish(workspace, json, body, show)
+
+
+@library_app.command("bench")
+def bench(
+    library: Annotated[str, typer.Option(help="A library as `library list` names it.")] = "faiss",
+    vectors: Annotated[str, typer.Option(help="items or sessions.")] = "items",
+    model: ModelOption = "two_tower",
+    index: IndexOption = "HNSW",
+    build: ParamsOption = "",
+    search: Annotated[str, typer.Option(help="Search parameters, e.g. 'ef=120'.")] = "",
+    metric: Annotated[str, typer.Option(help="IP, L2 or COSINE.")] = "IP",
+    k: Annotated[int, typer.Option(min=1, help="Neighbours asked for.")] = 10,
+    queries: Annotated[int, typer.Option(min=1, help="Session vectors to ask with, one at a time.")] = 500,
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 for all.")] = 0,
+    workspace: WorkspaceOption = WORKSPACE,
+    json: JsonOption = False,
+) -> None:
+    """Build an index with a library on the workspace's vectors, and measure build, recall and time of a query.
+
+    Example: python -m pipeline library bench --library faiss --index HNSW --build M=16 --search ef=64 --k 10
+    """
+
+    def body() -> Answer:
+        from pipeline.index import IndexConfig
+        from pipeline.vectors.library import compare, workspace_vectors
+        from pipeline.vectors.params import parse_params
+
+        chosen = IndexConfig(vectors, model, index.upper())  # type: ignore[arg-type]
+        params, effort = parse_params(build), parse_params(search)
+        ids, data, asked = workspace_vectors(Workspace.open(workspace), model, chosen.vectors, queries)
+        measured = compare(ids, data, asked, chosen.index, params, effort, metric.upper(), k, library, threads)
+        return {"vectors": vectors, "model": model} | measured
+
+    def show(answer: Answer) -> None:
+        columns = ["library", "index", "threads", "rows", "dim", "k", "build_s", "recall", "p50_ms", "p95_ms"]
+        table([answer], columns, "")
+
+    finish(workspace, json, body, show)
