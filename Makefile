@@ -28,9 +28,10 @@ test-long: setup ## the repeated tests: thirty kills
 	@scripts/browser.sh
 	$(PYTHON) -m pytest -m long
 
-bench: setup     ## page times in headless Chromium
+bench: setup     ## page times in headless Chromium, rows a second into Milvus
 	@scripts/browser.sh
 	$(PYTHON) -m tests.benchmarks.pages
+	$(PYTHON) -m tests.benchmarks.insert
 
 screens: setup   ## the pictures in docs/screens, of workspace/ or CLICK_ROAD_WORKSPACE
 	@scripts/browser.sh

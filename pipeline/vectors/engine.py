@@ -1,14 +1,16 @@
 """What every engine of vector search answers to, and what goes in and out of it; importing this loads no client."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.progress import Progress, silent
 from pipeline.vectors.catalogue import Values
+
+Scalar = Literal["text", "int", "float"]
+Column = list[str] | npt.NDArray[np.int64] | npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -47,18 +49,22 @@ class Engine(Protocol):
     def collections(self) -> list[str]:
         """List the collections, others' too."""
 
-    def create(self, name: str, dim: int, metric: str, scalars: Sequence[str] = ()) -> None:
-        """Make an empty collection: an int64 key, a vector, and scalar columns."""
+    def create(self, name: str, dim: int, metric: str, scalars: dict[str, Scalar] | None = None) -> None:
+        """Make an empty collection: an int64 key, a vector, and scalar columns by name and type."""
 
     def insert(
         self,
         name: str,
         ids: npt.NDArray[np.int64],
         vectors: npt.NDArray[np.float32],
-        scalars: dict[str, list[str]],
+        scalars: dict[str, Column],
         progress: Progress = silent,
+        start: int = 0,
     ) -> None:
-        """Insert columns; vectors: (n, dim) float32."""
+        """Insert columns from row `start` on; vectors: (n, dim) float32."""
+
+    def flushed(self, name: str) -> int:
+        """Count the rows that are on disk: where an insert that was cut off goes on."""
 
     def build(
         self, name: str, index: str, params: Values, metric: str, progress: Progress = silent, limit_s: float = 1800

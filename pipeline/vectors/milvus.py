@@ -4,7 +4,7 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
@@ -15,14 +15,19 @@ from pymilvus import Collection, CollectionSchema, DataType, FieldSchema, Milvus
 from pipeline.errors import NotLoaded, UserError
 from pipeline.names import ID, VECTOR
 from pipeline.progress import Progress, silent
+from pipeline.vectors import insertion
 from pipeline.vectors.catalogue import Values
-from pipeline.vectors.engine import Built, Endpoint, Found
+from pipeline.vectors.engine import Built, Column, Endpoint, Found, Scalar
 
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # its errors become sentences here
 
-_BATCH = 20_000  # rows an insert: 5 MB of 64 float32, well under gRPC's 64 MB
 _TIMEOUT_S = 10  # a whole number: pymilvus takes any other for none, and retries for four minutes
-_TEXT = 512  # bytes of a scalar
+_FLUSH_S = 120
+_TYPES: dict[Scalar, dict[str, Any]] = {
+    "text": {"dtype": DataType.VARCHAR, "max_length": 512},  # bytes
+    "int": {"dtype": DataType.INT64},
+    "float": {"dtype": DataType.DOUBLE},
+}
 
 
 class MilvusEngine:
@@ -59,6 +64,10 @@ class MilvusEngine:
             self._known[name] = Collection(name, using=self.alias)
         return self._known[name]
 
+    def _stub(self) -> Any:
+        """Give the calls of the connection as gRPC has them, with its token: pymilvus has no public way."""
+        return connections._fetch_handler(self.alias)._stub
+
     def version(self) -> str:
         """Ask the server for its version."""
         with self._sentences():
@@ -69,12 +78,12 @@ class MilvusEngine:
         with self._sentences():
             return sorted(utility.list_collections(timeout=_TIMEOUT_S, using=self.alias))
 
-    def create(self, name: str, dim: int, metric: str, scalars: Sequence[str] = ()) -> None:
-        """Make an empty collection: an int64 key, a vector, and text columns."""
+    def create(self, name: str, dim: int, metric: str, scalars: dict[str, Scalar] | None = None) -> None:
+        """Make an empty collection: an int64 key, a vector, and scalar columns by name and type."""
         fields = [
             FieldSchema(ID, DataType.INT64, is_primary=True),
             FieldSchema(VECTOR, DataType.FLOAT_VECTOR, dim=dim),
-            *(FieldSchema(s, DataType.VARCHAR, max_length=_TEXT) for s in scalars),
+            *(FieldSchema(column, **_TYPES[kind]) for column, kind in (scalars or {}).items()),
         ]
         with self._sentences(name):
             Collection(name, CollectionSchema(fields, description=f"metric {metric}"), using=self.alias, num_shards=1)
@@ -84,18 +93,23 @@ class MilvusEngine:
         name: str,
         ids: npt.NDArray[np.int64],
         vectors: npt.NDArray[np.float32],
-        scalars: dict[str, list[str]],
+        scalars: dict[str, Column],
         progress: Progress = silent,
+        start: int = 0,
     ) -> None:
-        """Insert columns in batches and flush; vectors: (n, dim) float32."""
+        """Insert the rows from `start` on, in their order, and flush; vectors: (n, dim) float32.
+
+        What was cut off goes on with the same columns and `start=flushed(name)`.
+        """
         with self._sentences(name):
-            collection = self._collection(name)
-            for low in range(0, len(ids), _BATCH):
-                part = slice(low, low + _BATCH)
-                text = [column[part] for column in scalars.values()]
-                collection.insert([ids[part], list(vectors[part]), *text], timeout=60)
-                progress(min(low + _BATCH, len(ids)), len(ids), "inserting vectors")
-            collection.flush(timeout=120)
+            insertion.send(self._stub(), name, ids, vectors, scalars, progress, start)
+            self._collection(name).flush(timeout=_FLUSH_S)
+
+    def flushed(self, name: str) -> int:
+        """Flush, and count the rows on disk, deleted ones too; an insert leaves its first ones there."""
+        with self._sentences(name):
+            self._collection(name).flush(timeout=_FLUSH_S)
+            return int(self._collection(name).num_entities)
 
     def build(
         self, name: str, index: str, params: Values, metric: str, progress: Progress = silent, limit_s: float = 1800
