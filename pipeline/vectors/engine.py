@@ -66,6 +66,22 @@ class Engine(Protocol):
     def flushed(self, name: str) -> int:
         """Count the rows that are on disk: where an insert that was cut off goes on."""
 
+    def upsert(
+        self,
+        name: str,
+        ids: npt.NDArray[np.int64],
+        vectors: npt.NDArray[np.float32],
+        scalars: dict[str, Column],
+        progress: Progress = silent,
+    ) -> None:
+        """Put rows in, in place of those that have their ids; searches see them when it returns."""
+
+    def delete(self, name: str, ids: npt.NDArray[np.int64]) -> None:
+        """Take rows out by id, unknown ids too; searches see none of them when it returns."""
+
+    def count(self, name: str) -> int:
+        """Count the rows of a loaded collection, deleted ones left out."""
+
     def build(
         self, name: str, index: str, params: Values, metric: str, progress: Progress = silent, limit_s: float = 1800
     ) -> Built:

@@ -23,6 +23,7 @@ logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # its errors become se
 
 _TIMEOUT_S = 10  # a whole number: pymilvus takes any other for none, and retries for four minutes
 _FLUSH_S = 120
+_DELETED = 10_000  # ids a request: they travel as text
 _TYPES: dict[Scalar, dict[str, Any]] = {
     "text": {"dtype": DataType.VARCHAR, "max_length": 512},  # bytes
     "int": {"dtype": DataType.INT64},
@@ -110,6 +111,47 @@ class MilvusEngine:
         with self._sentences(name):
             self._collection(name).flush(timeout=_FLUSH_S)
             return int(self._collection(name).num_entities)
+
+    def upsert(
+        self,
+        name: str,
+        ids: npt.NDArray[np.int64],
+        vectors: npt.NDArray[np.float32],
+        scalars: dict[str, Column],
+        progress: Progress = silent,
+    ) -> None:
+        """Put rows in, in place of those that have their ids, without a new index; searches see them on return."""
+        with self._sentences(name):
+            insertion.send(self._stub(), name, ids, vectors, scalars, progress, upsert=True)
+        self._settle(name, ids)
+
+    def delete(self, name: str, ids: npt.NDArray[np.int64]) -> None:
+        """Take rows out by id, without a new index; searches see none of them on return."""
+        with self._sentences(name):
+            for low in range(0, len(ids), _DELETED):
+                self._collection(name).delete(f"{ID} in {ids[low : low + _DELETED].tolist()}", timeout=60)
+        self._settle(name, ids)
+
+    def count(self, name: str) -> int:
+        """Count the rows of a loaded collection as they are now, deleted ones left out."""
+        return self._counted(name, "")
+
+    def _settle(self, name: str, ids: npt.NDArray[np.int64]) -> None:
+        """Wait until searches see every change so far, some 200 ms; what is not loaded sees it when it is.
+
+        Searches wait for nothing. A "strong" query waits until its node has taken in all that came before it, and the
+        searches after it find that node; one of a single id costs no more than the waiting.
+        """
+        if len(ids):
+            with contextlib.suppress(NotLoaded):
+                self._counted(name, f"{ID} == {ids[0]}")
+
+    def _counted(self, name: str, expression: str) -> int:
+        with self._sentences(name):
+            rows = self._collection(name).query(
+                expression, output_fields=["count(*)"], consistency_level="Strong", timeout=_TIMEOUT_S
+            )
+            return int(rows[0]["count(*)"])
 
     def build(
         self, name: str, index: str, params: Values, metric: str, progress: Progress = silent, limit_s: float = 1800
