@@ -24,7 +24,7 @@ test: setup lint ## everything but the repeated tests: unit, real Milvus, real b
 	@scripts/browser.sh
 	$(PYTHON) -m pytest -m "not long"
 
-test-long: setup ## the repeated tests: thirty kills
+test-long: setup ## the repeated tests: sixty kills
 	@scripts/browser.sh
 	$(PYTHON) -m pytest -m long
 

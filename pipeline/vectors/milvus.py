@@ -30,6 +30,8 @@ _TYPES: dict[Scalar, dict[str, Any]] = {
     "float": {"dtype": DataType.DOUBLE},
 }
 
+_UNREACHABLE = ("connect", "unavailable", "deadline", "timeout", "channel", "retry", "rpcerror", "not ready", "healthy")
+
 
 class MilvusEngine:
     """Create, fill, index, search and drop collections on one server."""
@@ -47,18 +49,18 @@ class MilvusEngine:
         connections.disconnect(self.alias)
 
     @contextlib.contextmanager
-    def _sentences(self, collection: str = "") -> Iterator[None]:
-        """Turn whatever pymilvus raises into a sentence with the way out."""
+    def _sentences(self, collection: str = "", doing: str = "") -> Iterator[None]:
+        """Turn whatever pymilvus or gRPC raises into a sentence with the way out; `doing` names a long work."""
         try:
             yield
         except MilvusException as error:
             if "not loaded" in str(error.message):
                 raise NotLoaded(f"Collection '{collection}' is not in memory: load it with `index load`.") from error
-            raise UserError(_sentence(self.endpoint.uri, collection, str(error.message))) from error
+            raise UserError(_sentence(self.endpoint.uri, collection, str(error.message), doing)) from error
         except Exception as error:
             if type(error).__module__.split(".")[0] not in ("grpc", "pymilvus"):
                 raise
-            raise UserError(_sentence(self.endpoint.uri, collection, str(error))) from error
+            raise UserError(_sentence(self.endpoint.uri, collection, str(error), doing)) from error
 
     def _collection(self, name: str) -> Collection:
         if name not in self._known:
@@ -102,7 +104,7 @@ class MilvusEngine:
 
         What was cut off goes on with the same columns and `start=flushed(name)`.
         """
-        with self._sentences(name):
+        with self._sentences(name, "inserting vectors"):
             insertion.send(self._stub(), name, ids, vectors, scalars, progress, start)
             self._collection(name).flush(timeout=_FLUSH_S)
 
@@ -159,7 +161,7 @@ class MilvusEngine:
         """Build the index and wait until the server says that it is finished."""
         started = time.monotonic()
         spec = {"index_type": index, "metric_type": metric, "params": params}
-        with self._sentences(name):
+        with self._sentences(name, f"building {index}"):
             collection = self._collection(name)
             collection.create_index(VECTOR, spec, timeout=60, _async=True).result()
             while True:
@@ -230,13 +232,14 @@ class MilvusEngine:
         return Found(ids, scores)
 
 
-def _sentence(uri: str, collection: str, message: str) -> str:
+def _sentence(uri: str, collection: str, message: str, doing: str = "") -> str:
     low = message.lower()
     if "auth" in low or "password" in low or "unauthenticated" in low:
         return f"Milvus at {uri} refused the user or password: set MILVUS_TOKEN to 'user:password' or an API key."
     if "not found" in low or "not exist" in low or "can't find" in low:
         return f"Milvus at {uri} has no collection '{collection}' any more: build the index again."
-    unreachable = ("connect", "unavailable", "deadline", "timeout", "channel", "retry", "rpcerror")
-    if any(word in low for word in unreachable):
+    if any(word in low for word in _UNREACHABLE):
+        if doing:
+            return f"Milvus at {uri} ended or stopped answering while {doing}: see `milvus status`, then try again."
         return f"Milvus at {uri} does not answer: see `milvus status`; for a server of your own check MILVUS_URI."
     return f"Milvus at {uri} refused: {message.splitlines()[0][:300] if message else 'no reason given'}"
