@@ -24,13 +24,14 @@ test: setup lint ## everything but what takes minutes: unit, real Milvus, real b
 	@scripts/browser.sh
 	$(PYTHON) -m pytest -m "not long"
 
-test-long: setup ## what takes minutes: thirty kills, the image from an empty folder
+test-long: setup ## what takes minutes: sixty kills, the image from an empty folder
 	@scripts/browser.sh
 	$(PYTHON) -m pytest -m long
 
-bench: setup     ## page times in headless Chromium
+bench: setup     ## page times in headless Chromium, rows a second into Milvus
 	@scripts/browser.sh
 	$(PYTHON) -m tests.benchmarks.pages
+	$(PYTHON) -m tests.benchmarks.insert
 
 screens: setup   ## the pictures in docs/screens, of workspace/ or CLICK_ROAD_WORKSPACE
 	@scripts/browser.sh

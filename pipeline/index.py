@@ -15,7 +15,7 @@ from pipeline.stage import Done, Metrics, is_stale, need, run_stage
 from pipeline.text import did_you_mean
 from pipeline.train import stage_name
 from pipeline.vectors.catalogue import MIN_INDEXED_ROWS, index_type
-from pipeline.vectors.engine import Engine
+from pipeline.vectors.engine import Column, Engine
 from pipeline.vectors.params import parse_params, validate_build
 from pipeline.workspace import Workspace
 
@@ -86,9 +86,9 @@ def _fill(
     params: dict[str, Any],
     report: Progress,
 ) -> Metrics:
-    scalars = {name: table[name].to_list() for name in table.columns if name != "key"}
+    scalars: dict[str, Column] = {name: table[name].to_list() for name in table.columns if name != "key"}
     report(0, 3, f"inserting {len(vectors):,} vectors")
-    engine.create(collection, vectors.shape[1], METRIC, list(scalars))
+    engine.create(collection, vectors.shape[1], METRIC, dict.fromkeys(scalars, "text"))
     engine.insert(collection, table["key"].to_numpy(), vectors, scalars)
     report(1, 3, f"building {index}")
     built = engine.build(collection, index, params, METRIC)

@@ -1,14 +1,17 @@
 """What every engine of vector search answers to, and what goes in and out of it; importing this loads no client."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.progress import Progress, silent
 from pipeline.vectors.params import Values
+
+Scalar = Literal["text", "int", "float"]
+Column = list[str] | npt.NDArray[np.int64] | npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -47,15 +50,15 @@ class Engine(Protocol):
     def collections(self) -> list[str]:
         """List the collections, others' too."""
 
-    def create(self, name: str, dim: int, metric: str, scalars: Sequence[str] = ()) -> None:
-        """Make an empty collection: an int64 key, a vector, and scalar columns."""
+    def create(self, name: str, dim: int, metric: str, scalars: Mapping[str, Scalar] | None = None) -> None:
+        """Make an empty collection: an int64 key, a vector, and scalar columns by name and type."""
 
     def insert(
         self,
         name: str,
         ids: npt.NDArray[np.int64],
         vectors: npt.NDArray[np.float32],
-        scalars: dict[str, list[str]],
+        scalars: Mapping[str, Column],
         progress: Progress = silent,
     ) -> None:
         """Insert columns; vectors: (n, dim) float32."""

@@ -3,7 +3,7 @@
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ from pipeline.errors import NotLoaded, UserError
 from pipeline.progress import Progress, silent
 from pipeline.text import did_you_mean
 from pipeline.vectors.catalogue import CATALOGUE
-from pipeline.vectors.engine import Built, Found
+from pipeline.vectors.engine import Built, Column, Found, Scalar
 from pipeline.vectors.params import IndexType, Values, validate_build, validate_search
 
 METRICS = ("L2", "IP", "COSINE")
@@ -60,13 +60,13 @@ class MemoryEngine(ABC):
         """List the collections."""
         return sorted(self._held)
 
-    def create(self, name: str, dim: int, metric: str, scalars: Sequence[str] = ()) -> None:
+    def create(self, name: str, dim: int, metric: str, scalars: Mapping[str, Scalar] | None = None) -> None:
         """Make an empty collection; a library keeps no scalar columns."""
         one_of(metric, METRICS, "metric")
         self._held[name] = Held(dim, metric, np.empty(0, np.int64), np.empty((0, dim), np.float32))
 
     def insert(
-        self, name: str, ids: Rows, vectors: Floats, scalars: dict[str, list[str]], progress: Progress = silent
+        self, name: str, ids: Rows, vectors: Floats, scalars: Mapping[str, Column], progress: Progress = silent
     ) -> None:
         """Append vectors (n, dim) float32 under int64 keys; an index there was is gone, as it lacks them."""
         held = self._of(name)

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -15,14 +15,22 @@ from pymilvus import Collection, CollectionSchema, DataType, FieldSchema, Milvus
 from pipeline.errors import NotLoaded, UserError
 from pipeline.names import ID, VECTOR
 from pipeline.progress import Progress, silent
-from pipeline.vectors.engine import Built, Endpoint, Found
+from pipeline.vectors import insertion
+from pipeline.vectors.engine import Built, Column, Endpoint, Found, Scalar
 from pipeline.vectors.params import Values
 
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # its errors become sentences here
 
-_BATCH = 20_000  # rows an insert: 5 MB of 64 float32, well under gRPC's 64 MB
 _TIMEOUT_S = 10  # a whole number: pymilvus takes any other for none, and retries for four minutes
-_TEXT = 512  # bytes of a scalar
+_FLUSH_S = 120
+_DELETED = 10_000  # ids a request: they travel as text
+_TYPES: dict[Scalar, dict[str, Any]] = {
+    "text": {"dtype": DataType.VARCHAR, "max_length": 512},  # bytes
+    "int": {"dtype": DataType.INT64},
+    "float": {"dtype": DataType.DOUBLE},
+}
+
+_UNREACHABLE = ("connect", "unavailable", "deadline", "timeout", "channel", "retry", "rpcerror", "not ready", "healthy")
 
 
 class MilvusEngine:
@@ -43,18 +51,18 @@ class MilvusEngine:
         connections.disconnect(self.alias)
 
     @contextlib.contextmanager
-    def _sentences(self, collection: str = "") -> Iterator[None]:
-        """Turn whatever pymilvus raises into a sentence with the way out."""
+    def _sentences(self, collection: str = "", doing: str = "") -> Iterator[None]:
+        """Turn whatever pymilvus or gRPC raises into a sentence with the way out; `doing` names a long work."""
         try:
             yield
         except MilvusException as error:
             if "not loaded" in str(error.message):
                 raise NotLoaded(f"Collection '{collection}' is not in memory: load it with `index load`.") from error
-            raise UserError(_sentence(self.endpoint.uri, collection, str(error.message))) from error
+            raise UserError(_sentence(self.endpoint.uri, collection, str(error.message), doing)) from error
         except Exception as error:
             if type(error).__module__.split(".")[0] not in ("grpc", "pymilvus"):
                 raise
-            raise UserError(_sentence(self.endpoint.uri, collection, str(error))) from error
+            raise UserError(_sentence(self.endpoint.uri, collection, str(error), doing)) from error
 
     def _own(self, name: str) -> Collection:
         """Look a collection up that may be changed."""
@@ -73,6 +81,10 @@ class MilvusEngine:
             self._known[name] = Collection(name, using=self.alias)
         return self._known[name]
 
+    def _stub(self) -> Any:
+        """Give the calls of the connection as gRPC has them, with its token: pymilvus has no public way."""
+        return connections._fetch_handler(self.alias)._stub
+
     def version(self) -> str:
         """Ask the server for its version."""
         with self._sentences():
@@ -83,12 +95,12 @@ class MilvusEngine:
         with self._sentences():
             return sorted(utility.list_collections(timeout=_TIMEOUT_S, using=self.alias))
 
-    def create(self, name: str, dim: int, metric: str, scalars: Sequence[str] = ()) -> None:
-        """Make an empty collection: an int64 key, a vector, and text columns."""
+    def create(self, name: str, dim: int, metric: str, scalars: Mapping[str, Scalar] | None = None) -> None:
+        """Make an empty collection: an int64 key, a vector, and scalar columns by name and type."""
         fields = [
             FieldSchema(ID, DataType.INT64, is_primary=True),
             FieldSchema(VECTOR, DataType.FLOAT_VECTOR, dim=dim),
-            *(FieldSchema(s, DataType.VARCHAR, max_length=_TEXT) for s in scalars),
+            *(FieldSchema(column, **_TYPES[kind]) for column, kind in (scalars or {}).items()),
         ]
         self._guard(name)
         with self._sentences(name):
@@ -99,18 +111,66 @@ class MilvusEngine:
         name: str,
         ids: npt.NDArray[np.int64],
         vectors: npt.NDArray[np.float32],
-        scalars: dict[str, list[str]],
+        scalars: Mapping[str, Column],
+        progress: Progress = silent,
+        start: int = 0,
+    ) -> None:
+        """Insert the rows from `start` on, in their order, and flush; vectors: (n, dim) float32.
+
+        What was cut off goes on with the same columns and `start=flushed(name)`.
+        """
+        self._guard(name)
+        with self._sentences(name, "inserting vectors"):
+            insertion.send(self._stub(), name, ids, vectors, scalars, progress, start)
+            self._collection(name).flush(timeout=_FLUSH_S)
+
+    def flushed(self, name: str) -> int:
+        """Flush, and count the rows on disk, deleted ones too; an insert leaves its first ones there."""
+        with self._sentences(name):
+            self._own(name).flush(timeout=_FLUSH_S)
+            return int(self._collection(name).num_entities)
+
+    def upsert(
+        self,
+        name: str,
+        ids: npt.NDArray[np.int64],
+        vectors: npt.NDArray[np.float32],
+        scalars: Mapping[str, Column],
         progress: Progress = silent,
     ) -> None:
-        """Insert columns in batches and flush; vectors: (n, dim) float32."""
+        """Put rows in, in place of those that have their ids, without a new index; searches see them on return."""
+        self._guard(name)
         with self._sentences(name):
-            collection = self._own(name)
-            for low in range(0, len(ids), _BATCH):
-                part = slice(low, low + _BATCH)
-                text = [column[part] for column in scalars.values()]
-                collection.insert([ids[part], list(vectors[part]), *text], timeout=60)
-                progress(min(low + _BATCH, len(ids)), len(ids), "inserting vectors")
-            collection.flush(timeout=120)
+            insertion.send(self._stub(), name, ids, vectors, scalars, progress, upsert=True)
+        self._settle(name, ids)
+
+    def delete(self, name: str, ids: npt.NDArray[np.int64]) -> None:
+        """Take rows out by id, without a new index; searches see none of them on return."""
+        with self._sentences(name):
+            for low in range(0, len(ids), _DELETED):
+                self._own(name).delete(f"{ID} in {ids[low : low + _DELETED].tolist()}", timeout=60)
+        self._settle(name, ids)
+
+    def count(self, name: str) -> int:
+        """Count the rows of a loaded collection as they are now, deleted ones left out."""
+        return self._counted(name, "")
+
+    def _settle(self, name: str, ids: npt.NDArray[np.int64]) -> None:
+        """Wait until searches see every change so far, some 200 ms; what is not loaded sees it when it is.
+
+        Searches wait for nothing. A "strong" query waits until its node has taken in all that came before it, and the
+        searches after it find that node; one of a single id costs no more than the waiting.
+        """
+        if len(ids):
+            with contextlib.suppress(NotLoaded):
+                self._counted(name, f"{ID} == {ids[0]}")
+
+    def _counted(self, name: str, expression: str) -> int:
+        with self._sentences(name):
+            rows = self._collection(name).query(
+                expression, output_fields=["count(*)"], consistency_level="Strong", timeout=_TIMEOUT_S
+            )
+            return int(rows[0]["count(*)"])
 
     def build(
         self, name: str, index: str, params: Values, metric: str, progress: Progress = silent, limit_s: float = 1800
@@ -118,7 +178,7 @@ class MilvusEngine:
         """Build the index and wait until the server says that it is finished."""
         started = time.monotonic()
         self.declare(name, index, params, metric)
-        with self._sentences(name):
+        with self._sentences(name, f"building {index}"):
             while True:
                 report = utility.index_building_progress(name, using=self.alias, timeout=_TIMEOUT_S)
                 rows, indexed = int(report["total_rows"]), int(report["indexed_rows"])
@@ -133,7 +193,7 @@ class MilvusEngine:
     def declare(self, name: str, index: str, params: Values, metric: str) -> None:
         """Say which index the collection shall have; the server begins to build it, or refuses its type."""
         spec = {"index_type": index, "metric_type": metric, "params": dict(params)}
-        with self._sentences(name):
+        with self._sentences(name, f"building {index}"):
             self._own(name).create_index(VECTOR, spec, timeout=60, _async=True).result()
 
     def undeclare(self, name: str) -> None:
@@ -225,13 +285,14 @@ class MilvusEngine:
         return Found(ids, scores)
 
 
-def _sentence(uri: str, collection: str, message: str) -> str:
+def _sentence(uri: str, collection: str, message: str, doing: str = "") -> str:
     low = message.lower()
     if "auth" in low or "password" in low or "unauthenticated" in low:
         return f"Milvus at {uri} refused the user or password: set MILVUS_TOKEN to 'user:password' or an API key."
     if "not found" in low or "not exist" in low or "can't find" in low:
         return f"Milvus at {uri} has no collection '{collection}' any more: build the index again."
-    unreachable = ("connect", "unavailable", "deadline", "timeout", "channel", "retry", "rpcerror")
-    if any(word in low for word in unreachable):
+    if any(word in low for word in _UNREACHABLE):
+        if doing:
+            return f"Milvus at {uri} ended or stopped answering while {doing}: see `milvus status`, then try again."
         return f"Milvus at {uri} does not answer: see `milvus status`; for a server of your own check MILVUS_URI."
     return f"Milvus at {uri} refused: {message.splitlines()[0][:300] if message else 'no reason given'}"

@@ -156,6 +156,7 @@ def status(workspace: Workspace) -> dict[str, Any]:
             {"error": about["error"]} if "error" in about else {}
         )
     found = {k: about.get(k) for k in ("state", "uri", "user", "version", "pid", "supervisor_pid", "enclosed")}
+    found |= {k: about[k] for k in ("restarts", "last_restart") if k in about}
     if found["state"] == "ready" and not is_ready(folder):
         found["state"] = "starting again"
     if found["enclosed"] is False:

@@ -24,6 +24,7 @@ from pipeline.vectors import network
 from pipeline.vectors.binary import prepare
 from pipeline.vectors.engine import Endpoint
 from pipeline.vectors.leases import gate, holders
+from pipeline.vectors.restarts import Restarts
 from pipeline.vectors.stale import forget_ended
 from pipeline.workspace import read_json, write_json
 
@@ -53,6 +54,7 @@ def main(home: Path, public: socket.socket | None) -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: stopping.append(number))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     starts: list[float] = []
+    restarts = Restarts()
     if public is not None:
         network.relay(
             public, lambda: int((read_json(home / "server.json") or {}).get("ports", {}).get("proxy_port", 0))
@@ -62,11 +64,12 @@ def main(home: Path, public: socket.socket | None) -> int:
         if len(starts) > _RESTARTS + 1:
             return _fail(home, f"it ended {_RESTARTS + 1} times within {_WITHIN_S / 60:.0f} minutes")
         try:
-            server = _start(home, guard, public)
+            server = _start(home, guard, public, restarts)
         except (UserError, OSError) as error:
             return _fail(home, str(error))
         if _serve(home, server, stopping):
             return 0
+        restarts.ended(server.returncode)
 
 
 def _become_only(home: Path) -> int | None:
@@ -107,9 +110,10 @@ def _fail(home: Path, reason: str) -> int:
     return 1
 
 
-def _start(home: Path, guard: int, public: socket.socket | None) -> subprocess.Popen[bytes]:
+def _start(home: Path, guard: int, public: socket.socket | None, restarts: Restarts) -> subprocess.Popen[bytes]:
     """Start the server, wait until it is healthy, and set its password before the port is told."""
-    write_json(home / "server.json", {"state": "starting", "supervisor_pid": os.getpid(), "since": time.time()})
+    ours = {"supervisor_pid": os.getpid(), "since": time.time()}
+    write_json(home / "server.json", {"state": "starting"} | ours | restarts.about())
     command, environment, ports = prepare(home)
     with (home / "logs" / "server.log").open("ab") as log:
         server = subprocess.Popen(
@@ -134,7 +138,8 @@ def _start(home: Path, guard: int, public: socket.socket | None) -> subprocess.P
         raise
     about: dict[str, Any] = {"state": "ready", "uri": uri, "user": USER, "version": version, "pid": server.pid}
     about |= {"enclosed": public is not None, "ports": ports}
-    write_json(home / "server.json", about | {"supervisor_pid": os.getpid(), "since": time.time()})
+    restarts.ready()
+    write_json(home / "server.json", about | ours | {"since": time.time()} | restarts.about())
     return server
 
 

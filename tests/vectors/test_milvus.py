@@ -25,7 +25,7 @@ def _recall(found: np.ndarray, exact: np.ndarray) -> float:
 def built(request: pytest.FixtureRequest, engine: MilvusEngine, points: np.ndarray) -> str:
     name, entry = f"t_{request.param.lower()}", CATALOGUE[request.param]
     ids = np.arange(len(points)) * 3 + 7
-    engine.create(name, points.shape[1], "IP", ["item_id"])
+    engine.create(name, points.shape[1], "IP", {"item_id": "text"})
     engine.insert(name, ids, points, {"item_id": [f"item {i}" for i in ids]})
     report = engine.build(name, entry.name, validate_build(entry, {}, points.shape[1], len(points)), "IP")
     engine.load(name)
