@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from app import parts, state, tray
-from pipeline.index import list_indexes
+from pipeline.indexes import list_indexes
 from pipeline.text import duration, number
 from pipeline.vectors.catalogue import CATALOGUE, MIN_INDEXED_ROWS
 from pipeline.vectors.params import IndexType, Param, Value, format_params

@@ -6,7 +6,7 @@ import polars as pl
 import streamlit as st
 
 from app import charts, parts, routes, state
-from pipeline.index import list_indexes
+from pipeline.indexes import list_indexes
 from pipeline.names import ITEM_ID
 from pipeline.recommend import Query, Recommender
 

@@ -1,5 +1,7 @@
 """Stage 'indexes/NAME': vectors -> a collection with an index in Milvus. Several may stand side by side."""
 
+import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,91 +11,107 @@ import polars as pl
 
 from pipeline.embed import ENTITIES, Entity, load_vectors, vectors_stage
 from pipeline.errors import UserError
+from pipeline.indexes import drop_unreferenced, index_stage
 from pipeline.names import CATEGORY, ITEM_ID, ITEM_IDX, SESSION_ID
 from pipeline.progress import Progress, silent
-from pipeline.stage import Done, Metrics, is_stale, need, run_stage
-from pipeline.text import did_you_mean
-from pipeline.train import stage_name
+from pipeline.stage import Done, Metrics, need, run_stage
+from pipeline.text import duration
+from pipeline.train import KINDS, stage_name
 from pipeline.vectors.catalogue import MIN_INDEXED_ROWS, index_type
-from pipeline.vectors.engine import Column, Engine
-from pipeline.vectors.params import parse_params, validate_build
+from pipeline.vectors.engine import Column, Engine, Scalar
+from pipeline.vectors.measure import quality
+from pipeline.vectors.memory import Floats
+from pipeline.vectors.params import estimate, parse_params, validate_build
+from pipeline.vectors.support import EMBEDDED, ServerFacts, why_not
 from pipeline.workspace import Workspace
 
-METRIC = "IP"  # the models score by dot product, so Milvus ranks as they do
+_LABEL = re.compile(r"[a-z0-9][a-z0-9-]{0,29}")
+_QUERIES = 200  # that recall is measured with
+POPULARITY, PRICE = "popularity", "price"
 
 
 @dataclass(frozen=True)
 class IndexConfig:
-    """Which vectors to index, and how."""
+    """Which vectors to index, how, and where."""
 
     vectors: Entity = "items"
     """Items or sessions."""
     model: str = "two_tower"
-    """The model whose vectors they are."""
+    """The model whose vectors they are, or the name of vectors that were brought as a file."""
     index: str = "HNSW"
     """A type from the catalogue (`index types`)."""
     params: str = ""
     """Build parameters, e.g. 'M=16,efConstruction=200'; what is not named has its default."""
-    server: str = "embedded"
+    server: str = EMBEDDED.name
     """Where it is built; the same index on another server is another index."""
+    metric: str = "IP"
+    """IP, L2 or COSINE; the models score by dot product, so Milvus ranks as they do."""
+    label: str = ""
+    """Ends the name, so that two of a type stand side by side."""
 
     def __post_init__(self) -> None:
         if self.vectors not in ENTITIES:
             raise UserError(f"There are no vectors of '{self.vectors}': choose {' or '.join(ENTITIES)}.")
+        if self.metric not in (allowed := index_type(self.index).metrics):
+            raise UserError(f"{self.index} has no metric '{self.metric}': choose {', '.join(allowed)}.")
+        if self.label and not _LABEL.fullmatch(self.label):
+            raise UserError(f"The label '{self.label}' is not up to 30 of a to z, 0 to 9 and hyphens: choose another.")
 
     @property
     def name(self) -> str:
         """Name the index as the command line and the pages do."""
-        return f"{self.vectors}-{self.model}-{self.index.lower()}"
+        where = "" if self.server == EMBEDDED.name or "://" in self.server else self.server
+        return "-".join(filter(None, [self.vectors, self.model, self.index.lower(), where, self.label]))
 
 
-def index_stage(name: str) -> str:
-    """Name the stage that holds what is known of an index."""
-    return f"indexes/{name}"
-
-
-def build_index(workspace: Workspace, config: IndexConfig, engine: Engine, progress: Progress = silent) -> Done:
+def build_index(
+    workspace: Workspace,
+    config: IndexConfig,
+    engine: Engine,
+    progress: Progress = silent,
+    facts: ServerFacts = EMBEDDED,
+) -> Done:
     """Insert the vectors into a new collection, index it, and let it take the old one's place when it is ready."""
     need(workspace, vectors_stage(config.model), f"run `embed --model {config.model}`.")
+    if reason := why_not(index_type(config.index), facts):
+        raise UserError(reason)
     stage = index_stage(config.name)
     before = workspace.manifest(stage)
     lost = before is not None and before["metrics"]["collection"] not in engine.collections()
 
     def body(folder: Path, report: Progress) -> Metrics:
-        ids, vectors = load_vectors(workspace, config.model, config.vectors)
-        params = validate_build(index_type(config.index), parse_params(config.params), vectors.shape[1], len(ids))
         collection = f"{workspace.prefix}{config.name.replace('-', '_')}_{folder.name[-12:]}"
         try:
-            metrics = _fill(engine, collection, _table(workspace, config, ids), vectors, config.index, params, report)
+            return _fill(workspace, config, engine, collection, report)
         except BaseException:
             engine.drop(collection)
             raise
-        return metrics | {"collection": collection, "params": params, "dim": vectors.shape[1], "metric": METRIC}
 
-    done = run_stage(
-        workspace, stage, config, body, inputs=[vectors_stage(config.model)], progress=progress, force=lost
-    )
-    _drop_unreferenced(workspace, engine)
+    inputs = [vectors_stage(config.model)]
+    done = run_stage(workspace, stage, config, body, inputs=inputs, revision=2, progress=progress, force=lost)
+    drop_unreferenced(workspace, engine)
     return done
 
 
-def _fill(
-    engine: Engine,
-    collection: str,
-    table: pl.DataFrame,
-    vectors: Any,
-    index: str,
-    params: dict[str, Any],
-    report: Progress,
-) -> Metrics:
-    scalars: dict[str, Column] = {name: table[name].to_list() for name in table.columns if name != "key"}
-    report(0, 3, f"inserting {len(vectors):,} vectors")
-    engine.create(collection, vectors.shape[1], METRIC, dict.fromkeys(scalars, "text"))
-    engine.insert(collection, table["key"].to_numpy(), vectors, scalars)
-    report(1, 3, f"building {index}")
-    built = engine.build(collection, index, params, METRIC)
-    report(2, 3, "loading")
+def _fill(workspace: Workspace, config: IndexConfig, engine: Engine, collection: str, report: Progress) -> Metrics:
+    """Insert, build, load, measure; give what the index's manifest shall say."""
+    ids, vectors = load_vectors(workspace, config.model, config.vectors)
+    index = index_type(config.index)
+    params = validate_build(index, parse_params(config.params), vectors.shape[1], len(ids))
+    table = _table(workspace, config, ids)
+    columns = {name: _column(table[name]) for name in table.columns if name != "key"}
+    keys = table["key"].to_numpy()
+    report(0, 4, f"inserting {len(vectors):,} vectors")
+    engine.create(collection, vectors.shape[1], config.metric, {n: _scalar(table[n]) for n in columns})
+    engine.insert(collection, keys, vectors, columns, _part(report, 0))
+    expected = estimate(index, params, vectors.shape[1], len(ids)).build_s
+    built = engine.build(collection, config.index, params, config.metric, _against(report, expected))
+    report(2, 4, "loading")
+    begin = time.monotonic()
     engine.load(collection)
+    load_s = round(time.monotonic() - begin, 3)
+    report(3, 4, "comparing with the exact search")
+    queries = _queries(workspace, config, vectors)
     brute = len(vectors) < MIN_INDEXED_ROWS
     note = f"searched by brute force: Milvus builds no index under about {MIN_INDEXED_ROWS:,} rows" if brute else ""
     return {
@@ -101,65 +119,59 @@ def _fill(
         "indexed_rows": built.indexed_rows,
         "state": built.state,
         "build_s": built.seconds,
+        "load_s": load_s,
+        **quality(engine, collection, keys, vectors, queries, index, params, config.metric),
         "note": note,
+        "collection": collection,
+        "params": params,
+        "dim": vectors.shape[1],
+        "metric": config.metric,
+        "columns": list(columns),
     }
 
 
+def _part(report: Progress, step: int) -> Progress:
+    """Report one of the four steps as a part of the whole."""
+    return lambda done, total, text="", point=None: report(step + done / max(total, 1), 4, text)
+
+
+def _against(report: Progress, expected_s: float) -> Progress:
+    """Report a build by its time against the estimate, as the server tells rows only when they are done."""
+    begin = time.monotonic()
+
+    def say(done: float, total: float, text: str = "", point: Any = None) -> None:
+        gone = time.monotonic() - begin
+        report(1 + min(gone / expected_s, 0.95), 4, f"{text}, {duration(gone)} of about {duration(expected_s)}")
+
+    return say
+
+
+def _queries(workspace: Workspace, config: IndexConfig, vectors: Floats) -> Floats:
+    """Choose the queries that recall is measured with: what the index will be asked for."""
+    asked = vectors
+    if config.model in KINDS and config.vectors == "items":
+        _, asked = load_vectors(workspace, config.model, "sessions")
+    return asked[np.random.default_rng(0).permutation(len(asked))[:_QUERIES]]
+
+
 def _table(workspace: Workspace, config: IndexConfig, ids: pl.Series) -> pl.DataFrame:
-    """Give each vector an int64 key: an item's item_idx, a session's row."""
-    if config.vectors == "sessions":
-        return pl.DataFrame({"key": np.arange(len(ids)), SESSION_ID: ids.cast(pl.String)})
-    catalogue = pl.read_parquet(workspace.stage(stage_name(config.model)) / "items.parquet")
-    return catalogue.select(pl.col(ITEM_IDX).alias("key"), pl.col(ITEM_ID).cast(pl.String), CATEGORY)
+    """Give each vector an int64 key – an item's item_idx, else its row – and the columns to filter by."""
+    if config.model not in KINDS or config.vectors == "sessions":
+        name = SESSION_ID if config.model in KINDS else "source_id"
+        return pl.DataFrame({"key": np.arange(len(ids)), name: ids.cast(pl.String)})
+    items = pl.read_parquet(workspace.stage(stage_name(config.model)) / "items.parquet")
+    priced = [pl.col(PRICE).cast(pl.Float64).fill_null(-1.0)] if _is_number(items, PRICE) else []
+    counted = pl.col("train_clicks").fill_null(0).cast(pl.Int64).alias(POPULARITY)
+    return items.select(pl.col(ITEM_IDX).alias("key"), pl.col(ITEM_ID).cast(pl.String), CATEGORY, counted, *priced)
 
 
-def _drop_unreferenced(workspace: Workspace, engine: Engine) -> None:
-    """Drop this workspace's collections that no manifest names: replaced ones, and what a kill left."""
-    kept = {entry["collection"] for entry in list_indexes(workspace)}
-    for name in engine.collections():
-        if name.startswith(workspace.prefix) and name not in kept:
-            engine.drop(name)
+def _is_number(items: pl.DataFrame, column: str) -> bool:
+    return column in items.columns and items[column].dtype.is_numeric()
 
 
-def list_indexes(workspace: Workspace) -> list[dict[str, Any]]:
-    """List what is built, newest first, as manifests tell it; no server is asked."""
-    manifests = {name: workspace.manifest(name) for name in workspace.stages("indexes")}
-    rows = [
-        {
-            "name": name.split("/")[-1],
-            **{k: m["config"][k] for k in ("vectors", "model", "index", "server")},
-            **m["metrics"],
-            "created": m["created"],
-            "seconds": m["seconds"],
-            "stale": is_stale(workspace, name),
-        }
-        for name, m in manifests.items()
-        if m is not None
-    ]
-    return sorted(rows, key=lambda row: row["created"], reverse=True)
+def _scalar(values: pl.Series) -> Scalar:
+    return "int" if values.dtype.is_integer() else "float" if values.dtype.is_float() else "text"
 
 
-def find_index(workspace: Workspace, name: str) -> dict[str, Any]:
-    """Find a built index by its name, or raise UserError."""
-    built = {row["name"]: row for row in list_indexes(workspace)}
-    if name not in built:
-        known = ", ".join(built) or "none yet; make one with `index build`"
-        raise UserError(f"There is no index '{name}': built are {known}.{did_you_mean(name, built)}")
-    return built[name]
-
-
-def load_index(workspace: Workspace, name: str, engine: Engine) -> None:
-    """Load an index into the server's memory, so that it answers."""
-    engine.load(find_index(workspace, name)["collection"])
-
-
-def release_index(workspace: Workspace, name: str, engine: Engine) -> None:
-    """Take an index out of the server's memory; it stays on disk."""
-    engine.release(find_index(workspace, name)["collection"])
-
-
-def drop_index(workspace: Workspace, name: str, engine: Engine) -> None:
-    """Remove an index and its collection for good."""
-    collection = find_index(workspace, name)["collection"]
-    workspace.remove(index_stage(name))
-    engine.drop(collection)
+def _column(values: pl.Series) -> Column:
+    return values.to_numpy() if values.dtype.is_numeric() else values.fill_null("").to_list()

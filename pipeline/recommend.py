@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.errors import NotLoaded, UserError
-from pipeline.index import find_index, list_indexes
+from pipeline.indexes import find_index, serving
 from pipeline.ingest import session_clicks
 from pipeline.models.sessions import MAX_HISTORY, Histories
 from pipeline.models.tower import Floats
@@ -81,15 +81,10 @@ class Recommender:
         return self.catalogue[ITEM_ID][best].cast(pl.String).to_list()
 
     def serving(self, name: str | None) -> dict[str, Any]:
-        """Give the item index to search: the one named, else the newest."""
+        """Give the item index to search: the one named, else the one that serves."""
         if name is not None:
             return find_index(self.workspace, name)
-        items = [r for r in list_indexes(self.workspace) if r["vectors"] == "items" and r["model"] == self.model]
-        if not items:
-            raise UserError(
-                f"No index of {self.model}'s items is built: run `index build`, or build it on the Index page."
-            )
-        return items[0]
+        return serving(self.workspace, self.model)
 
     def check(self, history: Sequence[str], query: Query) -> dict[str, Any]:
         """Check a query before any server is asked; give the index that it goes to."""

@@ -16,7 +16,7 @@ from pipeline.stage import Done
 from pipeline.train import kind, train
 from pipeline.vectors.catalogue import index_type
 from pipeline.vectors.params import check_build, parse_params
-from pipeline.vectors.server import connect, server_name
+from pipeline.vectors.server import connect, facts, server_name
 from pipeline.workspace import Workspace
 
 STEPS = 10
@@ -74,7 +74,8 @@ def run_road(workspace: Workspace, config: RoadConfig, job: Running) -> dict[str
 def _indexes(workspace: Workspace, config: RoadConfig, job: Running) -> list[Done]:
     with connect(workspace, f"job {job.job.id}", job.progress("milvus")) as engine:
         configs = [IndexConfig(e, config.model, config.index, config.params, server_name()) for e in ENTITIES]
-        return [build_index(workspace, c, engine, job.progress("index")) for c in configs]
+        can = facts(workspace, server_name(), engine)
+        return [build_index(workspace, c, engine, job.progress("index"), can) for c in configs]
 
 
 def _entry(done: Done) -> dict[str, Any]:

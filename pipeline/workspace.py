@@ -149,6 +149,16 @@ class Workspace:
         if before is not None and before != fresh.resolve():
             shutil.rmtree(before, ignore_errors=True)
 
+    def move(self, name: str, to: str) -> None:
+        """Give a stage's output another name, in one step."""
+        target = self.stage(name).resolve()
+        link = self.stage(to)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        beside = link.with_name(f".{link.name}.{target.name}")
+        beside.symlink_to(os.path.relpath(target, link.parent))
+        beside.replace(link)
+        self.stage(name).unlink()
+
     def remove(self, name: str) -> None:
         """Remove a stage's output."""
         link = self.stage(name)

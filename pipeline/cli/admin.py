@@ -160,6 +160,21 @@ def milvus_stop(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False
     finish(workspace, json, body, lambda a: print(a["message"]))
 
 
+@milvus_app.command("restart")
+def milvus_restart(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
+    """End the embedded server and start it again: the way to end a build that was cancelled.
+
+    Example: python -m pipeline milvus restart
+    """
+
+    def body() -> Answer:
+        from pipeline.vectors.server import restart
+
+        return restart(Workspace.open(workspace))
+
+    finish(workspace, json, body, _show_server)
+
+
 @milvus_app.command("status")
 def milvus_status(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
     """Tell where the server is, who uses it and what it holds.

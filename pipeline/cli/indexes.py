@@ -59,6 +59,9 @@ def build(
     vectors: Annotated[str, typer.Option(help="items or sessions.")] = "items",
     model: ModelOption = "two_tower",
     build: ParamsOption = "",
+    server: Annotated[str | None, typer.Option(help="A server as `server list` names it.")] = None,
+    metric: Annotated[str, typer.Option(help="IP, L2 or COSINE; the models' vectors are made for IP.")] = "IP",
+    label: Annotated[str, typer.Option(help="Ends the index's name, so that two of a type stand side by side.")] = "",
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
     wait: WaitOption = False,
@@ -69,18 +72,24 @@ def build(
     """
 
     def body() -> Answer:
+        from pipeline.errors import UserError
         from pipeline.index import IndexConfig, build_index
         from pipeline.vectors.catalogue import index_type
         from pipeline.vectors.params import check_build, parse_params
-        from pipeline.vectors.server import connect, server_name
+        from pipeline.vectors.server import connect, facts, server_name
+        from pipeline.vectors.support import why_not
 
-        config = IndexConfig(vectors, model, index_type(index).name, build, server_name())  # type: ignore[arg-type]
+        name = server or server_name()
+        config = IndexConfig(vectors, model, index_type(index).name, build, name, metric, label)  # type: ignore[arg-type]
         check_build(index_type(index), parse_params(build))
+        if "://" not in name and (reason := why_not(index_type(index), facts(Workspace.open(workspace), name))):
+            raise UserError(reason)
         with (
             writing(workspace, f"index {config.name}", wait, 2) as (opened, job),
-            connect(opened, f"job {job.job.id}", job.progress("milvus")) as engine,
+            connect(opened, f"job {job.job.id}", job.progress("milvus"), name) as engine,
         ):
-            job.result = stage_answer(build_index(opened, config, engine, job.progress("index")))
+            can = facts(opened, name, engine)
+            job.result = stage_answer(build_index(opened, config, engine, job.progress("index"), can))
             return job.result
 
     finish(workspace, json, body, show_stage)
@@ -94,23 +103,41 @@ def list_(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
     """
 
     def body() -> Answer:
-        from pipeline.index import list_indexes
+        from pipeline.indexes import list_indexes
 
         return {"indexes": list_indexes(Workspace.open(workspace))}
 
-    columns = ["name", "index", "rows", "indexed_rows", "build_s", "stale", "note"]
+    columns = ["name", "index", "rows", "build_s", "recall@10", "recall@100", "p50_ms", "memory_bytes", "stale", "note"]
     finish(workspace, json, body, lambda a: table(a["indexes"], columns, "No index is built yet: run `index build`."))
+
+
+@index_app.command("serve")
+def serve(name: NameArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
+    """Let an index answer queries that name none; nothing is built anew.
+
+    Example: python -m pipeline index serve items-two_tower-hnsw
+    """
+
+    def body() -> Answer:
+        from pipeline.indexes import serve as choose
+
+        choose(Workspace.open(workspace), name)
+        return {"index": name, "done": "serve"}
+
+    finish(workspace, json, body, lambda answer: print(f"{name} serves from now on."))
 
 
 def _act(workspace: WorkspaceOption, json: bool, wait: bool, name: str, verb: str) -> None:
     def body() -> Answer:
-        from pipeline import index
+        from pipeline import indexes
         from pipeline.vectors.server import connect
 
-        action = {"load": index.load_index, "release": index.release_index, "drop": index.drop_index}[verb]
+        action = {"load": indexes.load_index, "release": indexes.release_index, "drop": indexes.drop_index}[verb]
+        opened = Workspace.open(workspace)
+        known = {row["name"]: row for row in indexes.dropped(opened)} if verb == "drop" else {}
+        found = known.get(name) or indexes.find_index(opened, name)
         with writing(workspace, f"index {verb} {name}", wait) as (opened, job):
-            index.find_index(opened, name)
-            with connect(opened, f"job {job.job.id}", job.progress("milvus")) as engine:
+            with connect(opened, f"job {job.job.id}", job.progress("milvus"), found["server"]) as engine:
                 action(opened, name, engine)
             job.result = {"index": name, "done": verb}
             return job.result

@@ -41,7 +41,7 @@ def query(
             history = recommender.session(session)
         asked = Query(k, index, search, exclude_seen)
         recommender.check(history, asked)
-        with connect(opened, "query") as engine:
+        with connect(opened, "query", name=recommender.serving(index)["server"]) as engine:
             recommender.recommend(history, asked, engine)  # the first one looks the collection up, or loads it
             return recommender.recommend(history, asked, engine)
 

@@ -10,9 +10,10 @@ from pipeline.errors import UserError
 from pipeline.vectors.blocked import nearest, numpy_arrays
 from pipeline.vectors.engine import Engine
 from pipeline.vectors.memory import Floats, Rows, unit
-from pipeline.vectors.params import Values
+from pipeline.vectors.params import IndexType, Values, validate_search
 
 _WARM_UP = 20  # searches that are not timed
+_TIMED = 50
 _TIE = 1e-5  # relative: an answer as near as the k-th neighbour is right, whichever of equals the index gave
 
 
@@ -60,6 +61,25 @@ def measure(
         "p50_ms": round(float(np.percentile(seconds, 50)) * 1e3, 4),
         "p95_ms": round(float(np.percentile(seconds, 95)) * 1e3, 4),
     }
+
+
+def quality(
+    engine: Engine,
+    name: str,
+    ids: Rows,
+    vectors: Floats,
+    queries: Floats,
+    index: IndexType,
+    build: Values,
+    metric: str,
+) -> dict[str, Any]:
+    """Measure a loaded collection with its default search: recall@10 and @100 against exact, p50_ms of one query."""
+    found: dict[str, Any] = {}
+    for k in (10, 100):
+        answers = engine.search(name, queries, k, validate_search(index, build, {}, k)).ids
+        found[f"recall@{k}"] = round(recall(ids, vectors, queries, answers, metric), 4)
+    _, seconds = _timed(engine, name, queries[:_TIMED], 10, validate_search(index, build, {}, 10))
+    return found | {"p50_ms": round(float(np.median(seconds)) * 1e3, 3), "queries": len(queries)}
 
 
 def _timed(engine: Engine, name: str, queries: Floats, k: int, search: Values) -> tuple[Rows, list[float]]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 URI_VARIABLE, TOKEN_VARIABLE = "MILVUS_URI", "MILVUS_TOKEN"
 _USUAL_START_S = 9.0
+_STOP_S = 5.0
 _PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -176,6 +177,23 @@ def start(workspace: Workspace, progress: Progress = silent) -> dict[str, Any]:
     finally:
         claimed.release()
     return status(workspace)
+
+
+def restart(workspace: Workspace, progress: Progress = silent) -> dict[str, Any]:
+    """End the server's process, builds that were cancelled with it, and wait until it answers again."""
+    claimed = take(home(workspace), "milvus restart")
+    try:
+        if is_ready(home(workspace)):
+            server = psutil.Process(int((read_json(home(workspace) / "server.json") or {})["pid"]))
+            server.terminate()
+            with contextlib.suppress(psutil.TimeoutExpired):
+                server.wait(_STOP_S)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                server.kill()
+        ensure(workspace, progress)
+        return status(workspace)
+    finally:
+        claimed.release()
 
 
 def stop(workspace: Workspace) -> str:

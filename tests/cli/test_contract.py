@@ -16,6 +16,7 @@ COMMANDS = [
     "index types", "index build", "index list", "index load", "index release", "index drop",
     "server list", "server add", "server test", "server remove", "server look", "server compare",
     "jobs list", "jobs show", "jobs cancel", "data list", "milvus start", "milvus stop", "milvus status",
+    "milvus restart", "index serve",
     "library list", "library bench",
 ]  # fmt: skip
 
