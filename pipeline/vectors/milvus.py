@@ -163,7 +163,7 @@ class MilvusEngine:
         spec = {"index_type": index, "metric_type": metric, "params": params}
         with self._sentences(name, f"building {index}"):
             collection = self._collection(name)
-            collection.create_index(VECTOR, spec, timeout=60, _async=True).result()
+            collection.create_index(VECTOR, spec, timeout=_TIMEOUT_S, sync=False)  # else it waits, silent, to the end
             while True:
                 report = utility.index_building_progress(name, using=self.alias, timeout=_TIMEOUT_S)
                 rows, indexed = int(report["total_rows"]), int(report["indexed_rows"])
@@ -238,6 +238,10 @@ def _sentence(uri: str, collection: str, message: str, doing: str = "") -> str:
         return f"Milvus at {uri} refused the user or password: set MILVUS_TOKEN to 'user:password' or an API key."
     if "not found" in low or "not exist" in low or "can't find" in low:
         return f"Milvus at {uri} has no collection '{collection}' any more: build the index again."
+    if "no space left" in low:
+        return (
+            f"Milvus at {uri} has a full disk: free some space for its data and try again; what was flushed is there."
+        )
     if any(word in low for word in _UNREACHABLE):
         if doing:
             return f"Milvus at {uri} ended or stopped answering while {doing}: see `milvus status`, then try again."
