@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import charts, comparison, lab, parts, servers, state, tray
+from app import charts, comparison, lab, library, others, parts, servers, state, tray
 from pipeline import indexes
 from pipeline.text import duration, number, size
 from pipeline.vectors import server
@@ -33,6 +33,8 @@ def main() -> None:
         lab.form(chosen)
     _built()
     _aside()
+    if chosen is not None:
+        others.show(chosen)
     _server()
 
 
@@ -107,6 +109,7 @@ def _actions(row: dict[str, Any], serving: str) -> None:
         tray.launch(["index", "load", name], f"load {name}")
     if release.button("Release from memory", width="stretch"):
         tray.launch(["index", "release", name], f"release {name}")
+    library.show(row)
     if drop.button("Drop", width="stretch", icon=":material/delete:"):
         indexes.set_aside(state.workspace(), name)
         st.rerun()
