@@ -93,7 +93,7 @@ def test_a_server_that_does_not_answer_is_a_sentence(page: Page, shop: Workspace
     page.get_by_label("Name", exact=True).fill("mine")
     page.get_by_label("URI", exact=True).fill("http://127.0.0.1:9")
     page.get_by_role("button", name="Test and keep").click()
-    expect(page.get_by_text(re.compile("does not answer")).first).to_be_visible()
+    expect(page.get_by_text(re.compile("does not answer")).first).to_be_visible(timeout=60_000)
     assert not list((shop.root / "servers").glob("*.json"))
 
 

@@ -120,7 +120,7 @@ def test_the_command_measures_the_workspaces_vectors(embedded: Path) -> None:
     ("options", "expected"),
     [
         (["--library", "fais"], "Did you mean faiss?"),
-        (["--index", "HNWS"], "There is no FAISS index type 'HNWS'"),
+        (["--index", "HNWS"], "There is no index type 'HNWS'"),
         (["--index", "IVF_PQ", "--build", "m=7"], "m 7 does not divide dim 32"),
         (["--metric", "dot"], "There is no metric 'DOT'"),
         (["--vectors", "users"], "There are no vectors of 'users'"),
