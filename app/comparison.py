@@ -37,7 +37,11 @@ def show(left: dict[str, Any], right: dict[str, Any]) -> None:
         found, seconds = answers[row["name"]]
         value = recall(keys, vectors, queries, found, row["metric"])
         column.metric(
-            row["name"], f"recall@{_K} {value:.3f}", f"p50 {np.median(seconds) * 1000:.2f} ms", delta_color="off"
+            row["name"],
+            f"recall@{_K} {value:.3f}",
+            f"p50 {np.median(seconds) * 1000:.2f} ms",
+            delta_color="off",
+            delta_arrow="off",
         )
     number = st.slider("Query", 1, len(queries), 1, help="Each is a stored vector; the first answer is mostly itself.")
     names = dict(zip(keys.tolist(), ids.cast(pl.String).to_list(), strict=True))

@@ -28,9 +28,15 @@ def show(row: dict[str, Any]) -> None:
     measured = next((j.end["result"] for j in jobs(state.workspace()) if j.title == title and j.state == "done"), None)
     if measured is not None:
         left, right = st.columns(2)
-        left.metric("In Milvus", f"p50 {row['p50_ms']:.2f} ms", f"recall@10 {row['recall@10']:.3f}", delta_color="off")
+        left.metric(
+            "In Milvus",
+            f"p50 {row['p50_ms']:.2f} ms",
+            f"recall@10 {row['recall@10']:.3f}",
+            delta_color="off",
+            delta_arrow="off",
+        )
         right.metric(
-            "In FAISS alone", f"p50 {measured['p50_ms']:.2f} ms", f"recall@10 {measured['recall']:.3f}", delta_color="off",
+            "In FAISS alone", f"p50 {measured['p50_ms']:.2f} ms", f"recall@10 {measured['recall']:.3f}", delta_color="off", delta_arrow="off",
             help="In one process on one thread: no network, no columns, no other users, nothing on disk.",
         )  # fmt: skip
         st.caption(
