@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
-from pipeline.cli.stages import IndexOption, ModelOption, ParamsOption, show_stage, stage_answer
+from pipeline.cli.stages import IndexOption, ParamsOption, show_stage, stage_answer
 from pipeline.workspace import Workspace
 
 index_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Indexes in Milvus.")
@@ -57,10 +57,12 @@ def _range(param: Answer) -> str:
 def build(
     index: IndexOption = "HNSW",
     vectors: Annotated[str, typer.Option(help="items or sessions.")] = "items",
-    model: ModelOption = "two_tower",
+    model: Annotated[str, typer.Option(help="A model, or vectors as `vectors list` names them.")] = "two_tower",
     build: ParamsOption = "",
     server: Annotated[str | None, typer.Option(help="A server as `server list` names it.")] = None,
-    metric: Annotated[str, typer.Option(help="IP, L2 or COSINE; the models' vectors are made for IP.")] = "IP",
+    metric: Annotated[
+        str | None, typer.Option(help="IP, L2 or COSINE; without it, as the vectors were imported, IP for a model's.")
+    ] = None,
     label: Annotated[str, typer.Option(help="Ends the index's name, so that two of a type stand side by side.")] = "",
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
@@ -72,6 +74,7 @@ def build(
     """
 
     def body() -> Answer:
+        from pipeline.brought import default_metric
         from pipeline.errors import UserError
         from pipeline.index import IndexConfig, build_index
         from pipeline.vectors.catalogue import index_type
@@ -80,7 +83,8 @@ def build(
         from pipeline.vectors.support import why_not
 
         name = server or server_name()
-        config = IndexConfig(vectors, model, index_type(index).name, build, name, metric, label)  # type: ignore[arg-type]
+        compared = metric or default_metric(Workspace.open(workspace), model)
+        config = IndexConfig(vectors, model, index_type(index).name, build, name, compared, label)  # type: ignore[arg-type]
         check_build(index_type(index), parse_params(build))
         if "://" not in name and (reason := why_not(index_type(index), facts(Workspace.open(workspace), name))):
             raise UserError(reason)
