@@ -233,3 +233,54 @@ def latency(parts: dict[str, float], mode: str) -> Figure:
     )
     figure.update_layout(xaxis_title="milliseconds", xaxis_range=[0, max(named.values()) * 1.25], bargap=0.35)
     return figure
+
+
+def published_devices(best: pl.DataFrame, recall: float, mode: str) -> Figure:
+    """Draw published QPS of CPU and GPU by scenario, hollow; `best`: scenario, device, index, recall, qps."""
+    wide = best.pivot("device", index="scenario", values="qps").with_columns((pl.col("gpu") / pl.col("cpu")).alias("x"))
+    times = wide["x"].sort().to_list()
+    title = f"At recall ≥ {recall}, an A100 answered {times[0]:.1f} to {times[-1]:.1f} times the queries of 96 cores"
+    figure, palette = _figure(mode, title, 320)
+    for device, name, colour in (("cpu", "CPU", palette.cpu), ("gpu", "GPU", palette.gpu)):
+        part = best.filter(pl.col("device") == device)
+        figure.add_bar(
+            x=part["scenario"],
+            y=part["qps"],
+            name=f"{name}, published 2023",
+            marker={"color": "rgba(0,0,0,0)", "line": {"color": colour, "width": 2}},
+            text=[f"{q:,.0f}" for q in part["qps"]],
+            textposition="outside",
+            cliponaxis=False,
+            customdata=part.select("index", "recall").rows(),
+            hovertemplate="%{customdata[0]}, recall %{customdata[1]:.3f}: %{y:,.0f} QPS<extra></extra>",
+        )
+    figure.update_layout(barmode="group", yaxis_title="QPS, logarithmic", bargap=0.35)
+    figure.update_yaxes(type="log", range=[2, 5.2], dtick=1)
+    return figure
+
+
+def index_quality(rows: Sequence[dict[str, Any]], mode: str) -> Figure:
+    """Draw recall@10 against p50 of built indexes; rows: name, index, recall@10, p50_ms, device."""
+    best = min((r for r in rows if r["recall@10"] >= 0.95), key=lambda r: r["p50_ms"], default=None)
+    title = (
+        f"{best['name']} is the quickest above 0.95 recall: {best['p50_ms']:.1f} ms"
+        if best
+        else "No index reaches 0.95"
+    )
+    figure, palette = _figure(mode, title, 360, legend=False)
+    for row in rows:
+        gpu = row.get("device") == "gpu"
+        figure.add_scatter(
+            x=[row["recall@10"]],
+            y=[row["p50_ms"]],
+            mode="markers+text",
+            text=[row["index"]],
+            textposition="top center",
+            name=row["name"],
+            cliponaxis=False,
+            marker={"size": 13, "color": palette.gpu if gpu else palette.cpu, "symbol": "diamond" if gpu else "circle"},
+            hovertemplate=f"{row['name']}<br>recall@10 %{{x:.3f}}<br>p50 %{{y:.2f}} ms<extra></extra>",
+        )
+    figure.update_layout(xaxis_title="recall@10 against the exact search", yaxis_title="p50 of one query (ms)")
+    figure.update_yaxes(range=[0, 1.2 * max(row["p50_ms"] for row in rows)])
+    return figure

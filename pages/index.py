@@ -1,17 +1,23 @@
-"""Index: choose a type and its parameters, build it in Milvus, see what is built."""
+"""Index: choose server, vectors, type and parameters; build; see what each index costs and finds; compare two."""
 
 from typing import Any
 
 import streamlit as st
 
-from app import parts, state, tray
-from pipeline.indexes import list_indexes
-from pipeline.text import duration, number
-from pipeline.vectors.catalogue import CATALOGUE, MIN_INDEXED_ROWS
-from pipeline.vectors.params import IndexType, Param, Value, format_params
-from pipeline.vectors.support import EMBEDDED, supported_names
+from app import charts, comparison, lab, library, others, parts, servers, state, tray
+from pipeline import indexes
+from pipeline.text import duration, number, size
+from pipeline.vectors import server
+from pipeline.vectors.catalogue import CATALOGUE
+from pipeline.vectors.support import EMBEDDED
 
-VERBS = {"Load into memory": "load", "Release from memory": "release", "Drop for good": "drop"}
+HELP = {
+    "recall@10": "Share of the 10 exact nearest vectors that the index finds with its default search, over 200 queries.",
+    "recall@100": "Share of the 100 exact nearest vectors that the index finds with its default search, over 200 queries.",
+    "p50": "Half of the queries, one at a time, were answered within this time; measured when the index was built.",
+    "memory": "Estimated from the type's layout: the server does not tell.",
+    "disk": "Estimated: the vectors as they were inserted, and the index.",
+}
 
 
 def main() -> None:
@@ -19,90 +25,122 @@ def main() -> None:
         "Which index finds near vectors fastest?",
         "Build several side by side over the same vectors; each is a collection in Milvus.",
     )
-    manifest = state.workspace().manifest("vectors/two_tower")
-    if manifest is None:
+    if not state.workspace().stages("vectors"):
         parts.empty("There are no vectors to index yet.", "train", "Train and embed on the Train page")
         return
-    _form(manifest["metrics"])
+    chosen = servers.choose()
+    if chosen is not None:
+        lab.form(chosen)
     _built()
-
-
-def _form(found: dict[str, Any]) -> None:
-    with st.container(border=True):
-        left, right = st.columns(2)
-        names = supported_names(EMBEDDED)
-        asked = state.url("type", "HNSW")
-        name = left.segmented_control("Index type", names, default=asked if asked in names else "HNSW") or "HNSW"
-        vectors = (
-            right.segmented_control("Vectors", ["items", "sessions"], default=state.url("vectors", "items")) or "items"
-        )
-        state.remember(type=name, vectors=vectors)
-        chosen = CATALOGUE[name]
-        st.caption(f"{chosen.summary} {chosen.when_to_use}")
-        values = _parameters(chosen, int(found[vectors]), int(found["dim"]))
-        text = format_params(values)
-        if int(found[vectors]) < MIN_INDEXED_ROWS:
-            st.caption(
-                f":material/info: {found[vectors]:,} vectors: Milvus builds no index under about {MIN_INDEXED_ROWS:,} rows "
-                "and compares with every one, so all types answer alike."
-            )
-        if st.button(f"Build {name} over {found[vectors]:,} {vectors}", type="primary"):
-            tray.launch(
-                ["index", "build", "--index", name, "--vectors", vectors, "--build", text], f"build {name} of {vectors}"
-            )
-
-
-def _parameters(chosen: IndexType, rows: int, dim: int) -> dict[str, Value]:
-    """Draw a field for each build parameter of the catalogue's entry; give what is chosen."""
-    context = {"rows": rows, "dim": dim}
-    values: dict[str, Value] = {}
-    columns = st.columns(max(len(chosen.build), 2))
-    for column, param in zip(columns, chosen.build, strict=False):
-        values[param.name] = _field(column, param, {**context, **values}, f"{chosen.name}-{param.name}-{rows}")
-    return values
-
-
-def _field(column: Any, param: Param, context: dict[str, Value], key: str) -> Value:
-    text = f"{param.meaning} {param.effect}"
-    default = param.fitting(context)
-    if param.kind == "bool":
-        return bool(column.toggle(param.name, bool(default), help=text, key=key))
-    if param.kind == "choice":
-        return str(column.selectbox(param.name, param.choices, param.choices.index(str(default)), help=text, key=key))
-    low, high = param.limits(context)
-    if param.divides and param.divides in context:
-        fitting = [d for d in range(1, int(high) + 1) if int(context[param.divides]) % d == 0]
-        return int(column.selectbox(param.name, fitting, fitting.index(int(default)), help=text, key=key))
-    return int(column.number_input(param.name, int(low), int(high), int(default), help=text, key=key))
+    _aside()
+    if chosen is not None:
+        others.show(chosen)
+    _server()
 
 
 def _built() -> None:
     st.subheader("Built")
-    built = list_indexes(state.workspace())
-    if not built:
+    rows = indexes.list_indexes(state.workspace())
+    if not rows:
         parts.empty("No index is built yet: choose a type above and press Build.")
         return
-    st.dataframe(
-        [
-            {
-                "index": row["name"],
-                "parameters": ", ".join(f"{k} {v}" for k, v in row["params"].items()) or "none",
-                "rows": number(row["rows"]),
-                "build": duration(row["build_s"]),
-                "with insert and load": duration(row["seconds"]),
-                "state": "out of date" if row["stale"] else (row["note"].split(":")[0] or "ready"),
-            }
-            for row in built
-        ],
+    serving = _serving()
+    elsewhere = any(row["server"] != EMBEDDED.name for row in rows)
+    picked: Any = st.dataframe(
+        [_line(row, serving, elsewhere) for row in rows],
         hide_index=True,
+        on_select="rerun",
+        selection_mode="multi-row",
+        column_config={name: st.column_config.Column(help=HELP[name]) for name in ("memory", "disk", "p50")}
+        | {n: st.column_config.NumberColumn(help=HELP[n], format="%.3f") for n in ("recall@10", "recall@100")},
     )
-    left, middle, right = st.columns([2, 2, 1], vertical_alignment="bottom")
-    name = left.selectbox("Index", [row["name"] for row in built])
-    action = middle.selectbox("Action", list(VERBS))
-    sure = action != "Drop for good" or st.checkbox(f"Yes, drop {name}; it can be built again from its vectors")
-    if right.button("Do it", disabled=not sure, width="stretch"):
-        verb = VERBS[action]
-        tray.launch(["index", verb, name], f"{verb} {name}")
+    chosen = [rows[i] for i in picked.selection.rows]
+    if len(chosen) == 1:
+        _actions(chosen[0], serving)
+    elif len(chosen) == 2:
+        comparison.show(*chosen)
+    else:
+        st.caption(
+            "Select a row to let it serve, to release or to drop it; select two to compare them on the same queries."
+        )
+        for vectors in dict.fromkeys((row["model"], row["vectors"]) for row in rows):
+            same = [row for row in rows if (row["model"], row["vectors"]) == vectors and not row["note"]]
+            if len(same) > 1:
+                shown = [row | {"device": CATALOGUE[row["index"]].device} for row in same]
+                st.plotly_chart(charts.index_quality(shown, state.mode()), theme=None, key=f"quality-{vectors}")
+
+
+def _serving() -> str:
+    items = [row for row in indexes.list_indexes(state.workspace()) if row["vectors"] == "items"]
+    return str(indexes.serving(state.workspace(), items[0]["model"])["name"]) if items else ""
+
+
+def _line(row: dict[str, Any], serving: str, elsewhere: bool) -> dict[str, Any]:
+    line = {
+        "index": row["name"],
+        "state": "serves" if row["name"] == serving else _state(row),
+        "parameters": ", ".join(f"{k} {v}" for k, v in row["params"].items()) or "none",
+        "rows": number(row["rows"]),
+        "recall@10": row["recall@10"],
+        "recall@100": row["recall@100"],
+        "p50": duration(row["p50_ms"] / 1000),
+        "build": duration(row["build_s"]),
+        "load": duration(row["load_s"]),
+        "memory": f"≈ {size(row['memory_bytes'])}",
+        "disk": f"≈ {size(row['disk_bytes'])}",
+    }
+    return line | ({"server": row["server"]} if elsewhere else {})
+
+
+def _state(row: dict[str, Any]) -> str:
+    if row["stale"]:
+        return "out of date"
+    return "brute force" if row["note"] else "ready"
+
+
+def _actions(row: dict[str, Any], serving: str) -> None:
+    name = row["name"]
+    serve, load, release, drop = st.columns(4)
+    may_serve = row["vectors"] == "items" and name != serving
+    if serve.button("Let it serve", disabled=not may_serve, width="stretch", icon=":material/play_circle:"):
+        indexes.serve(state.workspace(), name)
+        st.rerun()
+    if load.button("Load into memory", width="stretch"):
+        tray.launch(["index", "load", name], f"load {name}")
+    if release.button("Release from memory", width="stretch"):
+        tray.launch(["index", "release", name], f"release {name}")
+    library.show(row)
+    if drop.button("Drop", width="stretch", icon=":material/delete:"):
+        indexes.set_aside(state.workspace(), name)
+        st.rerun()
+
+
+def _aside() -> None:
+    for row in indexes.dropped(state.workspace()):
+        with st.container(border=True):
+            left, undo, sure = st.columns([3, 1, 1], vertical_alignment="center")
+            left.markdown(
+                f":material/delete: **{row['name']}** is dropped; it keeps its place on the server until you confirm."
+            )
+            if undo.button("Undo", key=f"undo-{row['name']}", width="stretch"):
+                indexes.bring_back(state.workspace(), row["name"])
+                st.rerun()
+            if sure.button("Drop for good", key=f"drop-{row['name']}", width="stretch"):
+                tray.launch(["index", "drop", row["name"]], f"drop {row['name']}")
+
+
+def _server() -> None:
+    found = server.status(state.workspace())
+    with st.expander("The server", icon=":material/dns:"):
+        facts = [f"Milvus {found.get('version') or ''} is {found['state']}"]
+        facts += [f"{number(found['memory_mb'])} MB of memory"] if "memory_mb" in found else []
+        st.markdown(", ".join(facts) + ".")
+        if "warning" in found:
+            st.warning(found["warning"], icon=":material/lock_open:")
+        if found.get("last_restart"):
+            st.caption(str(found["last_restart"]))
+        if found["state"] == "ready" and st.button("Restart the server", help="Ends builds that were cancelled, too."):
+            tray.launch(["milvus", "restart"], "restart Milvus")
 
 
 with parts.errors():

@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WorkspaceOption, app, finish, table
+from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
 from pipeline.cli.stages import IndexOption, ModelOption, ParamsOption
-from pipeline.workspace import Workspace
 
 library_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The libraries underneath the database.")
 app.add_typer(library_app, name="library")
@@ -46,6 +45,7 @@ def bench(
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 for all.")] = 0,
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
+    wait: WaitOption = False,
 ) -> None:
     """Build an index with a library on the workspace's vectors, and measure build, recall and time of a query.
 
@@ -59,9 +59,12 @@ def bench(
 
         chosen = IndexConfig(vectors, model, index.upper())  # type: ignore[arg-type]
         params, effort = parse_params(build), parse_params(search)
-        ids, data, asked = workspace_vectors(Workspace.open(workspace), model, chosen.vectors, queries)
-        measured = compare(ids, data, asked, chosen.index, params, effort, metric.upper(), k, library, threads)
-        return {"vectors": vectors, "model": model} | measured
+        with writing(workspace, f"library {chosen.name}", wait) as (opened, job):
+            job.progress("library")
+            ids, data, asked = workspace_vectors(opened, model, chosen.vectors, queries)
+            measured = compare(ids, data, asked, chosen.index, params, effort, metric.upper(), k, library, threads)
+            job.result = {"vectors": vectors, "model": model} | measured
+            return job.result
 
     def show(answer: Answer) -> None:
         columns = ["library", "index", "threads", "rows", "dim", "k", "build_s", "recall", "p50_ms", "p95_ms"]

@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.embed import Entity, load_vectors
 from pipeline.errors import UserError
+from pipeline.train import KINDS
 from pipeline.vectors import cuvs, faiss, gpu_exact
 from pipeline.vectors.engine import Engine
 from pipeline.vectors.measure import measure
@@ -80,9 +81,10 @@ def listing() -> list[dict[str, Any]]:
 def workspace_vectors(workspace: Workspace, model: str, entity: Entity, most: int) -> tuple[Rows, Floats, Floats]:
     """Give (ids, vectors, queries): a model's items or sessions under their row numbers, and at most `most` sessions.
 
-    Sessions are drawn without replacement and with one seed, so that two libraries answer the same queries.
+    Sessions are drawn without replacement and with one seed, so that two libraries answer the same queries; vectors
+    that were brought as a file are their own queries.
     """
     _, vectors = load_vectors(workspace, model, entity)
-    _, sessions = load_vectors(workspace, model, "sessions")
+    sessions = load_vectors(workspace, model, "sessions")[1] if model in KINDS else vectors
     drawn = np.random.default_rng(0).permutation(len(sessions))[:most]
     return np.arange(len(vectors)), vectors, sessions[drawn]

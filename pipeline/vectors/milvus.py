@@ -18,6 +18,7 @@ from pipeline.progress import Progress, silent
 from pipeline.vectors import insertion
 from pipeline.vectors.engine import Built, Column, Endpoint, Found, Scalar
 from pipeline.vectors.params import Values
+from pipeline.vectors.refusals import sentence
 
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # its errors become sentences here
 
@@ -29,8 +30,6 @@ _TYPES: dict[Scalar, dict[str, Any]] = {
     "int": {"dtype": DataType.INT64},
     "float": {"dtype": DataType.DOUBLE},
 }
-
-_UNREACHABLE = ("connect", "unavailable", "deadline", "timeout", "channel", "retry", "rpcerror", "not ready", "healthy")
 
 
 class MilvusEngine:
@@ -58,11 +57,11 @@ class MilvusEngine:
         except MilvusException as error:
             if "not loaded" in str(error.message):
                 raise NotLoaded(f"Collection '{collection}' is not in memory: load it with `index load`.") from error
-            raise UserError(_sentence(self.endpoint.uri, collection, str(error.message), doing)) from error
+            raise UserError(sentence(self.endpoint.uri, collection, str(error.message), doing)) from error
         except Exception as error:
             if type(error).__module__.split(".")[0] not in ("grpc", "pymilvus"):
                 raise
-            raise UserError(_sentence(self.endpoint.uri, collection, str(error), doing)) from error
+            raise UserError(sentence(self.endpoint.uri, collection, str(error), doing)) from error
 
     def _own(self, name: str) -> Collection:
         """Look a collection up that may be changed."""
@@ -194,7 +193,9 @@ class MilvusEngine:
         """Say which index the collection shall have; the server begins to build it, or refuses its type."""
         spec = {"index_type": index, "metric_type": metric, "params": dict(params)}
         with self._sentences(name, f"building {index}"):
-            self._own(name).create_index(VECTOR, spec, timeout=60, _async=True).result()
+            self._own(name).create_index(
+                VECTOR, spec, timeout=_TIMEOUT_S, sync=False
+            )  # else it waits, silent, to the end
 
     def undeclare(self, name: str) -> None:
         """Take a collection's index away; a build that has begun goes on in the server."""
@@ -283,16 +284,3 @@ class MilvusEngine:
             ids[row, : len(hit)] = hit.ids
             scores[row, : len(hit)] = hit.distances
         return Found(ids, scores)
-
-
-def _sentence(uri: str, collection: str, message: str, doing: str = "") -> str:
-    low = message.lower()
-    if "auth" in low or "password" in low or "unauthenticated" in low:
-        return f"Milvus at {uri} refused the user or password: set MILVUS_TOKEN to 'user:password' or an API key."
-    if "not found" in low or "not exist" in low or "can't find" in low:
-        return f"Milvus at {uri} has no collection '{collection}' any more: build the index again."
-    if any(word in low for word in _UNREACHABLE):
-        if doing:
-            return f"Milvus at {uri} ended or stopped answering while {doing}: see `milvus status`, then try again."
-        return f"Milvus at {uri} does not answer: see `milvus status`; for a server of your own check MILVUS_URI."
-    return f"Milvus at {uri} refused: {message.splitlines()[0][:300] if message else 'no reason given'}"

@@ -23,6 +23,7 @@ from pipeline.locks import is_locked, try_lock
 from pipeline.vectors import network
 from pipeline.vectors.binary import prepare
 from pipeline.vectors.engine import Endpoint
+from pipeline.vectors.failure import explained
 from pipeline.vectors.leases import gate, holders
 from pipeline.vectors.restarts import Restarts
 from pipeline.vectors.stale import forget_ended
@@ -116,6 +117,7 @@ def _start(home: Path, guard: int, public: socket.socket | None, restarts: Resta
     write_json(home / "server.json", {"state": "starting"} | ours | restarts.about())
     command, environment, ports = prepare(home)
     with (home / "logs" / "server.log").open("ab") as log:
+        begins = log.tell()
         server = subprocess.Popen(
             command,
             cwd=home,
@@ -132,9 +134,11 @@ def _start(home: Path, guard: int, public: socket.socket | None, restarts: Resta
         _wait(server, lambda: forget_ended(ports["etcd_port"], ports.values()) >= 0)
         _wait(server, lambda: _is_healthy(ports["metrics_port"]))
         version = _set_password(home, inside)
-    except BaseException:
+    except BaseException as error:
         server.kill()
         server.wait()
+        if isinstance(error, UserError):
+            raise UserError(f"{error}{explained(home, home / 'logs' / 'server.log', begins)}") from error
         raise
     about: dict[str, Any] = {"state": "ready", "uri": uri, "user": USER, "version": version, "pid": server.pid}
     about |= {"enclosed": public is not None, "ports": ports}

@@ -32,8 +32,8 @@ def why_not(index: IndexType, server: ServerFacts) -> str | None:
     where = f"the server '{server.name}' (Milvus {server.version}, {server.device.upper()})"
     if index.device == "gpu" and server.device != "gpu":
         return (
-            f"{index.name} needs a Milvus on a GPU, and {where} has none: start one with `docker compose --profile gpu "
-            "up`, or add yours with `server add`."
+            f"{index.name} needs a Milvus on a GPU, and {where} has none: start one with `docker compose -f "
+            "compose.milvus.yaml --env-file milvus.env --profile gpu up`, or add yours with `server add`."
         )
     known = release(server.version)
     if known != (0, 0) and known < index.since:

@@ -9,6 +9,7 @@ import pytest
 
 from app import charts
 from app.theme import PALETTES, Palette
+from pipeline import published
 
 EVALUATION = {
     "popularity": {"recall@10": 0.1, "recall@20": 0.2, "mrr@20": 0.05, "ndcg@20": 0.08},
@@ -31,6 +32,12 @@ ITEMS = pl.DataFrame(
     }
 )
 
+BUILT = [
+    {"name": "a-hnsw", "index": "HNSW", "recall@10": 0.99, "p50_ms": 3.0, "device": "cpu"},
+    {"name": "a-ivf", "index": "IVF_FLAT", "recall@10": 0.9, "p50_ms": 2.0, "device": "cpu"},
+    {"name": "a-cagra", "index": "GPU_CAGRA", "recall@10": 0.96, "p50_ms": 2.5, "device": "gpu"},
+]
+
 
 def _figures(mode: str) -> dict[str, go.Figure]:
     return {
@@ -39,6 +46,8 @@ def _figures(mode: str) -> dict[str, go.Figure]:
         "map": charts.item_map(ITEMS, mode, path=["a", "c"], found=["b"]),
         "histogram": charts.histogram(pl.DataFrame({"value": [1, 2], "count": [3, 4]}), mode, "Half", "clicks", "n"),
         "tail": charts.long_tail(pl.Series([90, 5, 3, 2]), mode),
+        "published": charts.published_devices(published.best_qps(0.95), 0.95, mode),
+        "quality": charts.index_quality(BUILT, mode),
         "latency": charts.latency({"encode": 0.2, "search": 2.0, "total": 2.5}, mode),
     }
 
@@ -49,7 +58,7 @@ def test_every_figure_has_a_title_and_units(mode: str) -> None:
         assert figure.layout.title.text, name
         assert figure.layout.template.layout.font.color == PALETTES[mode].text
         if name != "map":
-            assert figure.layout.xaxis.title.text or name == "evaluation", name
+            assert figure.layout.xaxis.title.text or name in ("evaluation", "published"), name
 
 
 def test_titles_say_the_finding() -> None:
@@ -57,6 +66,16 @@ def test_titles_say_the_finding() -> None:
     assert found["training"].layout.title.text == "Validation recall@20 reached 0.420"
     assert "2.5 times" in found["evaluation"].layout.title.text
     assert "2.5 ms" in found["latency"].layout.title.text
+    assert "a-cagra is the quickest above 0.95" in found["quality"].layout.title.text.replace("<br>", " ")
+    assert "3.0 to 3.5 times" in found["published"].layout.title.text.replace("<br>", " ")
+
+
+def test_what_was_published_is_hollow_and_a_gpu_is_a_diamond() -> None:
+    found = _figures("light")
+    assert all("published 2023" in bar.name for bar in found["published"].data)
+    assert all(bar.marker.color == "rgba(0,0,0,0)" for bar in found["published"].data)
+    symbols = {dot.name: dot.marker.symbol for dot in found["quality"].data}
+    assert symbols == {"a-hnsw": "circle", "a-ivf": "circle", "a-cagra": "diamond"}
 
 
 def test_titles_wrap_for_a_phone() -> None:

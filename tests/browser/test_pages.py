@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.routes import PAGES
+from pipeline.indexes import list_indexes
 from pipeline.jobs import jobs
 from pipeline.workspace import Workspace
 from tests.browser.conftest import serve, settled
@@ -75,6 +76,57 @@ def test_build_an_index_from_the_page(page: Page, shop: Workspace) -> None:
     wait_for(lambda: _job_done(shop, "build IVF_FLAT of items"), 120, "building from the page")
     expect(page.get_by_text("Nothing is running.")).to_be_visible()
     assert (shop.manifest("indexes/items-two_tower-ivf_flat") or {})["metrics"]["params"] == {"nlist": 16}
+
+
+def test_without_a_gpu_it_says_what_is_missing_and_shows_what_was_published(page: Page) -> None:
+    page.goto("/index?device=gpu")
+    settled(page)
+    expect(page.get_by_text("No server with a GPU is known")).to_be_visible()
+    expect(page.get_by_text("published 2023").first).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("^Build "))).to_have_count(0)
+
+
+def test_a_server_that_does_not_answer_is_a_sentence(page: Page, shop: Workspace) -> None:
+    page.goto("/index")
+    settled(page)
+    page.get_by_text("Add a server of your own").click()
+    page.get_by_label("Name", exact=True).fill("mine")
+    page.get_by_label("URI", exact=True).fill("http://127.0.0.1:9")
+    page.get_by_role("button", name="Test and keep").click()
+    expect(page.get_by_text(re.compile("does not answer")).first).to_be_visible(timeout=60_000)
+    assert not list((shop.root / "servers").glob("*.json"))
+
+
+def _select(page: Page, *rows: int) -> None:
+    """Click on the boxes at the left of the table's rows; it is drawn on a canvas, so by place."""
+    box = page.get_by_test_id("stDataFrame").first.bounding_box()
+    assert box is not None
+    for row in rows:
+        page.mouse.click(box["x"] + 17, box["y"] + 35 * (row + 1) + 17)
+        settled(page)
+
+
+def test_two_indexes_are_compared_on_the_same_queries(page: Page, shop: Workspace) -> None:
+    names = [row["name"] for row in list_indexes(shop)]
+    pair = [i for i, name in enumerate(names) if name.startswith("items-")][:2]
+    assert len(pair) == 2, names
+    page.goto("/index")
+    settled(page)
+    _select(page, *pair)
+    expect(page.get_by_text(re.compile(r"100% of the 10 nearest are the same"))).to_be_visible(timeout=60_000)
+
+
+def test_a_dropped_index_comes_back_until_it_is_confirmed(page: Page, shop: Workspace) -> None:
+    names = [row["name"] for row in list_indexes(shop)]
+    page.goto("/index")
+    settled(page)
+    _select(page, names.index("items-two_tower-ivf_flat"))
+    page.get_by_role("button", name="Drop", exact=True).click()
+    expect(page.get_by_text("until you confirm")).to_be_visible()
+    assert "items-two_tower-ivf_flat" not in [row["name"] for row in list_indexes(shop)]
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("until you confirm")).to_have_count(0)
+    assert names == [row["name"] for row in list_indexes(shop)]
 
 
 def test_recommendations_for_a_session_and_its_link(page: Page) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from app import library as library_on_page
 from pipeline.embed import EmbedConfig, vectors_stage
 from pipeline.errors import UserError
 from pipeline.names import ID, VECTOR
@@ -47,6 +48,10 @@ def test_recall_counts_wrong_and_missing_answers(points: np.ndarray) -> None:
     found[:, 8] = order[:, -1] + 100
     found[:, 9] = -1
     assert recall(ids, points, points[:4], found, "IP") == pytest.approx(0.8)
+
+
+def test_the_page_offers_what_the_library_has() -> None:
+    assert set(library_on_page.FAISS) == set(LIBRARIES["faiss"].types)
 
 
 def test_what_cannot_be_compared_is_a_sentence(points: np.ndarray) -> None:
@@ -115,7 +120,7 @@ def test_the_command_measures_the_workspaces_vectors(embedded: Path) -> None:
     ("options", "expected"),
     [
         (["--library", "fais"], "Did you mean faiss?"),
-        (["--index", "HNWS"], "There is no FAISS index type 'HNWS'"),
+        (["--index", "HNWS"], "There is no index type 'HNWS'"),
         (["--index", "IVF_PQ", "--build", "m=7"], "m 7 does not divide dim 32"),
         (["--metric", "dot"], "There is no metric 'DOT'"),
         (["--vectors", "users"], "There are no vectors of 'users'"),

@@ -1,0 +1,90 @@
+"""Two indexes on the same queries: how much they agree, how quick each is, which neighbours differ."""
+
+import time
+from typing import Any
+
+import numpy as np
+import polars as pl
+import streamlit as st
+
+from app import state
+from pipeline.embed import load_vectors
+from pipeline.errors import UserError
+from pipeline.vectors.catalogue import CATALOGUE
+from pipeline.vectors.engine import Engine
+from pipeline.vectors.measure import recall
+from pipeline.vectors.memory import Floats, Rows
+from pipeline.vectors.params import validate_search
+
+_QUERIES, _K = 50, 10
+
+
+def show(left: dict[str, Any], right: dict[str, Any]) -> None:
+    """Ask both indexes the same queries and show where they differ."""
+    if (left["model"], left["vectors"]) != (right["model"], right["vectors"]):
+        raise UserError(
+            f"'{left['name']}' and '{right['name']}' hold different vectors: select two of the same model and kind."
+        )
+    ids, vectors = load_vectors(state.workspace(), left["model"], left["vectors"])
+    queries = vectors[np.random.default_rng(1).permutation(len(vectors))[:_QUERIES]]
+    with st.spinner("Asking both"):
+        answers = {row["name"]: _ask(row, queries) for row in (left, right)}
+    exact = _best(vectors, queries)
+    keys = _keys(left, len(ids))
+    same = _share(answers[left["name"]][0], answers[right["name"]][0])
+    st.markdown(f"**{same:.0%} of the {_K} nearest are the same**, over {_QUERIES} queries; default search of each.")
+    for column, row in zip(st.columns(2), (left, right), strict=True):
+        found, seconds = answers[row["name"]]
+        value = recall(keys, vectors, queries, found, row["metric"])
+        column.metric(
+            row["name"], f"recall@{_K} {value:.3f}", f"p50 {np.median(seconds) * 1000:.2f} ms", delta_color="off"
+        )
+    number = st.slider("Query", 1, len(queries), 1, help="Each is a stored vector; the first answer is mostly itself.")
+    names = dict(zip(keys.tolist(), ids.cast(pl.String).to_list(), strict=True))
+    lines = [
+        {
+            "rank": rank + 1,
+            "exact": names[int(keys[exact[number - 1, rank]])],
+            **{
+                name: _mark(int(found[number - 1, rank]), names, keys[exact[number - 1]])
+                for name, (found, _) in answers.items()
+            },
+        }
+        for rank in range(min(_K, exact.shape[1]))
+    ]
+    st.dataframe(lines, hide_index=True)
+    st.caption("✕ marks an answer that is not among the exact nearest.")
+
+
+def _ask(row: dict[str, Any], queries: Floats) -> tuple[Rows, list[float]]:
+    engine: Engine = state.hold().engine(row["server"])
+    params = validate_search(CATALOGUE[row["index"]], row["params"], {}, _K)
+    engine.search(row["collection"], queries[:1], _K, params)
+    found, seconds = [], []
+    for query in queries:
+        begin = time.perf_counter()
+        found.append(engine.search(row["collection"], query[None], _K, params).ids[0])
+        seconds.append(time.perf_counter() - begin)
+    return np.array(found), seconds
+
+
+def _keys(row: dict[str, Any], count: int) -> Rows:
+    """Give the int64 key of each vector, as the index stage chose it."""
+    if row["vectors"] == "sessions":
+        return np.arange(count)
+    table = state.table(f"models/{row['model']}", "items.parquet")
+    return np.arange(count) if table is None else table["item_idx"].to_numpy().astype(np.int64)
+
+
+def _best(vectors: Floats, queries: Floats) -> Rows:
+    scores = queries @ vectors.T
+    return np.argsort(-scores, axis=1, kind="stable")[:, :_K]
+
+
+def _share(left: Rows, right: Rows) -> float:
+    return float(np.mean([len(set(a) & set(b)) / len(a) for a, b in zip(left.tolist(), right.tolist(), strict=True)]))
+
+
+def _mark(key: int, names: dict[int, str], exact: Rows) -> str:
+    name = names.get(key, "–")
+    return name if key in exact else f"{name} ✕"

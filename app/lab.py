@@ -1,0 +1,130 @@
+"""The form that builds an index: vectors, type and parameters from the catalogue, and what it would take."""
+
+from typing import Any
+
+import streamlit as st
+
+from app import state, tray
+from pipeline.indexes import list_indexes
+from pipeline.text import duration, size
+from pipeline.train import KINDS
+from pipeline.vectors.catalogue import CATALOGUE, MIN_INDEXED_ROWS
+from pipeline.vectors.params import IndexType, Param, Value, Values, estimate, format_params
+from pipeline.vectors.support import ServerFacts, supported_names, why_not
+
+
+def form(server: ServerFacts) -> None:
+    """Draw the form; its button starts a job."""
+    with st.container(border=True):
+        model, vectors, rows, dim = _vectors()
+        chosen = _type(server)
+        values = _parameters(chosen, rows, dim)
+        metric, label = _more(chosen, model)
+        takes = estimate(chosen, values, dim, rows)
+        if rows < MIN_INDEXED_ROWS:
+            st.caption(
+                f":material/info: {rows:,} vectors: Milvus builds no index under about {MIN_INDEXED_ROWS:,} rows and compares "
+                "with every one, so all types answer alike."
+            )
+        st.markdown(
+            f"**Estimate:** {size(takes.memory_bytes)} of memory, about {duration(_learnt(chosen.name, takes.build_s))} to build"
+        )
+        if st.button(f"Build {chosen.name} over {rows:,} {vectors}", type="primary"):
+            command = ["index", "build", "--index", chosen.name, "--vectors", vectors, "--model", model]
+            command += ["--build", format_params(values), "--metric", metric, "--server", server.name]
+            tray.launch([*command, *(["--label", label] if label else [])], f"build {chosen.name} of {vectors}")
+
+
+def _vectors() -> tuple[str, str, int, int]:
+    """Choose vectors; give model, entity, rows and dim."""
+    stages = {name.split("/")[-1]: state.workspace().manifest(name) for name in state.workspace().stages("vectors")}
+    choices = {
+        f"{model}/{entity}": manifest["metrics"]
+        for model, manifest in stages.items()
+        if manifest
+        for entity in ("items", "sessions")
+        if entity in manifest["metrics"]
+    }
+    asked = state.url("vectors", "two_tower/items")
+    names = list(choices)
+    left, _ = st.columns([2, 1])
+    name = left.selectbox(
+        "Vectors",
+        names,
+        names.index(asked) if asked in names else 0,
+        format_func=lambda n: _vectors_label(n, choices[n]),
+    )
+    state.remember(vectors=name if name != "two_tower/items" else None)
+    model, entity = name.split("/")
+    return model, entity, int(choices[name][entity]), int(choices[name]["dim"])
+
+
+def _vectors_label(name: str, metrics: dict[str, Any]) -> str:
+    model, entity = name.split("/")
+    title = KINDS[model].title if model in KINDS else model
+    return f"{metrics[entity]:,} {entity} of {title}, {metrics['dim']} dimensions"
+
+
+def _type(server: ServerFacts) -> IndexType:
+    names = supported_names(server)
+    asked = state.url("type", "HNSW" if server.device == "cpu" else "GPU_CAGRA")
+    start = asked if asked in names else names[0]
+    name = st.segmented_control("Index type", names, default=start, key=f"type-{server.name}") or start
+    state.remember(type=name)
+    st.caption(f"{CATALOGUE[name].summary} {CATALOGUE[name].when_to_use}")
+    refused = {n: why_not(index, server) for n, index in CATALOGUE.items() if n not in names}
+    with st.expander(f"{len(refused)} more types that this server cannot build"):
+        for reason in refused.values():
+            st.caption(str(reason))
+    return CATALOGUE[name]
+
+
+def _parameters(chosen: IndexType, rows: int, dim: int) -> dict[str, Value]:
+    """Draw a field for each build parameter of the catalogue's entry; give what is chosen."""
+    context: Values = {"rows": rows, "dim": dim}
+    values: dict[str, Value] = {}
+    columns = st.columns(max(len(chosen.build), 3))
+    for column, param in zip(columns, chosen.build, strict=False):
+        values[param.name] = _field(column, param, {**context, **values}, f"{chosen.name}-{param.name}-{rows}")
+    return values
+
+
+def _field(column: Any, param: Param, context: Values, key: str) -> Value:
+    text = f"{param.meaning} {param.effect}"
+    default = param.fitting(context)
+    if param.kind == "bool":
+        return bool(column.toggle(param.name, bool(default), help=text, key=key))
+    if param.kind == "choice":
+        return str(column.selectbox(param.name, param.choices, param.choices.index(str(default)), help=text, key=key))
+    low, high = param.limits(context)
+    if param.divides and param.divides in context:
+        fitting = [d for d in range(1, int(high) + 1) if int(context[param.divides]) % d == 0]
+        return int(column.selectbox(param.name, fitting, fitting.index(int(default)), help=text, key=key))
+    return int(column.number_input(param.name, int(low), int(high), int(default), help=text, key=key))
+
+
+def _more(chosen: IndexType, model: str) -> tuple[str, str]:
+    with st.expander("Metric and name"):
+        left, right = st.columns(2)
+        metrics = list(chosen.metrics)
+        metric = left.selectbox(
+            "Metric",
+            metrics,
+            metrics.index("IP"),
+            help="The models score by dot product (IP); another ranks otherwise.",
+        )
+        label = right.text_input(
+            "Ending of its name",
+            placeholder="e.g. m32",
+            help="Another ending keeps an index of the same type beside it.",
+        )
+    return metric, label.strip()
+
+
+def _learnt(index: str, seconds: float) -> float:
+    """Correct an estimated build time by how the last build of this type went here."""
+    last = next((row for row in list_indexes(state.workspace()) if row["index"] == index), None)
+    if last is None:
+        return seconds
+    expected = estimate(CATALOGUE[index], last["params"], last["dim"], last["rows"]).build_s
+    return seconds * float(last["build_s"]) / expected if expected else seconds

@@ -1,0 +1,88 @@
+"""The choice of CPU or GPU, and of the server that has it; what is missing where there is none."""
+
+import streamlit as st
+
+from app import charts, state
+from pipeline import published
+from pipeline.errors import UserError
+from pipeline.text import duration
+from pipeline.vectors import profiles, server
+from pipeline.vectors.params import Device
+from pipeline.vectors.support import EMBEDDED, ServerFacts
+
+_DEVICES: dict[str, Device] = {"CPU": "cpu", "GPU": "gpu"}
+_RECALL = 0.95
+_START = "docker compose -f compose.milvus.yaml --env-file milvus.env --profile gpu up"
+
+
+def choose() -> ServerFacts | None:
+    """Draw the switch and the servers of that device; give the one chosen, None where there is none."""
+    left, right = st.columns([1, 2], vertical_alignment="bottom")
+    asked = "GPU" if state.url("device") == "gpu" else "CPU"
+    title = left.segmented_control("Search on", list(_DEVICES), default=asked) or asked
+    device = _DEVICES[title]
+    known = _servers(device)
+    state.remember(device="gpu" if device == "gpu" else None)
+    with right:
+        chosen = _pick(known) if known else None
+    _add()
+    if chosen is None:
+        _no_gpu()
+    return chosen
+
+
+def _servers(device: Device) -> dict[str, ServerFacts]:
+    named = {p.name: p.facts for p in profiles.profiles(state.workspace()) if p.device == device}
+    default = server.server_name()
+    first = EMBEDDED if default == EMBEDDED.name else ServerFacts(default, "0")
+    return ({first.name: first} if device == "cpu" else {}) | named
+
+
+def _pick(known: dict[str, ServerFacts]) -> ServerFacts:
+    asked = state.url("server")
+    names = list(known)
+    name = st.selectbox(
+        "Server",
+        names,
+        names.index(asked) if asked in names else 0,
+        format_func=lambda n: f"{n} · Milvus {known[n].version}" if known[n].version != "0" else n,
+    )
+    state.remember(server=name if name != names[0] else None)
+    return known[name]
+
+
+def _add() -> None:
+    with st.expander("Add a server of your own", icon=":material/dns:"), st.form("server", border=False):
+        left, right = st.columns(2)
+        name = left.text_input("Name", placeholder="mine")
+        uri = right.text_input("URI", placeholder="http://127.0.0.1:19530 or https://HOST")
+        token = st.text_input(
+            "Token", type="password", help="'user:password' or an API key; kept in a file that only you can read."
+        )
+        if st.form_submit_button("Test and keep"):
+            try:
+                with st.spinner("Asking the server what it can do"):
+                    found = profiles.add(state.workspace(), name.strip(), uri.strip(), token.strip())
+            except UserError as error:
+                st.error(str(error), icon=":material/error:")
+            else:
+                answered = f"answers in {duration(found.latency_ms / 1000)}, builds {', '.join(found.types)}"
+                st.success(f"{found.name}: Milvus {found.version} on {found.device.upper()}, {answered}.")
+    for profile in profiles.profiles(state.workspace()):
+        if profile.name == state.url("server") and profile.note:
+            st.caption(profile.note)
+
+
+def _no_gpu() -> None:
+    with st.container(border=True):
+        st.markdown(
+            ":material/info: No server with a GPU is known. On a machine with an NVIDIA card and its container toolkit, "
+            "start one and add it above:"
+        )
+        st.code(_START, language="bash", wrap_lines=True)
+    best = published.best_qps(_RECALL)
+    st.plotly_chart(charts.published_devices(best, _RECALL, state.mode()), theme=None)
+    st.caption(
+        f"Not measured here: {published.SOURCE}. Most queries per second at recall@100 of {_RECALL} or more, 1,000 queries "
+        "a request; the client, not the server, limits the GPU's figures near 43,000."
+    )
