@@ -14,7 +14,11 @@ NameArgument = Annotated[str, typer.Argument(help="An index as `index list` name
 
 
 @index_app.command("types")
-def types(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
+def types(
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print docs/indexes.md.")] = False,
+    workspace: WorkspaceOption = WORKSPACE,
+    json: JsonOption = False,
+) -> None:
     """List the index types with their parameters.
 
     Example: python -m pipeline index types
@@ -22,10 +26,13 @@ def types(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
 
     def body() -> Answer:
         from pipeline.vectors.catalogue import CATALOGUE
+        from pipeline.vectors.manual import manual
         from pipeline.vectors.params import describe
         from pipeline.vectors.profiles import profiles
         from pipeline.vectors.support import EMBEDDED, why_not
 
+        if markdown:
+            return {"markdown": manual()}
         servers = [EMBEDDED, *(p.facts for p in profiles(Workspace.open(workspace)))]
         return {
             "types": [
@@ -35,7 +42,9 @@ def types(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
         }
 
     def show(answer: Answer) -> None:
-        for entry in answer["types"]:
+        if markdown:
+            print(answer["markdown"], end="")
+        for entry in answer.get("types", []):
             print(f"{entry['name']} ({entry['device'].upper()}, {entry['family']}): {entry['summary']}")
             print(f"  {entry['when_to_use']}")
             for when in ("build", "search"):
