@@ -14,10 +14,11 @@ from pipeline.models.tower import Floats
 from pipeline.names import ID, ITEM_ID, VECTOR
 from pipeline.progress import Progress, silent
 from pipeline.stage import Done, Metrics, need, run_stage
-from pipeline.train import Towers, load_model, stage_name
+from pipeline.train import KINDS, Towers, load_model, stage_name
 from pipeline.workspace import Workspace
 
 Entity = Literal["items", "sessions"]
+VECTORS = "vectors"  # the folder of stages
 ENTITIES: tuple[Entity, ...] = ("items", "sessions")
 
 
@@ -27,8 +28,13 @@ class EmbedConfig:
 
 
 def vectors_stage(model: str) -> str:
-    """Name the stage that holds a model's vectors."""
-    return f"vectors/{model}"
+    """Name the stage that holds a model's vectors, or those that were brought under that name."""
+    return f"{VECTORS}/{model}"
+
+
+def way_to_vectors(model: str) -> str:
+    """Say which command makes the vectors that are not there yet."""
+    return f"run `embed --model {model}`." if model in KINDS else f"run `vectors import FILE --name {model}`."
 
 
 def embed(workspace: Workspace, model: str, progress: Progress = silent) -> Done:
@@ -38,11 +44,11 @@ def embed(workspace: Workspace, model: str, progress: Progress = silent) -> Done
         loaded, catalogue = load_model(workspace, model)
         if not isinstance(loaded, Towers):
             raise UserError(f"Model '{model}' has no vectors: choose one that has, such as two_tower.")
-        _write(folder / "items.parquet", catalogue[ITEM_ID], loaded.vectors)
+        write_vectors(folder / "items.parquet", catalogue[ITEM_ID], loaded.vectors)
         report(1, 2, "encoding sessions")
         clicks = pl.concat([preprocess.load_part(workspace, part) for part in ("train", "test")])
         ids, histories = whole_sessions(clicks)
-        _write(folder / "sessions.parquet", ids, loaded.towers.query.histories(histories))
+        write_vectors(folder / "sessions.parquet", ids, loaded.towers.query.histories(histories))
         return {"items": catalogue.height, "sessions": len(ids), "dim": loaded.vectors.shape[1]}
 
     return run_stage(
@@ -55,13 +61,16 @@ def embed(workspace: Workspace, model: str, progress: Progress = silent) -> Done
     )
 
 
-def _write(path: Path, ids: pl.Series, vectors: Floats) -> None:
+def write_vectors(path: Path, ids: pl.Series, vectors: Floats) -> None:
+    """Write (id, vector) as Parquet; vectors: (n, dim) float32."""
     table = pl.DataFrame({ID: ids, VECTOR: pl.Series(vectors, dtype=pl.Array(pl.Float32, vectors.shape[1]))})
     table.write_parquet(path)
 
 
 def load_vectors(workspace: Workspace, model: str, entity: Entity) -> tuple[pl.Series, Floats]:
     """Read (ids, vectors) of 'items' or 'sessions'; vectors: (n, dim) float32."""
-    need(workspace, vectors_stage(model), f"run `embed --model {model}`.")
+    need(workspace, vectors_stage(model), way_to_vectors(model))
+    if entity != "items" and model not in KINDS:
+        raise UserError(f"'{model}' was brought as a file, which holds items and no {entity}: choose items.")
     table = pl.read_parquet(workspace.stage(vectors_stage(model)) / f"{entity}.parquet")
     return table[ID], np.ascontiguousarray(table[VECTOR].to_numpy(), np.float32)

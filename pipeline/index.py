@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipeline.embed import ENTITIES, Entity, load_vectors, vectors_stage
+from pipeline.embed import ENTITIES, Entity, load_vectors, vectors_stage, way_to_vectors
 from pipeline.errors import UserError
 from pipeline.indexes import drop_unreferenced, index_stage
 from pipeline.names import CATEGORY, ITEM_ID, ITEM_IDX, SESSION_ID
@@ -72,7 +72,7 @@ def build_index(
     facts: ServerFacts = EMBEDDED,
 ) -> Done:
     """Insert the vectors into a new collection, index it, and let it take the old one's place when it is ready."""
-    need(workspace, vectors_stage(config.model), f"run `embed --model {config.model}`.")
+    need(workspace, vectors_stage(config.model), way_to_vectors(config.model))
     if reason := why_not(index_type(config.index), facts):
         raise UserError(reason)
     stage = index_stage(config.name)

@@ -17,6 +17,7 @@ _FIGURES = {
     "evaluation": "recall@20 {recall@20:.3f}",
     "maps": "{items:,} items",
 }
+_BROUGHT = "{items:,} vectors of your own"
 
 
 def overview(workspace: Workspace) -> list[dict[str, Any]]:
@@ -35,13 +36,18 @@ def describe(workspace: Workspace, name: str) -> dict[str, Any] | None:
     return {
         "stage": name,
         "state": "out of date" if is_stale(workspace, name) else "ready",
-        "figure": _FIGURES[name.split("/", maxsplit=1)[0]].format_map(_Missing(manifest["metrics"])),
+        "figure": _figure(name, manifest["metrics"]),
         "size": size(manifest["bytes"]),
         "bytes": manifest["bytes"],
         "age": age(seconds),
         "created": manifest["created"],
         "seconds": manifest["seconds"],
     }
+
+
+def _figure(name: str, metrics: dict[str, Any]) -> str:
+    template = _BROUGHT if "brought" in metrics else _FIGURES[name.split("/", maxsplit=1)[0]]
+    return template.format_map(_Missing(metrics))
 
 
 class _Missing(dict[str, Any]):

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
-from pipeline.cli.stages import IndexOption, ModelOption, ParamsOption, show_stage, stage_answer
+from pipeline.cli.stages import IndexOption, ParamsOption, show_stage, stage_answer
 from pipeline.workspace import Workspace
 
 index_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Indexes in Milvus.")
@@ -14,7 +14,11 @@ NameArgument = Annotated[str, typer.Argument(help="An index as `index list` name
 
 
 @index_app.command("types")
-def types(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
+def types(
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print docs/indexes.md.")] = False,
+    workspace: WorkspaceOption = WORKSPACE,
+    json: JsonOption = False,
+) -> None:
     """List the index types with their parameters.
 
     Example: python -m pipeline index types
@@ -22,10 +26,13 @@ def types(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
 
     def body() -> Answer:
         from pipeline.vectors.catalogue import CATALOGUE
+        from pipeline.vectors.manual import manual
         from pipeline.vectors.params import describe
         from pipeline.vectors.profiles import profiles
         from pipeline.vectors.support import EMBEDDED, why_not
 
+        if markdown:
+            return {"markdown": manual()}
         servers = [EMBEDDED, *(p.facts for p in profiles(Workspace.open(workspace)))]
         return {
             "types": [
@@ -35,7 +42,9 @@ def types(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
         }
 
     def show(answer: Answer) -> None:
-        for entry in answer["types"]:
+        if markdown:
+            print(answer["markdown"], end="")
+        for entry in answer.get("types", []):
             print(f"{entry['name']} ({entry['device'].upper()}, {entry['family']}): {entry['summary']}")
             print(f"  {entry['when_to_use']}")
             for when in ("build", "search"):
@@ -57,10 +66,12 @@ def _range(param: Answer) -> str:
 def build(
     index: IndexOption = "HNSW",
     vectors: Annotated[str, typer.Option(help="items or sessions.")] = "items",
-    model: ModelOption = "two_tower",
+    model: Annotated[str, typer.Option(help="A model, or vectors as `vectors list` names them.")] = "two_tower",
     build: ParamsOption = "",
     server: Annotated[str | None, typer.Option(help="A server as `server list` names it.")] = None,
-    metric: Annotated[str, typer.Option(help="IP, L2 or COSINE; the models' vectors are made for IP.")] = "IP",
+    metric: Annotated[
+        str | None, typer.Option(help="IP, L2 or COSINE; without it, as the vectors were imported, IP for a model's.")
+    ] = None,
     label: Annotated[str, typer.Option(help="Ends the index's name, so that two of a type stand side by side.")] = "",
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
@@ -72,6 +83,7 @@ def build(
     """
 
     def body() -> Answer:
+        from pipeline.brought import default_metric
         from pipeline.errors import UserError
         from pipeline.index import IndexConfig, build_index
         from pipeline.vectors.catalogue import index_type
@@ -80,7 +92,8 @@ def build(
         from pipeline.vectors.support import why_not
 
         name = server or server_name()
-        config = IndexConfig(vectors, model, index_type(index).name, build, name, metric, label)  # type: ignore[arg-type]
+        compared = metric or default_metric(Workspace.open(workspace), model)
+        config = IndexConfig(vectors, model, index_type(index).name, build, name, compared, label)  # type: ignore[arg-type]
         check_build(index_type(index), parse_params(build))
         if "://" not in name and (reason := why_not(index_type(index), facts(Workspace.open(workspace), name))):
             raise UserError(reason)

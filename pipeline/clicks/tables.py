@@ -93,6 +93,11 @@ def _frame(path: Path, raw: bytes) -> pl.DataFrame:
             return pl.read_parquet(io.BytesIO(raw))
         except (pl.exceptions.PolarsError, OSError) as error:
             raise UserError(f"{path} is a damaged Parquet file: write it again.") from error
+    return read_text(path, raw)
+
+
+def read_text(path: Path, raw: bytes) -> pl.DataFrame:
+    """Read delimited text with a header, every field as text; the delimiter is the commonest in the first row."""
     first = raw.split(b"\n", 1)[0].decode("utf-8", "replace")
     delimiter = max(_DELIMITERS, key=first.count)
     if delimiter not in first:

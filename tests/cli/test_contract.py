@@ -18,6 +18,7 @@ COMMANDS = [
     "jobs list", "jobs show", "jobs cancel", "data list", "milvus start", "milvus stop", "milvus status",
     "milvus restart", "index serve",
     "library list", "library bench",
+    "vectors import", "vectors list", "prices list", "prices set",
 ]  # fmt: skip
 
 

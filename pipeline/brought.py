@@ -1,0 +1,135 @@
+"""Stage 'vectors/NAME' from a file: vectors of one's own, as Parquet (id, vector), for `index build --model NAME`."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from pipeline.embed import VECTORS, vectors_stage, write_vectors
+from pipeline.errors import UserError
+from pipeline.progress import Progress, silent
+from pipeline.stage import Done, Metrics, run_stage
+from pipeline.train import KINDS
+from pipeline.vectors.arrays import DISTANCE, read_arrays
+from pipeline.vectors.memory import Floats
+from pipeline.workspace import Workspace
+
+METRICS = ("IP", "L2", "COSINE")
+MOST_DIM = 32_768  # https://milvus.io/docs/v2.3.x/limitations.md
+_MOST_ID_BYTES = 512  # of the column that the index keeps them in
+_NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,29}")
+
+
+@dataclass(frozen=True)
+class BroughtConfig:
+    """Where vectors of one's own come from, and how they are compared where an index does not say."""
+
+    file: str
+    """The file, as an absolute path."""
+    metric: str = ""
+    """IP, L2 or COSINE; empty for what the file says, or IP."""
+
+    def __post_init__(self) -> None:
+        if self.metric and self.metric not in METRICS:
+            raise UserError(f"There is no metric '{self.metric}': choose {', '.join(METRICS)}.")
+
+
+def import_vectors(workspace: Workspace, name: str, config: BroughtConfig, progress: Progress = silent) -> Done:
+    """Read a file's vectors, check every one, and write items.parquet (id, vector)."""
+    check_name(name)
+    path = Path(config.file)
+    if not path.is_file():
+        raise UserError(f"There is no file {path}: name one of .npy, .npz, Parquet, CSV or HDF5.")
+
+    def body(folder: Path, report: Progress) -> Metrics:
+        ids, vectors, about = read_arrays(path)
+        report(1, 3, "checking the vectors")
+        ids, vectors = checked(path, ids, vectors)
+        report(2, 3, f"writing {len(vectors):,} vectors")
+        write_vectors(folder / "items.parquet", ids, vectors)
+        metric = config.metric or DISTANCE.get(about, "IP")
+        return {"items": len(vectors), "dim": vectors.shape[1], "metric": metric, "brought": path.name}
+
+    digest = _digest(path)
+    return run_stage(workspace, vectors_stage(name), config, body, source=digest, progress=progress)
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is a model's, or that cannot be a part of an index's name."""
+    if name in KINDS:
+        raise UserError(f"'{name}' is a model, whose vectors `embed` makes: name yours otherwise, such as 'my_{name}'.")
+    if not _NAME.fullmatch(name):
+        near = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:30]
+        raise UserError(
+            f"'{name}' cannot name vectors: take up to 30 of a to z, 0 to 9 and underscores, such as "
+            f"'{near or 'mine'}'."
+        )
+
+
+def checked(path: Path, ids: pl.Series, vectors: Any) -> tuple[pl.Series, Floats]:
+    """Give text ids and (n, dim) float32 vectors that Milvus takes; a UserError names what it would not."""
+    if vectors.ndim != 2 or not vectors.shape[1]:
+        raise UserError(f"{path} holds numbers of shape {vectors.shape}: bring one row a vector, (rows, dimensions).")
+    if vectors.dtype.kind not in "fiu":
+        raise UserError(f"{path} holds {vectors.dtype} in place of numbers: bring float32, or what can become it.")
+    rows, dim = vectors.shape
+    if rows < 2:
+        raise UserError(
+            f"{path} holds {rows} vector{'s' * (rows != 1)}: bring at least 2, so that one has a neighbour."
+        )
+    if dim > MOST_DIM:
+        raise UserError(f"{path} has {dim:,} dimensions: Milvus takes at most {MOST_DIM:,}, so shorten the vectors.")
+    with np.errstate(over="ignore"):  # what is too great for float32 becomes inf, and is named below
+        floats = np.ascontiguousarray(vectors, np.float32)
+    if (bad := np.flatnonzero(~np.isfinite(floats).all(1))).size:
+        first = vectors[bad[0]]
+        value = first[~np.isfinite(floats[bad[0]])][0]
+        raise UserError(
+            f"{path}: row {bad[0] + 1:,} holds {value}, which is no finite float32 ({bad.size:,} such "
+            f"row{'s' * (bad.size != 1)}): mend or leave out."
+        )
+    return _checked_ids(path, ids), floats
+
+
+def _checked_ids(path: Path, ids: pl.Series) -> pl.Series:
+    texts = ids.cast(pl.String)
+    if texts.null_count():
+        raise UserError(f"{path}: row {texts.is_null().arg_max() + 1:,} has no id: give each vector one.")  # type: ignore[operator]
+    if (twice := texts.filter(texts.is_duplicated())).len():
+        raise UserError(f"{path} has the id '{twice[0]}' more than once: keep one row an id.")
+    if (longest := int(texts.str.len_bytes().max() or 0)) > _MOST_ID_BYTES:  # type: ignore[arg-type]
+        raise UserError(f"{path} has an id of {longest:,} bytes: shorten ids to at most {_MOST_ID_BYTES}.")
+    return texts
+
+
+def default_metric(workspace: Workspace, model: str) -> str:
+    """Give the metric that vectors are compared by where nobody says: as they were imported, and IP for a model's."""
+    return str(((workspace.manifest(vectors_stage(model)) or {}).get("metrics") or {}).get("metric", "IP"))
+
+
+def list_vectors(workspace: Workspace) -> list[dict[str, Any]]:
+    """List all vectors, a model's and those that were brought, as manifests tell it."""
+    found = ((name.partition("/")[2], workspace.manifest(name)) for name in workspace.stages(VECTORS))
+    return [
+        {
+            "name": name,
+            "from": manifest["metrics"].get("brought", "embed"),
+            **{key: manifest["metrics"].get(key) for key in ("items", "sessions", "dim")},
+            "metric": manifest["metrics"].get("metric", "IP"),
+            "created": manifest["created"],
+        }
+        for name, manifest in found
+        if manifest
+    ]
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): check its permissions.") from error

@@ -1,0 +1,60 @@
+"""`vectors …`: what can be indexed, and vectors of one's own."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
+from pipeline.cli.stages import show_stage, stage_answer
+from pipeline.workspace import Workspace
+
+vectors_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Vectors: a model's, and your own.")
+app.add_typer(vectors_app, name="vectors")
+
+
+@vectors_app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help=".npy, .npz, Parquet, CSV, or ann-benchmarks' HDF5.")],
+    name: Annotated[str, typer.Option(help="What `index build --model NAME` shall call them.")],
+    metric: Annotated[
+        str, typer.Option(help="IP, L2 or COSINE, for indexes that do not say; without it, what HDF5 says, or IP.")
+    ] = "",
+    workspace: WorkspaceOption = WORKSPACE,
+    json: JsonOption = False,
+    wait: WaitOption = False,
+) -> None:
+    """Bring vectors of your own, to index them as a model's.
+
+    Parquet and CSV need a column 'id', and a column 'vector' of lists or one numeric column a dimension.
+
+    Example: python -m pipeline vectors import embeddings.npy --name mine --metric COSINE
+    """
+
+    def body() -> Answer:
+        from pipeline.brought import BroughtConfig, check_name, import_vectors
+
+        check_name(name)
+        config = BroughtConfig(str(file.absolute()), metric.upper())
+        with writing(workspace, f"vectors import {name}", wait) as (opened, job):
+            job.result = stage_answer(import_vectors(opened, name, config, job.progress("vectors")))
+            return job.result
+
+    finish(workspace, json, body, show_stage)
+
+
+@vectors_app.command("list")
+def list_(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
+    """List the vectors that can be indexed.
+
+    Example: python -m pipeline vectors list
+    """
+
+    def body() -> Answer:
+        from pipeline.brought import list_vectors
+
+        return {"vectors": list_vectors(Workspace.open(workspace))}
+
+    columns = ["name", "from", "items", "sessions", "dim", "metric", "created"]
+    empty = "There are no vectors yet: run `embed`, or `vectors import FILE --name NAME`."
+    finish(workspace, json, body, lambda a: table(a["vectors"], columns, empty))
