@@ -151,9 +151,12 @@ class MilvusEngine:
                 self._own(name).delete(f"{ID} in {ids[low : low + _DELETED].tolist()}", timeout=60)
         self._settle(name, ids)
 
-    def count(self, name: str) -> int:
-        """Count the rows of a loaded collection as they are now, deleted ones left out."""
-        return self._counted(name, "")
+    def count(self, name: str, filter: str = "", wait: bool = True) -> int:
+        """Count the rows of a loaded collection that `filter` lets through, deleted ones left out.
+
+        With `wait` every change so far is counted, which takes some 200 ms; without it, those that have settled.
+        """
+        return self._counted(name, filter, wait)
 
     def _settle(self, name: str, ids: npt.NDArray[np.int64]) -> None:
         """Wait until searches see every change so far, some 200 ms; what is not loaded sees it when it is.
@@ -165,10 +168,10 @@ class MilvusEngine:
             with contextlib.suppress(NotLoaded):
                 self._counted(name, f"{ID} == {ids[0]}")
 
-    def _counted(self, name: str, expression: str) -> int:
+    def _counted(self, name: str, expression: str, wait: bool = True) -> int:
         with self._sentences(name):
             rows = self._collection(name).query(
-                expression, output_fields=["count(*)"], consistency_level="Strong", timeout=_TIMEOUT_S
+                expression, output_fields=["count(*)"], consistency_level=_level(wait), timeout=_TIMEOUT_S
             )
             return int(rows[0]["count(*)"])
 
@@ -245,11 +248,16 @@ class MilvusEngine:
                 "dim": int(vector.params["dim"]) if vector else 0,
             }
 
-    def rows(self, name: str, filter: str, columns: list[str], most: int) -> list[dict[str, Any]]:
-        """Read up to `most` rows that `filter` lets through, of a loaded collection."""
+    def rows(
+        self, name: str, filter: str, columns: list[str], most: int | None = None, wait: bool = False
+    ) -> list[dict[str, Any]]:
+        """Read up to `most` rows, or all, that `filter` lets through, of a loaded collection.
+
+        With `wait` they are as every change so far has left them.
+        """
         with self._sentences(name):
             found = self._collection(name).query(
-                filter, output_fields=columns, limit=most, timeout=_TIMEOUT_S, consistency_level="Eventually"
+                filter, output_fields=columns, limit=most, timeout=_TIMEOUT_S, consistency_level=_level(wait)
             )
             return list(found)
 
@@ -285,8 +293,24 @@ class MilvusEngine:
         return Found(ids, scores)
 
 
+def _level(wait: bool) -> str:
+    return "Strong" if wait else "Eventually"
+
+
+def _why_refused(message: str) -> str:
+    """Shorten what Milvus says of an expression that it cannot read: no grammar, no stack."""
+    last = message.rsplit("=> ", maxsplit=1)[-1]
+    reason = last.partition(", error: ")[2] or last
+    return " ".join(reason.partition(" expecting {")[0].splitlines()[0].split())[:160]
+
+
 def _sentence(uri: str, collection: str, message: str, doing: str = "") -> str:
     low = message.lower()
+    if "parse expression" in low or "boolean expression" in low or "unsupported expr" in low:
+        return (
+            f"Milvus refused the filter ({_why_refused(message)}): write comparisons joined by and, or, not, such as "
+            "price < 40 and category == 'skirts'."
+        )
     if "auth" in low or "password" in low or "unauthenticated" in low:
         return f"Milvus at {uri} refused the user or password: set MILVUS_TOKEN to 'user:password' or an API key."
     if "not found" in low or "not exist" in low or "can't find" in low:
