@@ -9,7 +9,7 @@ import streamlit as st
 
 from pipeline.errors import UserError
 from pipeline.vectors import server
-from pipeline.vectors.engine import Endpoint, Engine
+from pipeline.vectors.engine import Database, Endpoint
 from pipeline.vectors.leases import take
 from pipeline.vectors.support import EMBEDDED
 from pipeline.workspace import DEFAULT_ROOT, WORKSPACE_VARIABLE, Workspace
@@ -73,7 +73,7 @@ class Hold:
 
     def __init__(self, opened: Workspace) -> None:
         self.workspace = opened
-        self._engines: dict[Endpoint, Engine] = {}
+        self._engines: dict[Endpoint, Database] = {}
         self._lock = threading.Lock()
         if server.server_name() == EMBEDDED.name:
             self._lease = take(server.home(opened), "the app")
@@ -85,7 +85,7 @@ class Hold:
         except UserError as error:
             print(error)  # the page that needs the server says it too, when it asks
 
-    def engine(self, name: str) -> Engine:
+    def engine(self, name: str) -> Database:
         """Give a connection to the server called `name`; one of the embedded server starts it again if it is gone."""
         from pipeline.vectors.milvus import MilvusEngine
 

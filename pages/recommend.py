@@ -5,8 +5,8 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import charts, parts, routes, state
-from pipeline.indexes import list_indexes
+from app import charts, filtering, parts, routes, state
+from pipeline.indexes import find_index, list_indexes
 from pipeline.names import ITEM_ID
 from pipeline.recommend import Query, Recommender
 
@@ -100,8 +100,9 @@ def _controls(recommender: Recommender, built: list[str]) -> Query:
     most = min(50, len(recommender.rows))
     k = middle.slider("How many", 1, most, min(int(state.url("k", "10") or 10), most)) if most > 1 else 1
     seen = right.toggle("Leave out seen", state.url("seen") == "True", help="Leave out what the session has clicked.")
-    state.remember(index=index, k=k, seen=seen)
-    return Query(k=k, index=index, exclude_seen=seen)
+    expression = filtering.control(recommender.catalogue, find_index(state.workspace(), index).get("columns", []))
+    state.remember(index=index, k=k, seen=seen, filter=expression)
+    return Query(k=k, index=index, exclude_seen=seen, filter=expression)
 
 
 def _answer(recommender: Recommender, history: list[str], real: str | None, query: Query) -> None:
@@ -112,8 +113,13 @@ def _answer(recommender: Recommender, history: list[str], real: str | None, quer
         _go_on(items)
     rank = next((i["rank"] for i in items if i["item_id"] == real), None)
     st.markdown(f"**Recommended** {_verdict(real, rank, len(items))}")
+    if filtered := answer.get("filter"):
+        st.caption(filtering.caption(filtered))
+    if not items:
+        parts.empty(answer["note"] or "Nothing is left to recommend.")
+        return
     parts.cards(items, state.mode(), star=real)
-    exact = recommender.exact(history, query.k) if not query.exclude_seen else None
+    exact = recommender.exact(history, query.k) if not (query.exclude_seen or query.filter) else None
     left, right = st.columns([2, 1], vertical_alignment="center")
     left.plotly_chart(charts.latency(answer["latency_ms"], state.mode()), theme=None)
     if exact is not None:

@@ -12,7 +12,7 @@ import polars as pl
 from pipeline.embed import ENTITIES, Entity, load_vectors, vectors_stage, way_to_vectors
 from pipeline.errors import UserError
 from pipeline.indexes import drop_unreferenced, index_stage
-from pipeline.names import CATEGORY, ITEM_ID, ITEM_IDX, SESSION_ID
+from pipeline.names import CATEGORY, ITEM_ID, ITEM_IDX, POPULARITY, PRICE, SESSION_ID
 from pipeline.progress import Progress, silent
 from pipeline.stage import Done, Metrics, need, run_stage
 from pipeline.text import duration
@@ -27,7 +27,6 @@ from pipeline.workspace import Workspace
 
 _LABEL = re.compile(r"[a-z0-9][a-z0-9-]{0,29}")
 _QUERIES = 200  # that recall is measured with
-POPULARITY, PRICE = "popularity", "price"
 
 
 @dataclass(frozen=True)

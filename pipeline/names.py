@@ -8,6 +8,8 @@ CATEGORY = "category"
 CLICK_COLUMNS = (SESSION_ID, TIMESTAMP, ITEM_ID, CATEGORY)
 ITEM_IDX = "item_idx"  # the encoded item, as NVTabular 23.8 numbers it
 CATEGORY_IDX = "category_idx"
+POPULARITY = "popularity"  # clicks in training, as a column beside a vector
+PRICE = "price"
 VECTOR = "vector"
 ID = "id"
 

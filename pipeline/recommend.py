@@ -1,25 +1,31 @@
 """From a session's clicks to items: the query tower, then Milvus, without TensorFlow."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
 
 from pipeline.errors import NotLoaded, UserError
+from pipeline.filters import check_filter
 from pipeline.indexes import find_index, serving
 from pipeline.ingest import session_clicks
 from pipeline.models.sessions import MAX_HISTORY, Histories
 from pipeline.models.tower import Floats
-from pipeline.names import CATEGORY, CATEGORY_IDX, ITEM_ID, ITEM_IDX
+from pipeline.names import CATEGORY, CATEGORY_IDX, ID, ITEM_ID, ITEM_IDX
 from pipeline.text import did_you_mean
 from pipeline.train import Towers, load_model
 from pipeline.vectors.catalogue import index_type
-from pipeline.vectors.engine import Engine, Found
+from pipeline.vectors.engine import Database
+from pipeline.vectors.measure import recall
+from pipeline.vectors.memory import Rows
 from pipeline.vectors.params import Values, parse_params, validate_search
 from pipeline.workspace import Workspace
+
+MOST_COMPARED = 50_000  # rows under a filter that recall is measured over: reading more would outlast the search
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,7 @@ class Query:
     index: str | None = None
     search: str = ""  # search parameters, e.g. 'ef=120'
     exclude_seen: bool = False
+    filter: str = ""  # an expression over the index's columns, e.g. "price < 40 and category == 'skirts'"
 
 
 class Recommender:
@@ -93,6 +100,8 @@ class Recommender:
             raise UserError(f"Index '{index['name']}' does not hold the items of {self.model}: choose one that does.")
         if not 1 <= query.k <= len(self.rows):
             raise UserError(f"k {query.k} is out of range: choose 1 to {len(self.rows):,}, the size of the catalogue.")
+        if query.filter:
+            check_filter(index, query.filter)
         self._params(index, query, self._fetch(history, query))
         self.encode(history)
         return index
@@ -105,33 +114,76 @@ class Recommender:
     def _params(self, index: dict[str, Any], query: Query, fetch: int) -> Values:
         return validate_search(index_type(index["index"]), index["params"], parse_params(query.search), fetch)
 
-    def recommend(self, history: Sequence[str], query: Query, engine: Engine) -> dict[str, Any]:
-        """Search the index for the session's vector; give history, items and latency_ms."""
+    def recommend(self, history: Sequence[str], query: Query, engine: Database) -> dict[str, Any]:
+        """Search the index for the session's vector; give history, items, latency_ms and what the filter did."""
         index = self.check(history, query)
+        filtered = _let_through(engine, index, query.filter) if query.filter else None
         begin = time.perf_counter()
         vector = self.encode(history)
         encoded = time.perf_counter()
         seen = set(history) if query.exclude_seen else set()
         fetch = self._fetch(history, query)
         params = self._params(index, query, fetch)
-        found = _search(engine, index["collection"], vector, fetch, params)
+        collection = index["collection"]
+        found = _loaded(engine, collection, lambda: engine.search(collection, vector, fetch, params, query.filter))
         searched = time.perf_counter()
-        pairs = [
-            (self.row_of_key[int(i)], float(s)) for i, s in zip(found.ids[0], found.scores[0], strict=True) if i >= 0
-        ]
-        items = [self._item(row, score) for row, score in pairs]
-        kept = [item for item in items if item["item_id"] not in seen][: query.k]
+        there = found.ids[0] >= 0
+        items = self._items(index, found.ids[0][there], found.scores[0][there], engine)
+        kept = [(key, item) for key, item in items if item["item_id"] not in seen][: query.k]
+        took = time.perf_counter() - begin
+        note = index["note"]
+        if filtered is not None:
+            answered = np.array([key for key, _ in kept], np.int64)
+            filtered["recall"] = self._recall(index, filtered, vector, answered, query.k, seen, engine)
+            note = note if filtered["matching"] else _NOTHING.format(**filtered, name=index["name"])
         return {
             "history": [self.describe(i) for i in history],
-            "items": [{"rank": rank, **item} for rank, item in enumerate(kept, 1)],
+            "items": [{"rank": rank, **item} for rank, (_, item) in enumerate(kept, 1)],
             "latency_ms": {
                 "encode": round((encoded - begin) * 1000, 3),
                 "search": round((searched - encoded) * 1000, 3),
-                "total": round((time.perf_counter() - begin) * 1000, 3),
+                "total": round(took * 1000, 3),
             },
             "index": index["name"],
-            "note": index["note"],
-        }
+            "note": note,
+        } | ({} if filtered is None else {"filter": filtered})
+
+    def _items(
+        self, index: dict[str, Any], keys: Rows, scores: Floats, engine: Database
+    ) -> list[tuple[int, dict[str, Any]]]:
+        """Describe what was found, by key."""
+        return [
+            (int(key), self._item(self.row_of_key[int(key)], float(s))) for key, s in zip(keys, scores, strict=True)
+        ]
+
+    def _recall(
+        self,
+        index: dict[str, Any],
+        filtered: dict[str, Any],
+        vector: Floats,
+        answered: Rows,
+        k: int,
+        seen: set[str],
+        engine: Database,
+    ) -> float | None:
+        """Compare an answer with the exact best among the rows let through; None where there are none, or too many."""
+        if not 0 < filtered["matching"] <= MOST_COMPARED:
+            return None
+        keys, vectors = self._let_through(index, filtered["expression"], seen, engine)
+        if not len(keys):
+            return None
+        found = np.full((1, min(k, len(keys))), -1, np.int64)
+        found[0, : len(answered)] = answered
+        return round(recall(keys, vectors, vector, found, index.get("metric", "IP")), 4)
+
+    def _let_through(
+        self, index: dict[str, Any], expression: str, seen: set[str], engine: Database
+    ) -> tuple[Rows, Floats]:
+        """Give keys and the model's vectors of the rows that an expression lets through, those seen left out."""
+        keys = [int(row[ID]) for row in engine.rows(index["collection"], expression, [ID])]
+        left_out = {int(self.catalogue[ITEM_IDX][self.rows[item]]) for item in seen if item in self.rows}
+        kept = np.array([key for key in keys if key not in left_out], np.int64)
+        return kept, self.towers.vectors[[self.row_of_key[int(key)] for key in kept]]
 
     def describe(self, item: str) -> dict[str, Any]:
         """Give what is known of an item; only its id where training has not seen it."""
@@ -145,10 +197,22 @@ class Recommender:
         return {"item_id": str(known[ITEM_ID]), "category": known[CATEGORY], **scored, **extra}
 
 
-def _search(engine: Engine, collection: str, vector: Floats, top_k: int, params: Values) -> Found:
-    """Search, after loading a collection that was released, or that a restarted server has not loaded yet."""
+_NOTHING = "None of the {rows:,} rows of {name} is let through by {expression}: loosen the filter."
+
+
+def _let_through(engine: Database, index: dict[str, Any], expression: str) -> dict[str, Any]:
+    """Count the rows that an expression lets through: {expression, matching, rows, selectivity}."""
+    name = index["collection"]
+    matching = _loaded(engine, name, lambda: engine.count(name, expression, wait=False))
+    rows = engine.count(name, wait=False)
+    selectivity = round(matching / rows, 4) if rows else 0.0
+    return {"expression": expression, "matching": matching, "rows": rows, "selectivity": selectivity}
+
+
+def _loaded(engine: Database, collection: str, ask: Callable[[], T]) -> T:
+    """Ask, after loading a collection that was released, or that a restarted server has not loaded yet."""
     try:
-        return engine.search(collection, vector, top_k, params)
+        return ask()
     except NotLoaded:
         engine.load(collection)
-        return engine.search(collection, vector, top_k, params)
+        return ask()

@@ -16,6 +16,9 @@ def query(
     k: Annotated[int, typer.Option(help="How many items to recommend.")] = 10,
     index: Annotated[str | None, typer.Option(help="An index as `index list` names it; the newest without it.")] = None,
     search: Annotated[str, typer.Option(help="Search parameters, e.g. 'ef=120'.")] = "",
+    filter: Annotated[
+        str, typer.Option(help="Only items that this lets through, e.g. \"price < 40 and category == 'skirts'\".")
+    ] = "",
     exclude_seen: Annotated[bool, typer.Option("--exclude-seen", help="Leave out what the session clicked.")] = False,
     model: ModelOption = "two_tower",
     workspace: WorkspaceOption = WORKSPACE,
@@ -39,7 +42,7 @@ def query(
             history = recommender.known([i.strip() for i in items.split(",") if i.strip()])
         else:
             history = recommender.session(session)
-        asked = Query(k, index, search, exclude_seen)
+        asked = Query(k, index, search, exclude_seen, filter)
         recommender.check(history, asked)
         with connect(opened, "query", name=recommender.serving(index)["server"]) as engine:
             recommender.recommend(history, asked, engine)  # the first one looks the collection up, or loads it
@@ -47,7 +50,13 @@ def query(
 
     def show(answer: Answer) -> None:
         print("after " + " ▸ ".join(str(i.get("name") or i["item_id"]) for i in answer["history"]))
-        table(answer["items"], ["rank", "item_id", "category", "score", "name"], "Nothing is left to recommend.")
+        table(
+            answer["items"],
+            ["rank", "item_id", "category", "score", "name"],
+            answer["note"] if answer.get("filter") else "Nothing is left to recommend.",
+        )
+        if answer["items"] and (filtered := answer.get("filter")):
+            print("{matching:,} of {rows:,} rows let through, recall under the filter {recall}".format(**filtered))
         took = answer["latency_ms"]
         print(f"encode {took['encode']:.2f} ms, search {took['search']:.2f} ms, in all {took['total']:.2f} ms")
 

@@ -84,3 +84,31 @@ class Engine(Protocol):
         self, name: str, queries: npt.NDArray[np.float32], top_k: int, params: Values, filter: str = ""
     ) -> Found:
         """Search (q, dim) float32 queries for their `top_k` nearest."""
+
+
+class Database(Engine, Protocol):
+    """An engine that keeps columns beside the vectors: it filters, reads rows back, and changes them in place."""
+
+    def count(self, name: str, filter: str = "", wait: bool = True) -> int:
+        """Count the rows that `filter` lets through; `wait` for every change so far."""
+
+    def rows(
+        self, name: str, filter: str, columns: list[str], most: int | None = None, wait: bool = False
+    ) -> list[dict[str, Any]]:
+        """Read the rows that `filter` lets through, `most` of them or all; `wait` for every change so far."""
+
+    def schema(self, name: str) -> dict[str, Any]:
+        """Report {fields, key, vector, dim}; a field has a name and a type."""
+
+    def upsert(
+        self,
+        name: str,
+        ids: npt.NDArray[np.int64],
+        vectors: npt.NDArray[np.float32],
+        scalars: Mapping[str, Column],
+        progress: Progress = silent,
+    ) -> None:
+        """Put rows in, in place of those that have their ids; searches see them on return."""
+
+    def delete(self, name: str, ids: npt.NDArray[np.int64]) -> None:
+        """Take rows out by id; searches see none of them on return."""

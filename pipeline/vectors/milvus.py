@@ -150,9 +150,12 @@ class MilvusEngine:
                 self._own(name).delete(f"{ID} in {ids[low : low + _DELETED].tolist()}", timeout=60)
         self._settle(name, ids)
 
-    def count(self, name: str) -> int:
-        """Count the rows of a loaded collection as they are now, deleted ones left out."""
-        return self._counted(name, "")
+    def count(self, name: str, filter: str = "", wait: bool = True) -> int:
+        """Count the rows of a loaded collection that `filter` lets through, deleted ones left out.
+
+        With `wait` every change so far is counted, which takes some 200 ms; without it, those that have settled.
+        """
+        return self._counted(name, filter, wait)
 
     def _settle(self, name: str, ids: npt.NDArray[np.int64]) -> None:
         """Wait until searches see every change so far, some 200 ms; what is not loaded sees it when it is.
@@ -164,10 +167,10 @@ class MilvusEngine:
             with contextlib.suppress(NotLoaded):
                 self._counted(name, f"{ID} == {ids[0]}")
 
-    def _counted(self, name: str, expression: str) -> int:
+    def _counted(self, name: str, expression: str, wait: bool = True) -> int:
         with self._sentences(name):
             rows = self._collection(name).query(
-                expression, output_fields=["count(*)"], consistency_level="Strong", timeout=_TIMEOUT_S
+                expression, output_fields=["count(*)"], consistency_level=_level(wait), timeout=_TIMEOUT_S
             )
             return int(rows[0]["count(*)"])
 
@@ -246,11 +249,16 @@ class MilvusEngine:
                 "dim": int(vector.params["dim"]) if vector else 0,
             }
 
-    def rows(self, name: str, filter: str, columns: list[str], most: int) -> list[dict[str, Any]]:
-        """Read up to `most` rows that `filter` lets through, of a loaded collection."""
+    def rows(
+        self, name: str, filter: str, columns: list[str], most: int | None = None, wait: bool = False
+    ) -> list[dict[str, Any]]:
+        """Read up to `most` rows, or all, that `filter` lets through, of a loaded collection.
+
+        With `wait` they are as every change so far has left them.
+        """
         with self._sentences(name):
             found = self._collection(name).query(
-                filter, output_fields=columns, limit=most, timeout=_TIMEOUT_S, consistency_level="Eventually"
+                filter, output_fields=columns, limit=most, timeout=_TIMEOUT_S, consistency_level=_level(wait)
             )
             return list(found)
 
@@ -284,3 +292,7 @@ class MilvusEngine:
             ids[row, : len(hit)] = hit.ids
             scores[row, : len(hit)] = hit.distances
         return Found(ids, scores)
+
+
+def _level(wait: bool) -> str:
+    return "Strong" if wait else "Eventually"

@@ -143,6 +143,32 @@ def test_recommendations_for_a_session_and_its_link(page: Page) -> None:
     expect(page.get_by_text("the session").first).to_be_visible()
 
 
+def test_a_filter_is_composed_and_its_link_reproduces_it(page: Page) -> None:
+    page.goto("/recommend?session=22246&after=3")
+    settled(page)
+    page.get_by_text("Filter", exact=True).click()
+    page.get_by_label("Least popularity", exact=True).fill("500")
+    page.get_by_label("Least popularity", exact=True).press("Enter")
+    page.wait_for_url(re.compile(r"filter=popularity"))
+    page.get_by_label("Category", exact=True).click()
+    page.get_by_role("option", name="skirts").click()
+    said = page.get_by_text(re.compile(r"Filter: \d+ of 217 items .* recall among them 1"))
+    expect(said).to_be_visible(timeout=90_000)
+    page.wait_for_url(re.compile(r"filter=category"))
+    page.goto(page.url)  # as somebody who is given the link
+    settled(page)
+    expect(said).to_be_visible(timeout=90_000)
+    expect(page.locator(".road-card").nth(3)).to_contain_text("skirts")
+    page.get_by_text("Filter", exact=True).click()
+    expect(page.get_by_label("Least popularity", exact=True)).to_have_value("500")
+    page.goto("/recommend?session=22246&after=3&filter=price+%3C+40+or+price+%3E+60")
+    settled(page)
+    page.get_by_text("Filter", exact=True).click()
+    page.get_by_role("button", name="Clear the filter").click()
+    settled(page)
+    assert "filter=" not in page.url
+
+
 def test_a_session_put_together_by_clicking(page: Page) -> None:
     page.goto("/recommend?items=B17")
     settled(page)

@@ -1,0 +1,80 @@
+"""The Recommend page's folded filter: it writes an expression, which the page's link keeps."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from app import state
+from pipeline.filters import Choice, compose, read
+from pipeline.names import CATEGORY, PRICE
+from pipeline.text import number
+
+_CATEGORIES, _PRICES, _POPULARITY = "filter_categories", "filter_prices", "filter_popularity"
+
+
+def control(catalogue: pl.DataFrame, columns: Sequence[str]) -> str:
+    """Draw the control for an index with these columns; give the expression, '' where nothing is filtered."""
+    asked = state.url("filter")
+    with st.expander("Filter", icon=":material/filter_alt:"):
+        if not columns:
+            st.caption("This index was built without columns to filter by: build it again on the Index page.")
+            return asked
+        categories = sorted(catalogue[CATEGORY].drop_nulls().unique().to_list())
+        prices = _range(catalogue) if PRICE in columns else None
+        choice = read(asked)
+        if choice is None or not _fits(choice, categories, prices):
+            return _written(asked)
+        expression = compose(_choose(choice, categories, prices))
+        if expression:
+            st.code(expression, language=None)
+        return expression
+
+
+def _choose(choice: Choice, categories: list[str], prices: tuple[float, float] | None) -> Choice:
+    """Draw a field for each part of a choice; `choice` is what they begin with."""
+    left, middle, right = st.columns(3)
+    st.session_state.setdefault(_CATEGORIES, list(choice.categories))
+    chosen = left.multiselect("Category", categories, key=_CATEGORIES, placeholder="Any")
+    cheapest = dearest = None
+    if prices is not None:
+        low, high = prices
+        st.session_state.setdefault(
+            _PRICES,
+            (low if choice.cheapest is None else choice.cheapest, high if choice.dearest is None else choice.dearest),
+        )
+        prices_chosen: Any = middle.slider("Price, $", low, high, key=_PRICES)
+        bottom, top = prices_chosen
+        cheapest, dearest = (None if bottom == low else bottom), (None if top == high else top)
+    st.session_state.setdefault(_POPULARITY, choice.popularity or 0)
+    least = right.number_input("Least popularity", 0, key=_POPULARITY, help="Clicks on the item in training.")
+    return Choice(tuple(chosen), cheapest, dearest, int(least) or None)
+
+
+def _written(expression: str) -> str:
+    """Show an expression that somebody wrote, which the fields cannot; it is used as it is."""
+    st.code(expression, language=None)
+    return "" if st.button("Clear the filter", icon=":material/close:") else expression
+
+
+def _range(catalogue: pl.DataFrame) -> tuple[float, float] | None:
+    """Give the lowest and the highest price; None where there are none, or only one."""
+    prices = catalogue[PRICE].drop_nulls() if PRICE in catalogue.columns else pl.Series(dtype=pl.Float64)
+    low, high = prices.min(), prices.max()
+    return (float(low), float(high)) if low != high else None  # type: ignore[arg-type]
+
+
+def _fits(choice: Choice, categories: list[str], prices: tuple[float, float] | None) -> bool:
+    bounds = [price for price in (choice.cheapest, choice.dearest) if price is not None]
+    within = not bounds if prices is None else all(prices[0] <= price <= prices[1] for price in bounds)
+    return within and set(choice.categories) <= set(categories)
+
+
+def caption(filtered: dict[str, Any]) -> str:
+    """Say in one line what a filter lets through and how good the answer is among that."""
+    text = (
+        f"Filter: {number(filtered['matching'])} of {number(filtered['rows'])} items "
+        f"({number(100 * filtered['selectivity'])} %) are let through"
+    )
+    return text if filtered["recall"] is None else f"{text}; recall among them {number(filtered['recall'])}"

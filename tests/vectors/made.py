@@ -1,0 +1,75 @@
+"""A small road without training: real stages over made-up clicks and random towers; Milvus is what is tested."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from pipeline.embed import embed
+from pipeline.models.tower import Floats, Tower, TwoTower
+from pipeline.names import FIRST_IDX
+from pipeline.progress import Progress
+from pipeline.stage import run_stage
+from pipeline.workspace import Workspace
+
+CATEGORIES = ("skirts", "trousers", 'o\'clock "é"')
+_WIDTH, _DIM = 8, 16
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """A stage with nothing to choose."""
+
+
+def make_road(workspace: Workspace, items: int = 300, sessions: int = 400, seed: int = 5) -> None:
+    """Write 'data' and 'models/two_tower', then embed: items i0, i1, …; sessions 0, 1, … of five clicks."""
+    random = np.random.default_rng(seed)
+    kinds = random.integers(0, len(CATEGORIES), items)
+    catalogue = pl.DataFrame(
+        {
+            "item_idx": np.arange(items) + FIRST_IDX,
+            "item_id": [f"i{n}" for n in range(items)],
+            "category": [CATEGORIES[kind] for kind in kinds],
+            "category_idx": kinds + FIRST_IDX,
+            "price": random.integers(5, 100, items),
+            "train_clicks": random.integers(0, 1000, items),
+        }
+    )
+
+    def data(folder: Path, report: Progress) -> dict[str, int]:
+        clicks = random.integers(0, items, 5 * sessions)
+        table = pl.DataFrame(
+            {
+                "session_id": np.repeat(np.arange(sessions), 5),
+                "item_idx": clicks + FIRST_IDX,
+                "category_idx": kinds[clicks] + FIRST_IDX,
+            }
+        )
+        for part, share in (("train", table.head(4 * sessions)), ("test", table.tail(sessions))):
+            (folder / part).mkdir()
+            share.write_parquet(folder / part / "part.parquet")
+        return {"items": items}
+
+    def model(folder: Path, report: Progress) -> dict[str, int]:
+        catalogue.write_parquet(folder / "items.parquet")
+        TwoTower(_tower(random, items), _tower(random, items)).save(folder / "towers.npz")
+        return {"items": items}
+
+    run_stage(workspace, "data", Nothing(), data)
+    run_stage(workspace, "models/two_tower", Nothing(), model, inputs=["data"])
+    embed(workspace, "two_tower")
+
+
+def _tower(random: np.random.Generator, items: int) -> Tower:
+    def weights(*shape: int) -> Floats:
+        return random.normal(size=shape).astype(np.float32)
+
+    return Tower(
+        weights(items + FIRST_IDX, _WIDTH),
+        weights(len(CATEGORIES) + FIRST_IDX, _WIDTH),
+        weights(2 * _WIDTH, _DIM),
+        weights(_DIM),
+        weights(_DIM, _DIM),
+        weights(_DIM),
+    )
