@@ -55,8 +55,18 @@ def _vectors() -> tuple[str, str, int, int]:
         format_func=lambda n: _vectors_label(n, choices[n]),
     )
     state.remember(vectors=name if name != "two_tower/items" else None)
+    _bring()
     model, entity = name.split("/")
     return model, entity, int(choices[name][entity]), int(choices[name]["dim"])
+
+
+def _bring() -> None:
+    with st.expander("Bring vectors of your own", icon=":material/upload_file:"), st.form("bring", border=False):
+        left, right = st.columns([2, 1])
+        path = left.text_input("Path on this machine", placeholder="vectors.npy, .npz, .parquet, .csv or .hdf5")
+        name = right.text_input("Name", placeholder="mine")
+        if st.form_submit_button("Import") and path and name:
+            tray.launch(["vectors", "import", path, "--name", name], f"import {name}")
 
 
 def _vectors_label(name: str, metrics: dict[str, Any]) -> str:

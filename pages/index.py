@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import charts, comparison, lab, library, others, parts, servers, state, tray
+from app import charts, comparison, costs, lab, library, others, parts, servers, state, tray
 from pipeline import indexes
 from pipeline.text import duration, number, size
 from pipeline.vectors import server
@@ -17,6 +17,7 @@ HELP = {
     "p50": "Half of the queries, one at a time, were answered within this time; measured when the index was built.",
     "memory": "Estimated from the type's layout: the server does not tell.",
     "disk": "Estimated: the vectors as they were inserted, and the index.",
+    "a month": "Memory of the index and the cores of its server, by the prices below.",
 }
 
 
@@ -51,10 +52,11 @@ def _built() -> None:
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
-        column_config={name: st.column_config.Column(help=HELP[name]) for name in ("memory", "disk", "p50")}
+        column_config={name: st.column_config.Column(help=HELP[name]) for name in ("memory", "disk", "p50", "a month")}
         | {n: st.column_config.NumberColumn(help=HELP[n], format="%.3f") for n in ("recall@10", "recall@100")},
     )
     chosen = [rows[i] for i in picked.selection.rows]
+    costs.edit()
     if len(chosen) == 1:
         _actions(chosen[0], serving)
     elif len(chosen) == 2:
@@ -88,6 +90,7 @@ def _line(row: dict[str, Any], serving: str, elsewhere: bool) -> dict[str, Any]:
         "load": duration(row["load_s"]),
         "memory": f"≈ {size(row['memory_bytes'])}",
         "disk": f"≈ {size(row['disk_bytes'])}",
+        "a month": costs.monthly(row["memory_bytes"]),
     }
     return line | ({"server": row["server"]} if elsewhere else {})
 

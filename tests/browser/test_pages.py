@@ -99,9 +99,11 @@ def test_a_server_that_does_not_answer_is_a_sentence(page: Page, shop: Workspace
 
 def _select(page: Page, *rows: int) -> None:
     """Click on the boxes at the left of the table's rows; it is drawn on a canvas, so by place."""
-    box = page.get_by_test_id("stDataFrame").first.bounding_box()
-    assert box is not None
+    page.set_viewport_size({"width": 1440, "height": 2200})  # a click below the fold would be lost
+    settled(page)
     for row in rows:
+        box = page.get_by_test_id("stDataFrame").first.bounding_box()
+        assert box is not None
         page.mouse.click(box["x"] + 17, box["y"] + 35 * (row + 1) + 17)
         settled(page)
 

@@ -1,0 +1,49 @@
+"""What an index costs a month: its memory and some cores by a list of prices that can be edited."""
+
+from dataclasses import asdict
+
+import streamlit as st
+
+from app import parts, state
+from pipeline import prices
+from pipeline.prices import Price
+
+_CORES = 2  # of a server that does nothing else
+
+
+def chosen() -> tuple[Price, int]:
+    """Give the prices and the number of cores that the page's URL names, else the first list and two cores."""
+    known = {price.name: price for price in prices.load(state.workspace())}
+    cores = state.url("cores")
+    return known.get(state.url("prices"), next(iter(known.values()))), int(cores) if cores.isdigit() else _CORES
+
+
+def edit() -> None:
+    """Draw the choice of prices and cores, and the list to edit."""
+    price, cores = chosen()
+    with (
+        st.expander(f"What a month costs: prices “{price.name}”, {cores} cores", icon=":material/payments:"),
+        parts.errors(),
+    ):
+        rows = prices.load(state.workspace())
+        names = [row.name for row in rows]
+        left, right = st.columns(2)
+        name = left.selectbox("Prices", names, names.index(price.name))
+        count = right.number_input("Cores", 1, 512, cores, help="Of the server; memory is the index's own.")
+        state.remember(prices=name if name != names[0] else None, cores=count if count != _CORES else None)
+        if (name, count) != (price.name, cores):
+            st.rerun()
+        st.caption(
+            f"Source: {price.source or 'your own'}{f', {price.date}' if price.date else ''}. 730 hours a month, in USD."
+        )
+        edited = st.data_editor([asdict(row) for row in rows], hide_index=True, num_rows="dynamic", key="price-list")
+        if st.button("Keep these prices"):
+            prices.save(state.workspace(), [Price(**row) for row in edited])
+            st.toast("The workspace keeps its own prices from now on.", icon=":material/check_circle:")
+            st.rerun()
+
+
+def monthly(memory_bytes: float) -> str:
+    """Write what a month of an index costs, as '$49.2'."""
+    price, cores = chosen()
+    return f"${prices.monthly(price, memory_bytes, cores):,.2f}"
