@@ -15,7 +15,7 @@ from pipeline.text import did_you_mean
 from pipeline.vectors.catalogue import CATALOGUE
 from pipeline.vectors.engine import Endpoint
 from pipeline.vectors.params import Device, validate_build
-from pipeline.vectors.support import EMBEDDED, ServerFacts, supported_names
+from pipeline.vectors.support import EMBEDDED, ServerFacts, check_age, supported_names
 from pipeline.workspace import Workspace, read_json, write_json
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def test(workspace: Workspace, name: str, endpoint: Endpoint) -> Profile:
     engine = MilvusEngine(endpoint, workspace.prefix)
     try:
         version = engine.version()
+        check_age(version, endpoint.uri)
         took = [_ask(engine) for _ in range(_ASKS)]
         taken, note = _taken(engine, f"{workspace.prefix}probe")
     finally:

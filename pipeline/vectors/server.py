@@ -21,7 +21,7 @@ from pipeline.vectors.leases import Lease, holders, take
 from pipeline.vectors.network import OPEN_PORTS
 from pipeline.vectors.profiles import endpoint_of, profile
 from pipeline.vectors.supervisor import PIN_VARIABLE, USER, is_ready
-from pipeline.vectors.support import EMBEDDED, ServerFacts
+from pipeline.vectors.support import EMBEDDED, ServerFacts, check_age
 from pipeline.workspace import Workspace, read_json
 
 if TYPE_CHECKING:
@@ -143,6 +143,7 @@ def facts(workspace: Workspace, name: str, engine: "MilvusEngine | None" = None)
     if "://" not in name:
         return profile(workspace, name).facts
     version = engine.version() if engine else "0"
+    check_age(version, name)
     return ServerFacts(name, version, "gpu" if "gpu" in version.lower() else "cpu")
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from pipeline.errors import UserError
 from pipeline.vectors.catalogue import CATALOGUE
 from pipeline.vectors.params import Device, IndexType
 
@@ -19,6 +20,16 @@ class ServerFacts:
 
 
 EMBEDDED = ServerFacts("embedded", EMBEDDED_VERSION, embedded=True)
+
+
+OLDEST = (2, 3)  # of the servers that the client (pymilvus 2.5) and the searches here are tested with
+
+
+def check_age(version: str, uri: str) -> None:
+    """Refuse a server that is older than what this product speaks to; one that tells no version is taken as it is."""
+    found = release(version)
+    if (0, 0) < found < OLDEST:
+        raise UserError(f"Milvus {version} at {uri} is too old: use {OLDEST[0]}.{OLDEST[1]} or newer.")
 
 
 def release(version: str) -> tuple[int, int]:

@@ -1,11 +1,13 @@
 """The catalogue refuses what Milvus would, before it is asked, and every entry explains itself."""
 
+import json
+
 import pytest
 
 from pipeline.errors import UserError
 from pipeline.vectors.catalogue import CATALOGUE, index_type
 from pipeline.vectors.params import Values, estimate, format_params, parse_params, validate_build, validate_search
-from pipeline.vectors.support import EMBEDDED, ServerFacts, supported_names, why_not
+from pipeline.vectors.support import EMBEDDED, ServerFacts, check_age, supported_names, why_not
 
 HNSW, IVF, FLAT = CATALOGUE["HNSW"], CATALOGUE["IVF_FLAT"], CATALOGUE["FLAT"]
 
@@ -94,6 +96,32 @@ def test_other_servers_build_more() -> None:
     assert not {n for n in supported_names(NEWER) if n.startswith("GPU")}
     assert {"GPU_CAGRA", "GPU_BRUTE_FORCE", "HNSW"} <= set(supported_names(WITH_GPU))
     assert "came with Milvus 2.5" in str(why_not(CATALOGUE["HNSW_SQ"], WITH_GPU))
+
+
+def test_a_server_that_is_too_old_is_refused() -> None:
+    with pytest.raises(UserError, match=r"Milvus v2.2.16 at http://old:19530 is too old: use 2.3 or newer"):
+        check_age("v2.2.16", "http://old:19530")
+    for version in ("2.3.5-lite", "v2.6.0", "Zilliz Cloud"):
+        check_age(version, "x")
+
+
+@pytest.mark.parametrize("name", [n for n, index in CATALOGUE.items() if index.device == "gpu"])
+def test_a_gpu_index_is_asked_for_as_the_manual_says(name: str) -> None:
+    """There is no GPU here: what would be sent to a server that has one is held against its manual."""
+    from pymilvus.client.prepare import Prepare
+
+    params = validate_build(CATALOGUE[name], {}, 64, 10_000)
+    spec = {"index_type": name, "metric_type": "IP", "params": params}
+    sent = {p.key: p.value for p in Prepare.create_index_request("c", "vector", spec).extra_params}
+    assert sent["index_type"] == name
+    assert sent["metric_type"] == "IP"
+    expected: dict[str, set[str]] = {
+        "GPU_BRUTE_FORCE": set(),
+        "GPU_IVF_FLAT": {"nlist"},
+        "GPU_IVF_PQ": {"nlist", "m", "nbits"},
+        "GPU_CAGRA": {"intermediate_graph_degree", "graph_degree", "build_algo", "cache_dataset_on_device"},
+    }
+    assert set(json.loads(sent["params"])) == expected[name]
 
 
 def test_bad_search_parameters_are_refused() -> None:
