@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pymilvus import Collection, CollectionSchema, DataType, FieldSchema, MilvusException, connections, utility
 
-from pipeline.errors import NotLoaded, UserError
+from pipeline.errors import Cancelled, NotLoaded, UserError
 from pipeline.names import ID, VECTOR
 from pipeline.progress import Progress, silent
 from pipeline.vectors import insertion
@@ -55,6 +55,8 @@ class MilvusEngine:
         try:
             yield
         except MilvusException as error:
+            if _is_cancelled(error):
+                raise Cancelled from error
             if "not loaded" in str(error.message):
                 raise NotLoaded(f"Collection '{collection}' is not in memory: load it with `index load`.") from error
             raise UserError(sentence(self.endpoint.uri, collection, str(error.message), doing)) from error
@@ -284,3 +286,8 @@ class MilvusEngine:
             ids[row, : len(hit)] = hit.ids
             scores[row, : len(hit)] = hit.distances
         return Found(ids, scores)
+
+
+def _is_cancelled(error: BaseException | None) -> bool:
+    """Tell whether a cancel came up within a call: pymilvus takes it for an error of its own and wraps it."""
+    return error is not None and (isinstance(error, Cancelled) or _is_cancelled(error.__context__))
