@@ -1,7 +1,9 @@
 """Stage 'indexes/NAME': vectors -> a collection with an index in Milvus. Several may stand side by side."""
 
+import contextlib
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from pipeline.progress import Progress, silent
 from pipeline.stage import Done, Metrics, need, run_stage
 from pipeline.text import duration
 from pipeline.train import KINDS, stage_name
+from pipeline.vectors import abandoned
 from pipeline.vectors.catalogue import MIN_INDEXED_ROWS, index_type
 from pipeline.vectors.engine import Column, Engine, Scalar
 from pipeline.vectors.measure import quality
@@ -104,7 +107,9 @@ def _fill(workspace: Workspace, config: IndexConfig, engine: Engine, collection:
     engine.create(collection, vectors.shape[1], config.metric, {n: _scalar(table[n]) for n in columns})
     engine.insert(collection, keys, vectors, columns, _part(report, 0))
     expected = estimate(index, params, vectors.shape[1], len(ids)).build_s
-    built = engine.build(collection, config.index, params, config.metric, _against(report, expected))
+    told = _against(workspace, config, report, expected)
+    with _leaving(workspace, config, len(ids), expected):
+        built = engine.build(collection, config.index, params, config.metric, told)
     report(2, 4, "loading")
     begin = time.monotonic()
     engine.load(collection)
@@ -134,13 +139,27 @@ def _part(report: Progress, step: int) -> Progress:
     return lambda done, total, text="", point=None: report(step + done / max(total, 1), 4, text)
 
 
-def _against(report: Progress, expected_s: float) -> Progress:
+@contextlib.contextmanager
+def _leaving(workspace: Workspace, config: IndexConfig, rows: int, expected_s: float) -> Iterator[None]:
+    """Note a build that is left, as the embedded server may go on with it."""
+    server = abandoned.server(workspace) if config.server == EMBEDDED.name else (0, 0.0)
+    try:
+        yield
+    except BaseException:
+        abandoned.note(workspace, server, config.name, config.index, rows, expected_s)
+        raise
+
+
+def _against(workspace: Workspace, config: IndexConfig, report: Progress, expected_s: float) -> Progress:
     """Report a build by its time against the estimate, as the server tells rows only when they are done."""
     begin = time.monotonic()
+    before = len(abandoned.going_on(workspace)) if config.server == EMBEDDED.name else 0
+    waits = f", waits behind {before} cancelled build{'s' * (before > 1)}" if before else ""
 
     def say(done: float, total: float, text: str = "", point: Any = None) -> None:
         gone = time.monotonic() - begin
-        report(1 + min(gone / expected_s, 0.95), 4, f"{text}, {duration(gone)} of about {duration(expected_s)}")
+        behind = "" if done else waits
+        report(1 + min(gone / expected_s, 0.95), 4, f"{text}{behind}, {duration(gone)} of about {duration(expected_s)}")
 
     return say
 

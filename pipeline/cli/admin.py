@@ -201,4 +201,7 @@ def _collections(workspace: Workspace) -> list[str]:
 
 def _show_server(answer: Answer) -> None:
     for name, value in answer.items():
-        print(f"{name:<14} {value}")
+        if name != "abandoned":
+            print(f"{name:<14} {value}")
+    for build in answer.get("abandoned", []):
+        print(f"{build['index']:<14} {build['text']}")

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pymilvus import Collection, CollectionSchema, DataType, FieldSchema, MilvusException, connections, utility
 
-from pipeline.errors import NotLoaded, UserError
+from pipeline.errors import Cancelled, NotLoaded, UserError
 from pipeline.names import ID, VECTOR
 from pipeline.progress import Progress, silent
 from pipeline.vectors import insertion
@@ -55,6 +55,8 @@ class MilvusEngine:
         try:
             yield
         except MilvusException as error:
+            if _is_cancelled(error):
+                raise Cancelled from error
             if "not loaded" in str(error.message):
                 raise NotLoaded(f"Collection '{collection}' is not in memory: load it with `index load`.") from error
             raise UserError(sentence(self.endpoint.uri, collection, str(error.message), doing)) from error
@@ -296,3 +298,8 @@ class MilvusEngine:
 
 def _level(wait: bool) -> str:
     return "Strong" if wait else "Eventually"
+
+
+def _is_cancelled(error: BaseException | None) -> bool:
+    """Tell whether a cancel came up within a call: pymilvus takes it for an error of its own and wraps it."""
+    return error is not None and (isinstance(error, Cancelled) or _is_cancelled(error.__context__))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from pipeline.errors import UserError
 from pipeline.locks import is_locked
 from pipeline.progress import Progress, silent
 from pipeline.text import duration
+from pipeline.vectors.abandoned import going_on
 from pipeline.vectors.engine import Endpoint
 from pipeline.vectors.leases import Lease, holders, take
 from pipeline.vectors.network import OPEN_PORTS
@@ -150,13 +152,13 @@ def facts(workspace: Workspace, name: str, engine: "MilvusEngine | None" = None)
 def status(workspace: Workspace) -> dict[str, Any]:
     """Tell state, uri, user, password_file, version and who holds it, without starting anything."""
     if uri := os.environ.get(URI_VARIABLE):
-        return {"state": "external", "uri": uri, "held_by": [], "pinned": False}
+        return {"state": "external", "uri": uri, "held_by": [], "pinned": False, "abandoned": []}
     folder = home(workspace)
     about = read_json(folder / "server.json") or {}
     if not is_locked(folder / "supervisor.lock"):
-        return {"state": "failed" if about.get("state") == "failed" else "stopped", "held_by": [], "pinned": False} | (
-            {"error": about["error"]} if "error" in about else {}
-        )
+        state = "failed" if about.get("state") == "failed" else "stopped"
+        found = {"state": state, "held_by": [], "pinned": False, "abandoned": []}
+        return found | ({"error": about["error"]} if "error" in about else {})
     found = {k: about.get(k) for k in ("state", "uri", "user", "version", "pid", "supervisor_pid", "enclosed")}
     found |= {k: about[k] for k in ("restarts", "last_restart") if k in about}
     if found["state"] == "ready" and not is_ready(folder):
@@ -166,7 +168,8 @@ def status(workspace: Workspace) -> dict[str, Any]:
     found |= {"password_file": str(folder / "password"), "held_by": holders(folder)}
     with contextlib.suppress(psutil.Error, TypeError):
         found["memory_mb"] = round(psutil.Process(about.get("pid")).memory_info().rss / 1e6)
-    return found | {"pinned": (folder / "pinned").exists()}
+    left = [asdict(entry) | {"text": str(entry)} for entry in going_on(workspace)]
+    return found | {"pinned": (folder / "pinned").exists(), "abandoned": left}
 
 
 def start(workspace: Workspace, progress: Progress = silent) -> dict[str, Any]:
@@ -186,11 +189,10 @@ def restart(workspace: Workspace, progress: Progress = silent) -> dict[str, Any]
     try:
         if is_ready(home(workspace)):
             server = psutil.Process(int((read_json(home(workspace) / "server.json") or {})["pid"]))
-            server.terminate()
-            with contextlib.suppress(psutil.TimeoutExpired):
-                server.wait(_STOP_S)
-            with contextlib.suppress(psutil.NoSuchProcess):
-                server.kill()
+            for end in (server.terminate, server.kill):  # in a build it does not heed the first
+                with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+                    end()
+                    server.wait(_STOP_S)  # until it is gone, else it would be taken for the one started again
         ensure(workspace, progress)
         return status(workspace)
     finally:
