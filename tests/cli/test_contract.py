@@ -16,7 +16,7 @@ COMMANDS = [
     "index types", "index build", "index list", "index load", "index release", "index drop",
     "server list", "server add", "server test", "server remove", "server look", "server compare",
     "jobs list", "jobs show", "jobs cancel", "data list", "milvus start", "milvus stop", "milvus status",
-    "milvus restart", "index serve",
+    "milvus restart", "index serve", "index append", "index upsert", "index delete", "index show",
     "library list", "library bench",
 ]  # fmt: skip
 
@@ -51,6 +51,10 @@ def test_help_has_an_example_and_the_common_options(command: str) -> None:
         (["index", "build", "--build", "M=x"], "M 'x' is not a whole number"),
         (["index", "build", "--vectors", "users"], "There are no vectors of 'users'"),
         (["index", "drop", "x"], "There is no index 'x'"),
+        (["index", "append", "x", "--clicks", "eshop"], "There is no index 'x'"),
+        (["index", "upsert", "x", "--file", "y.parquet"], "There is no index 'x'"),
+        (["index", "delete", "x", "--ids", "a"], "There is no index 'x'"),
+        (["index", "show", "x"], "There is no index 'x'"),
         (["jobs", "show", "9"], "There is no job '9'"),
         (["library", "bench"], "run `embed --model two_tower`"),
     ],
