@@ -110,7 +110,7 @@ def _answer(recommender: Recommender, history: list[str], real: str | None, quer
         answer = recommender.recommend(history, query, state.hold().engine(recommender.serving(query.index)["server"]))
     items = answer["items"]
     if state.url("items"):
-        _go_on(items)
+        _go_on([item for item in items if item["item_id"] in recommender.rows])
     rank = next((i["rank"] for i in items if i["item_id"] == real), None)
     st.markdown(f"**Recommended** {_verdict(real, rank, len(items))}")
     if filtered := answer.get("filter"):
@@ -119,7 +119,8 @@ def _answer(recommender: Recommender, history: list[str], real: str | None, quer
         parts.empty(answer["note"] or "Nothing is left to recommend.")
         return
     parts.cards(items, state.mode(), star=real)
-    exact = recommender.exact(history, query.k) if not (query.exclude_seen or query.filter) else None
+    narrowed = query.exclude_seen or query.filter or recommender.serving(query.index)["changed"]
+    exact = None if narrowed else recommender.exact(history, query.k)
     left, right = st.columns([2, 1], vertical_alignment="center")
     left.plotly_chart(charts.latency(answer["latency_ms"], state.mode()), theme=None)
     if exact is not None:

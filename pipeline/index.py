@@ -131,6 +131,7 @@ def _fill(workspace: Workspace, config: IndexConfig, engine: Engine, collection:
         "dim": vectors.shape[1],
         "metric": config.metric,
         "columns": list(columns),
+        "next_key": int(keys.max()) + 1,  # rows that come later have keys from here on
     }
 
 

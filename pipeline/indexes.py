@@ -3,6 +3,7 @@
 from typing import Any
 
 from pipeline.errors import UserError
+from pipeline.names import FIRST_IDX
 from pipeline.stage import is_stale
 from pipeline.text import did_you_mean
 from pipeline.vectors.catalogue import CATALOGUE
@@ -10,7 +11,7 @@ from pipeline.vectors.engine import Engine
 from pipeline.vectors.params import estimate
 from pipeline.workspace import Workspace, read_json, write_json
 
-FOLDER, TRASH = "indexes", "dropped"
+FOLDER, TRASH, CHANGES = "indexes", "dropped", "changes.json"
 _ROW_OVERHEAD = 16  # bytes on disk a row beside its vector: key and timestamp
 
 
@@ -46,6 +47,19 @@ def _row(workspace: Workspace, stage: str) -> dict[str, Any] | None:
         "created": manifest["created"],
         "seconds": manifest["seconds"],
         "stale": is_stale(workspace, stage),
+        **_changes(workspace, stage, manifest),
+    }
+
+
+def _changes(workspace: Workspace, stage: str, manifest: dict[str, Any]) -> dict[str, Any]:
+    """Tell what the server said after the last change; counts are None where a kill cut that change off."""
+    rows = manifest["metrics"]["rows"]
+    since = read_json(workspace.stage(stage) / CHANGES)
+    untouched = {"count": rows, "added": 0, "deleted": 0, "freshness": manifest["created"]}
+    return {
+        **(untouched if since is None else {key: since.get(key) for key in untouched}),
+        "changed": since is not None,
+        "next_key": manifest["metrics"].get("next_key", rows + FIRST_IDX),  # keys were item_idx, or rows from 0
     }
 
 

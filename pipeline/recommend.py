@@ -14,7 +14,7 @@ from pipeline.indexes import find_index, serving
 from pipeline.ingest import session_clicks
 from pipeline.models.sessions import MAX_HISTORY, Histories
 from pipeline.models.tower import Floats
-from pipeline.names import CATEGORY, CATEGORY_IDX, ID, ITEM_ID, ITEM_IDX
+from pipeline.names import CATEGORY, CATEGORY_IDX, ID, ITEM_ID, ITEM_IDX, PRICE, VECTOR
 from pipeline.text import did_you_mean
 from pipeline.train import Towers, load_model
 from pipeline.vectors.catalogue import index_type
@@ -98,18 +98,19 @@ class Recommender:
         index = self.serving(query.index)
         if index["vectors"] != "items" or index["model"] != self.model:
             raise UserError(f"Index '{index['name']}' does not hold the items of {self.model}: choose one that does.")
-        if not 1 <= query.k <= len(self.rows):
-            raise UserError(f"k {query.k} is out of range: choose 1 to {len(self.rows):,}, the size of the catalogue.")
+        most = _size(index, len(self.rows))
+        if not 1 <= query.k <= most:
+            raise UserError(f"k {query.k} is out of range: choose 1 to {most:,}, the size of the catalogue.")
         if query.filter:
             check_filter(index, query.filter)
-        self._params(index, query, self._fetch(history, query))
+        self._params(index, query, self._fetch(index, history, query))
         self.encode(history)
         return index
 
-    def _fetch(self, history: Sequence[str], query: Query) -> int:
+    def _fetch(self, index: dict[str, Any], history: Sequence[str], query: Query) -> int:
         """Ask for as many more as may have to be left out."""
-        seen = {item for item in history if item in self.rows} if query.exclude_seen else set()
-        return min(query.k + len(seen), len(self.rows))
+        seen = {item for item in history if index["changed"] or item in self.rows} if query.exclude_seen else set()
+        return min(query.k + len(seen), _size(index, len(self.rows)))
 
     def _params(self, index: dict[str, Any], query: Query, fetch: int) -> Values:
         return validate_search(index_type(index["index"]), index["params"], parse_params(query.search), fetch)
@@ -122,7 +123,7 @@ class Recommender:
         vector = self.encode(history)
         encoded = time.perf_counter()
         seen = set(history) if query.exclude_seen else set()
-        fetch = self._fetch(history, query)
+        fetch = self._fetch(index, history, query)
         params = self._params(index, query, fetch)
         collection = index["collection"]
         found = _loaded(engine, collection, lambda: engine.search(collection, vector, fetch, params, query.filter))
@@ -151,10 +152,20 @@ class Recommender:
     def _items(
         self, index: dict[str, Any], keys: Rows, scores: Floats, engine: Database
     ) -> list[tuple[int, dict[str, Any]]]:
-        """Describe what was found, by key."""
-        return [
-            (int(key), self._item(self.row_of_key[int(key)], float(s))) for key, s in zip(keys, scores, strict=True)
-        ]
+        """Describe what was found, by key; what an index was given since it was built is read from its rows."""
+        pairs = [(int(key), round(float(score), 6)) for key, score in zip(keys, scores, strict=True)]
+        if not index["changed"]:
+            return [(key, self._item(self.row_of_key[key], score)) for key, score in pairs]
+        asked = f"{ID} in {[key for key, _ in pairs]}"
+        rows = engine.rows(index["collection"], asked, [ID, *index["columns"]]) if pairs else []
+        by_key = {row[ID]: {name: row[name] for name in index["columns"]} for row in rows}
+        return [(key, self._changed(by_key[key], score)) for key, score in pairs if key in by_key]
+
+    def _changed(self, row: dict[str, Any], score: float) -> dict[str, Any]:
+        """Describe an item by its row in the index, and by the catalogue where that knows it."""
+        known = self.rows.get(row[ITEM_ID])
+        told = {name: value for name, value in row.items() if value != _UNTOLD.get(name)}
+        return (self._item(known, None) if known is not None else {}) | told | {"score": score}
 
     def _recall(
         self,
@@ -179,7 +190,11 @@ class Recommender:
     def _let_through(
         self, index: dict[str, Any], expression: str, seen: set[str], engine: Database
     ) -> tuple[Rows, Floats]:
-        """Give keys and the model's vectors of the rows that an expression lets through, those seen left out."""
+        """Give keys and vectors of the rows that an expression lets through, those seen left out."""
+        if index["changed"]:
+            rows = engine.rows(index["collection"], expression, [ID, ITEM_ID, VECTOR])
+            rows = [row for row in rows if row[ITEM_ID] not in seen]
+            return np.array([row[ID] for row in rows], np.int64), np.array([row[VECTOR] for row in rows], np.float32)
         keys = [int(row[ID]) for row in engine.rows(index["collection"], expression, [ID])]
         left_out = {int(self.catalogue[ITEM_IDX][self.rows[item]]) for item in seen if item in self.rows}
         kept = np.array([key for key in keys if key not in left_out], np.int64)
@@ -198,6 +213,13 @@ class Recommender:
 
 
 _NOTHING = "None of the {rows:,} rows of {name} is let through by {expression}: loosen the filter."
+
+
+_UNTOLD: dict[str, Any] = {CATEGORY: "", PRICE: -1.0}  # what a row has where nobody said
+
+
+def _size(index: dict[str, Any], catalogue: int) -> int:
+    return max(catalogue, index["count"] or 0) if index["changed"] else catalogue
 
 
 def _let_through(engine: Database, index: dict[str, Any], expression: str) -> dict[str, Any]:

@@ -1,9 +1,8 @@
 """The command line; heavy packages are imported by the commands that need them."""
 
-from pipeline.cli import admin, indexes, libraries, prices, querying, servers, stages, vectors
+# Each module adds its commands to `app` when it is imported.
+from pipeline.cli import admin, changes, indexes, libraries, prices, querying, servers, stages, vectors  # noqa: F401
 from pipeline.cli.base import app
-
-__all__ = ["admin", "app", "indexes", "libraries", "main", "prices", "querying", "servers", "stages", "vectors"]
 
 
 def main() -> None:

@@ -120,7 +120,21 @@ def list_(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
 
         return {"indexes": list_indexes(Workspace.open(workspace))}
 
-    columns = ["name", "index", "rows", "build_s", "recall@10", "recall@100", "p50_ms", "memory_bytes", "stale", "note"]
+    columns = [
+        "name",
+        "index",
+        "count",
+        "added",
+        "deleted",
+        "freshness",
+        "build_s",
+        "recall@10",
+        "recall@100",
+        "p50_ms",
+        "memory_bytes",
+        "stale",
+        "note",
+    ]
     finish(workspace, json, body, lambda a: table(a["indexes"], columns, "No index is built yet: run `index build`."))
 
 

@@ -98,8 +98,6 @@ def read(source: ClickSource, progress: Progress = silent) -> Clicks:
     """Read a source; raise UserError, in one sentence, for whatever cannot be read."""
     progress(0, 3, f"reading {source.clicks}")
     raw, metadata, notes = _raw(source)
-    if raw.is_empty():
-        raise UserError(f"{source.clicks} holds no click: bring a file with at least two sessions.")
     progress(1, 3, f"sorting {raw.height:,} clicks")
     clicks, more = canonical(raw)
     sessions = clicks[SESSION_ID].n_unique()
@@ -112,7 +110,21 @@ def read(source: ClickSource, progress: Progress = silent) -> Clicks:
     return Clicks(clicks, items, notes + more + joined)
 
 
+def read_log(source: ClickSource) -> tuple[pl.DataFrame, list[str]]:
+    """Read canonical clicks and sentences for the user, however few they are; raise UserError as `read` does."""
+    raw, _, notes = _raw(source)
+    clicks, more = canonical(raw)
+    return clicks, notes + more
+
+
 def _raw(source: ClickSource) -> tuple[pl.DataFrame, pl.DataFrame | None, list[str]]:
+    found = _table(source)
+    if found[0].is_empty():
+        raise UserError(f"{source.clicks} holds no click: bring a file with at least two sessions.")
+    return found
+
+
+def _table(source: ClickSource) -> tuple[pl.DataFrame, pl.DataFrame | None, list[str]]:
     if source.clicks == eshop.NAME:
         return eshop.read(eshop.PATH)
     if source.clicks.startswith(synthetic.PREFIX):

@@ -1,28 +1,22 @@
 """The engine over a Milvus server: vectors in, arrays out, errors as sentences."""
 
 import contextlib
-import logging
 import time
-import uuid
-from collections.abc import Iterator, Mapping
-from importlib import import_module
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pymilvus import Collection, CollectionSchema, DataType, FieldSchema, MilvusException, connections, utility
+from pymilvus import Collection, CollectionSchema, DataType, FieldSchema, utility
 
-from pipeline.errors import Cancelled, NotLoaded, UserError
+from pipeline.errors import NotLoaded, UserError
 from pipeline.names import ID, VECTOR
 from pipeline.progress import Progress, silent
 from pipeline.vectors import insertion
-from pipeline.vectors.engine import Built, Column, Endpoint, Found, Scalar
+from pipeline.vectors.connection import TIMEOUT_S, Connection
+from pipeline.vectors.engine import Built, Column, Found, Scalar
 from pipeline.vectors.params import Values
-from pipeline.vectors.refusals import sentence
 
-logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # its errors become sentences here
-
-_TIMEOUT_S = 10  # a whole number: pymilvus takes any other for none, and retries for four minutes
 _FLUSH_S = 120
 _DELETED = 10_000  # ids a request: they travel as text
 _TYPES: dict[Scalar, dict[str, Any]] = {
@@ -32,69 +26,8 @@ _TYPES: dict[Scalar, dict[str, Any]] = {
 }
 
 
-class MilvusEngine:
+class MilvusEngine(Connection):
     """Create, fill, index, search and drop collections on one server."""
-
-    def __init__(self, endpoint: Endpoint, prefix: str = "") -> None:
-        """Connect; on a server that others use too, only collections whose name begins with `prefix` are changed."""
-        self.endpoint = endpoint
-        self.prefix = prefix
-        self.alias = f"engine-{uuid.uuid4().hex[:8]}"
-        self._known: dict[str, Collection] = {}  # looking one up costs two requests
-        import_module("scipy.sparse")  # pymilvus would do it within the first search: 200 ms that no query should wait
-        with self._sentences():
-            connections.connect(self.alias, uri=endpoint.uri, token=endpoint.token, timeout=_TIMEOUT_S)
-
-    def close(self) -> None:
-        """Close the connection."""
-        connections.disconnect(self.alias)
-
-    @contextlib.contextmanager
-    def _sentences(self, collection: str = "", doing: str = "") -> Iterator[None]:
-        """Turn whatever pymilvus or gRPC raises into a sentence with the way out; `doing` names a long work."""
-        try:
-            yield
-        except MilvusException as error:
-            if _is_cancelled(error):
-                raise Cancelled from error
-            if "not loaded" in str(error.message):
-                raise NotLoaded(f"Collection '{collection}' is not in memory: load it with `index load`.") from error
-            raise UserError(sentence(self.endpoint.uri, collection, str(error.message), doing)) from error
-        except Exception as error:
-            if type(error).__module__.split(".")[0] not in ("grpc", "pymilvus"):
-                raise
-            raise UserError(sentence(self.endpoint.uri, collection, str(error), doing)) from error
-
-    def _own(self, name: str) -> Collection:
-        """Look a collection up that may be changed."""
-        self._guard(name)
-        return self._collection(name)
-
-    def _guard(self, name: str) -> None:
-        if not name.startswith(self.prefix):
-            raise UserError(
-                f"Collection '{name}' at {self.endpoint.uri} was not made here, so it is only read: to index its "
-                "vectors anew, bring them as a file."
-            )
-
-    def _collection(self, name: str) -> Collection:
-        if name not in self._known:
-            self._known[name] = Collection(name, using=self.alias)
-        return self._known[name]
-
-    def _stub(self) -> Any:
-        """Give the calls of the connection as gRPC has them, with its token: pymilvus has no public way."""
-        return connections._fetch_handler(self.alias)._stub
-
-    def version(self) -> str:
-        """Ask the server for its version."""
-        with self._sentences():
-            return str(utility.get_server_version(using=self.alias, timeout=_TIMEOUT_S)).lstrip("v")
-
-    def collections(self) -> list[str]:
-        """List the collections on the server, others' too."""
-        with self._sentences():
-            return sorted(utility.list_collections(timeout=_TIMEOUT_S, using=self.alias))
 
     def create(self, name: str, dim: int, metric: str, scalars: Mapping[str, Scalar] | None = None) -> None:
         """Make an empty collection: an int64 key, a vector, and scalar columns by name and type."""
@@ -172,7 +105,7 @@ class MilvusEngine:
     def _counted(self, name: str, expression: str, wait: bool = True) -> int:
         with self._sentences(name):
             rows = self._collection(name).query(
-                expression, output_fields=["count(*)"], consistency_level=_level(wait), timeout=_TIMEOUT_S
+                expression, output_fields=["count(*)"], consistency_level=_level(wait), timeout=TIMEOUT_S
             )
             return int(rows[0]["count(*)"])
 
@@ -184,7 +117,7 @@ class MilvusEngine:
         self.declare(name, index, params, metric)
         with self._sentences(name, f"building {index}"):
             while True:
-                report = utility.index_building_progress(name, using=self.alias, timeout=_TIMEOUT_S)
+                report = utility.index_building_progress(name, using=self.alias, timeout=TIMEOUT_S)
                 rows, indexed = int(report["total_rows"]), int(report["indexed_rows"])
                 progress(indexed, max(rows, 1), f"building {index}: {indexed:,} of {rows:,} rows")
                 if report.get("state") in ("Finished", 3) or (rows and indexed >= rows):
@@ -199,13 +132,13 @@ class MilvusEngine:
         spec = {"index_type": index, "metric_type": metric, "params": dict(params)}
         with self._sentences(name, f"building {index}"):
             self._own(name).create_index(
-                VECTOR, spec, timeout=_TIMEOUT_S, sync=False
+                VECTOR, spec, timeout=TIMEOUT_S, sync=False
             )  # else it waits, silent, to the end
 
     def undeclare(self, name: str) -> None:
         """Take a collection's index away; a build that has begun goes on in the server."""
         with self._sentences(name):
-            self._own(name).drop_index(timeout=_TIMEOUT_S)
+            self._own(name).drop_index(timeout=TIMEOUT_S)
 
     def load(self, name: str) -> None:
         """Load a collection into memory and wait until it answers."""
@@ -260,7 +193,7 @@ class MilvusEngine:
         """
         with self._sentences(name):
             found = self._collection(name).query(
-                filter, output_fields=columns, limit=most, timeout=_TIMEOUT_S, consistency_level=_level(wait)
+                filter, output_fields=columns, limit=most, timeout=TIMEOUT_S, consistency_level=_level(wait)
             )
             return list(found)
 
@@ -285,7 +218,7 @@ class MilvusEngine:
                 {"params": dict(params)},
                 top_k,
                 expr=filter or None,
-                timeout=_TIMEOUT_S,
+                timeout=TIMEOUT_S,
                 consistency_level="Eventually",
             )
         ids = np.full((len(queries), top_k), -1, np.int64)
@@ -298,8 +231,3 @@ class MilvusEngine:
 
 def _level(wait: bool) -> str:
     return "Strong" if wait else "Eventually"
-
-
-def _is_cancelled(error: BaseException | None) -> bool:
-    """Tell whether a cancel came up within a call: pymilvus takes it for an error of its own and wraps it."""
-    return error is not None and (isinstance(error, Cancelled) or _is_cancelled(error.__context__))

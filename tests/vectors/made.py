@@ -56,7 +56,7 @@ def make_road(workspace: Workspace, items: int = 300, sessions: int = 400, seed:
         TwoTower(_tower(random, items), _tower(random, items)).save(folder / "towers.npz")
         return {"items": items}
 
-    run_stage(workspace, "data", Nothing(), data)
+    run_stage(workspace, "data", Nothing(), data, source=f"{items} {sessions} {seed}")
     run_stage(workspace, "models/two_tower", Nothing(), model, inputs=["data"])
     embed(workspace, "two_tower")
 

@@ -1,0 +1,179 @@
+"""`index append`, `upsert`, `delete` and `show`: rows that come and go after an index is built."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, finish, writing
+from pipeline.cli.indexes import NameArgument, index_app
+from pipeline.cli.stages import ColumnsOption
+from pipeline.jobrun import Running
+from pipeline.vectors.engine import Database
+from pipeline.workspace import Workspace
+
+Index = Answer
+
+
+def _change(
+    root: Path,
+    name: str,
+    verb: str,
+    wait: bool,
+    json: bool,
+    check: Callable[[Workspace, Index], None],
+    work: Callable[[Workspace, Index, Running], Callable[[Database], Answer]],
+) -> None:
+    """Change an index as a job: `check` before it begins, `work` gives what is done once the server answers."""
+
+    def body() -> Answer:
+        from pipeline.changes import counts
+        from pipeline.indexes import find_index
+        from pipeline.vectors.server import connect
+
+        found = find_index(Workspace.open(root), name)
+        check(Workspace.open(root), found)
+        with writing(root, f"index {verb} {name}", wait, 2) as (opened, job):
+            index = find_index(opened, name)
+            act = work(opened, index, job)
+            with connect(opened, f"job {job.job.id}", job.progress("milvus"), index["server"]) as engine:
+                job.result = {"index": name, **act(engine), **counts(index, engine)}
+            return job.result
+
+    finish(root, json, body, _show)
+
+
+def _show(answer: Answer) -> None:
+    said = {
+        "new": "new",
+        "replaced": "replaced",
+        "taken_out": "taken out",
+        "skipped": "sessions skipped, as the model knows none of their items",
+    }
+    done = ", ".join(f"{answer[key]:,} {words}" for key, words in said.items() if key in answer)
+    print(f"{answer['index']}: {done}; it holds {answer['count']:,} rows.")
+    if answer.get("not_there"):
+        print(f"Not there: {', '.join(answer['not_there'])}.")
+
+
+@index_app.command("append")
+def append(
+    name: NameArgument,
+    clicks: Annotated[str, typer.Option("--clicks", help="A file, 'eshop', or 'synthetic:SESSIONS'.")],
+    columns: ColumnsOption = None,
+    workspace: WorkspaceOption = WORKSPACE,
+    json: JsonOption = False,
+    wait: WaitOption = False,
+) -> None:
+    """Add the sessions of a click log, encoded by the query tower; those already there are replaced.
+
+    Items that the model does not know are left out; sessions of no others are skipped and counted.
+
+    Example: python -m pipeline index append sessions-two_tower-hnsw --clicks today.csv
+    """
+
+    def work(opened: Workspace, index: Index, job: Running) -> Callable[[Database], Answer]:
+        from pipeline.changes import put
+        from pipeline.clicks import ClickSource
+        from pipeline.incoming import read_sessions
+
+        ids, vectors, left_out = read_sessions(opened, index["model"], ClickSource(clicks, columns))
+        report = job.progress("append")
+        return lambda engine: put(opened, index, ids, vectors, None, engine, report) | left_out
+
+    def check(opened: Workspace, index: Index) -> None:
+        from pipeline.changes import check_sessions
+
+        check_sessions(opened, index)
+
+    _change(workspace, name, "append", wait, json, check, work)
+
+
+@index_app.command("upsert")
+def upsert(
+    name: NameArgument,
+    file: Annotated[Path, typer.Option("--file", help="Parquet: id, vector, and what the index has of other columns.")],
+    workspace: WorkspaceOption = WORKSPACE,
+    json: JsonOption = False,
+    wait: WaitOption = False,
+) -> None:
+    """Add vectors from a file, or replace those that have the same ids.
+
+    Columns that the file lacks keep their values; in new rows they are empty, 0, or -1 for the price.
+
+    Example: python -m pipeline index upsert items-two_tower-hnsw --file items.parquet
+    """
+
+    def work(opened: Workspace, index: Index, job: Running) -> Callable[[Database], Answer]:
+        from pipeline.changes import kinds, put
+        from pipeline.incoming import read_rows
+
+        report = job.progress("upsert")
+
+        def act(engine: Database) -> Answer:
+            ids, vectors, given = read_rows(file, index["dim"], kinds(engine, index))
+            return put(opened, index, ids, vectors, given, engine, report)
+
+        return act
+
+    def check(opened: Workspace, index: Index) -> None:
+        from pipeline.changes import check_items
+
+        check_items(index)
+
+    _change(workspace, name, "upsert", wait, json, check, work)
+
+
+@index_app.command("delete")
+def delete(
+    name: NameArgument,
+    ids: Annotated[str, typer.Option("--ids", help="Ids, separated by commas.")],
+    workspace: WorkspaceOption = WORKSPACE,
+    json: JsonOption = False,
+    wait: WaitOption = False,
+) -> None:
+    """Take rows out of an index by their ids; ids that are not there are named.
+
+    Example: python -m pipeline index delete items-two_tower-hnsw --ids A13,B4
+    """
+    chosen = [i.strip() for i in ids.split(",") if i.strip()]
+
+    def work(opened: Workspace, index: Index, job: Running) -> Callable[[Database], Answer]:
+        from pipeline.changes import take_out
+
+        return lambda engine: take_out(opened, index, chosen, engine)
+
+    def check(opened: Workspace, index: Index) -> None:
+        from pipeline.changes import check_columns
+        from pipeline.errors import UserError
+
+        check_columns(index)
+        if not chosen:
+            raise UserError(f"--ids '{ids}' names no id: give one or more, separated by commas.")
+
+    _change(workspace, name, "delete", wait, json, check, work)
+
+
+@index_app.command("show")
+def show(name: NameArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
+    """Tell everything known of one index, its rows as the server counts them.
+
+    Example: python -m pipeline index show items-two_tower-hnsw --json
+    """
+
+    def body() -> Answer:
+        from pipeline.changes import show as known
+        from pipeline.indexes import find_index
+        from pipeline.vectors.server import connect
+
+        opened = Workspace.open(workspace)
+        index = find_index(opened, name)
+        with connect(opened, "index show", name=index["server"]) as engine:
+            return known(index, engine)
+
+    def lines(answer: Answer) -> None:
+        for key, value in answer.items():
+            print(f"{key:<16} {value}")
+
+    finish(workspace, json, body, lines)
