@@ -21,7 +21,7 @@ def main() -> None:
         "Pick a session, or click items together; the answer comes from the index, live.",
     )
     recommender = state.recommender()
-    built = [row["name"] for row in list_indexes(state.workspace()) if row["vectors"] == "items"]
+    built = [] if recommender is None else _built(recommender)
     if recommender is None or not built:
         parts.empty(
             "Recommendations need a trained model and an index of its items.",
@@ -38,6 +38,13 @@ def main() -> None:
     st.markdown(f"**Clicked so far** {f'– the last {SHOWN} of {len(history)}' if earlier else ''}")
     parts.cards([recommender.describe(i) for i in history[earlier:]], state.mode(), first=earlier + 1)
     _answer(recommender, history, real, query)
+
+
+def _built(recommender: Recommender) -> list[str]:
+    """List the indexes that can answer, the one that serves first."""
+    rows = [r for r in list_indexes(state.workspace()) if r["vectors"] == "items" and r["model"] == recommender.model]
+    serving = recommender.serving(None)["name"] if rows else ""
+    return sorted((row["name"] for row in rows), key=lambda name: name != serving)
 
 
 def _session(recommender: Recommender) -> tuple[list[str], str | None]:

@@ -14,6 +14,7 @@ from pipeline.recommend import Query, Recommender
 from pipeline.stage import MANIFEST
 from pipeline.vectors.milvus import MilvusEngine
 from pipeline.workspace import Workspace, write_json
+from tests.conftest import cli
 from tests.vectors.made import CATEGORIES, make_road
 
 pytestmark = pytest.mark.milvus
@@ -92,6 +93,18 @@ def test_where_nothing_matches_it_says_so(shop: Recommender, engine: MilvusEngin
     assert answer["filter"] == {
         "expression": "price < 0", "matching": 0, "rows": 2000, "selectivity": 0.0, "recall": None,
     }  # fmt: skip
+
+
+def test_the_command_line_filters(shop: Recommender) -> None:
+    arguments = ["--items", ",".join(HISTORY), "--index", NAME, "--k", "3", "--exclude-seen"]
+    code, answer = cli(shop.workspace.root, "query", *arguments, "--filter", "price < 40 and category == 'skirts'")
+    assert code == 0
+    assert len(answer["items"]) == 3
+    assert all(i["price"] < 40 and i["category"] == "skirts" for i in answer["items"])
+    assert set(answer["filter"]) == {"expression", "matching", "rows", "selectivity", "recall"}
+    code, answer = cli(shop.workspace.root, "query", *arguments, "--filter", "prise < 40")
+    assert code == 2
+    assert "Did you mean price?" in answer["error"]
 
 
 def test_without_a_filter_there_is_none_in_the_answer(shop: Recommender, engine: MilvusEngine) -> None:

@@ -117,11 +117,11 @@ def test_started_by_hand_it_stays_until_stopped(workspace: Workspace) -> None:
     assert found["state"] == "ready"
     assert found["version"].startswith("2.3.5")
     assert stat.S_IMODE(os.stat(found["password_file"]).st_mode) == 0o600
-    for connection in psutil.Process(found["pid"]).net_connections("inet"):
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == int(found["uri"].rsplit(":", 1)[1]):
-            break
-    else:
-        pytest.fail("the server does not listen where it says")
+    port = int(found["uri"].rsplit(":", 1)[1])
+    pids = {found["pid"], found["supervisor_pid"]}  # the supervisor listens where it relays
+    listening = [c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.laddr.port == port]
+    assert [c.laddr.ip for c in listening] == ["127.0.0.1"]
+    assert listening[0].pid in pids
     assert server.stop(workspace) == "Milvus is stopped."
     assert _nothing_left(workspace)
     assert server.stop(workspace) == "Milvus is not running."
