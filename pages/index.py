@@ -17,6 +17,7 @@ HELP = {
     "p50": "Half of the queries, one at a time, were answered within this time; measured when the index was built.",
     "memory": "Estimated from the type's layout: the server does not tell.",
     "disk": "Estimated: the vectors as they were inserted, and the index.",
+    "rows": "As the server counts them; + added and − deleted since the index was built.",
     "a month": "Memory of the index and the cores of its server, by the prices below.",
 }
 
@@ -52,7 +53,9 @@ def _built() -> None:
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
-        column_config={name: st.column_config.Column(help=HELP[name]) for name in ("memory", "disk", "p50", "a month")}
+        column_config={
+            name: st.column_config.Column(help=HELP[name]) for name in ("rows", "memory", "disk", "p50", "a month")
+        }
         | {n: st.column_config.NumberColumn(help=HELP[n], format="%.3f") for n in ("recall@10", "recall@100")},
     )
     chosen = [rows[i] for i in picked.selection.rows]
@@ -82,7 +85,7 @@ def _line(row: dict[str, Any], serving: str, elsewhere: bool) -> dict[str, Any]:
         "index": row["name"],
         "state": "serves" if row["name"] == serving else _state(row),
         "parameters": ", ".join(f"{k} {v}" for k, v in row["params"].items()) or "none",
-        "rows": number(row["rows"]),
+        "rows": _rows(row),
         "recall@10": row["recall@10"],
         "recall@100": row["recall@100"],
         "p50": duration(row["p50_ms"] / 1000),
@@ -93,6 +96,13 @@ def _line(row: dict[str, Any], serving: str, elsewhere: bool) -> dict[str, Any]:
         "a month": costs.monthly(row["memory_bytes"]),
     }
     return line | ({"server": row["server"]} if elsewhere else {})
+
+
+def _rows(row: dict[str, Any]) -> str:
+    if row["count"] is None:
+        return "unknown: a change was cut off"
+    changed = [f"{sign}{number(row[name])}" for name, sign in (("added", "+"), ("deleted", "−")) if row[name]]
+    return " ".join([number(row["count"]), *changed])
 
 
 def _state(row: dict[str, Any]) -> str:
@@ -134,6 +144,8 @@ def _aside() -> None:
 
 def _server() -> None:
     found = server.status(state.workspace())
+    for build in found["abandoned"]:
+        st.warning(f"Milvus {build['text']}.", icon=":material/hourglass_top:")
     with st.expander("The server", icon=":material/dns:"):
         facts = [f"Milvus {found.get('version') or ''} is {found['state']}"]
         facts += [f"{number(found['memory_mb'])} MB of memory"] if "memory_mb" in found else []
