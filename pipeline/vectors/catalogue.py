@@ -1,6 +1,7 @@
 """The index catalogue as data: forms, validation, estimates, help and docs come from it; a new index type is one entry.
 
-Build times are fitted to builds on 2 cores (`make bench` prints them again); memory is the size of what is stored.
+Build times are rough fits to builds of up to 49,000 x 64 vectors on 2 cores, and the Index page corrects them by the
+last build of the type; memory is the size of what is stored.
 """
 
 import math
