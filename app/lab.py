@@ -64,7 +64,7 @@ def _bring() -> None:
     with st.expander("Bring vectors of your own", icon=":material/upload_file:"), st.form("bring", border=False):
         left, right = st.columns([2, 1])
         path = left.text_input("Path on this machine", placeholder="vectors.npy, .npz, .parquet, .csv or .hdf5")
-        name = right.text_input("Name", placeholder="mine")
+        name = right.text_input("What to call them", placeholder="mine")
         if st.form_submit_button("Import") and path and name:
             tray.launch(["vectors", "import", path, "--name", name], f"import {name}")
 
