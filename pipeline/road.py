@@ -13,7 +13,7 @@ from pipeline.jobrun import Running
 from pipeline.preprocess import PreprocessConfig, preprocess
 from pipeline.project import MapConfig, project
 from pipeline.stage import Done
-from pipeline.train import kind, train
+from pipeline.train import kind, train, training_config
 from pipeline.vectors.catalogue import index_type
 from pipeline.vectors.params import check_build, parse_params
 from pipeline.vectors.server import connect, facts, server_name
@@ -38,6 +38,7 @@ class RoadConfig:
         """Refuse at once what would fail only after minutes."""
         if not kind(self.model).has_vectors:
             raise UserError(f"Model '{self.model}' has no vectors to index: choose one that has, such as two_tower.")
+        training_config(self.model, self.training)
         check_build(index_type(self.index), parse_params(self.params))
 
 

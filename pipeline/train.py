@@ -123,10 +123,16 @@ def stage_name(model: str) -> str:
     return f"models/{model}"
 
 
+def training_config(model: str, options: dict[str, Any]) -> Any:
+    """Replace a model's defaults by `options`, those that are given and that it has; raise UserError for a bad one."""
+    config = kind(model).config
+    return replace(config, **{k: v for k, v in options.items() if v is not None and hasattr(config, k)})
+
+
 def train(workspace: Workspace, model: str, options: dict[str, Any], progress: Progress = silent) -> Done:
     """Train a model on the training sessions; `options` replace its config's defaults."""
     chosen = kind(model)
-    config = replace(chosen.config, **{k: v for k, v in options.items() if v is not None and hasattr(chosen.config, k)})
+    config = training_config(model, options)
 
     def body(folder: Path, report: Progress) -> Metrics:
         catalogue = preprocess.load_catalogue(workspace)

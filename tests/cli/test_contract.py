@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from pipeline.cli import app
 from pipeline.vectors.catalogue import CATALOGUE
 from pipeline.workspace import write_json
 from tests.conftest import cli
@@ -24,9 +26,8 @@ COMMANDS = [
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_has_an_example_and_the_common_options(command: str) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "pipeline", *command.split(), "--help"], capture_output=True, text=True, check=True
-    )
+    ended = CliRunner().invoke(app, [*command.split(), "--help"])
+    assert ended.exit_code == 0
     assert f"python -m pipeline {command.split(maxsplit=1)[0]}" in ended.stdout
     assert "Example:" in ended.stdout
     assert "--workspace" in ended.stdout
@@ -61,9 +62,9 @@ def test_help_has_an_example_and_the_common_options(command: str) -> None:
     ],
 )
 def test_what_the_user_can_mend_is_a_sentence_and_code_2(tmp_path: Path, arguments: list[str], expected: str) -> None:
-    code, answer = cli(tmp_path / "ws", *arguments)
-    assert code == 2
-    assert expected in answer["error"]
+    ended = CliRunner().invoke(app, [*arguments, "--workspace", str(tmp_path / "ws"), "--json"])
+    assert ended.exit_code == 2, ended.output
+    assert expected in json.loads(ended.stdout.splitlines()[-1])["error"]
 
 
 def test_a_defect_is_code_1_and_is_written_down(tmp_path: Path) -> None:

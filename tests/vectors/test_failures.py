@@ -92,6 +92,7 @@ def _on_a_small_disk(folder: Path, size: str, ballast_mb: int) -> list[str]:
     return ended.stdout.splitlines()
 
 
+@pytest.mark.long
 def test_a_disk_that_fills_is_a_sentence_and_with_room_the_insert_goes_on(tmp_path: Path) -> None:
     sentence, done, count = _on_a_small_disk(tmp_path / "disk", "600m", 250)
     assert "has a full disk: free some space for its data and try again" in sentence
@@ -173,6 +174,7 @@ def _stopped_by_kill(workspace: Workspace) -> None:
     wait_for(lambda: not psutil.pid_exists(int(found["pid"])), 15, "Milvus to end with its supervisor")
 
 
+@pytest.mark.long
 def test_the_server_gone_in_a_build_is_a_sentence(workspace: Workspace) -> None:
     rows = 60_000
     vectors = np.random.default_rng(2).standard_normal((rows, 64), np.float32)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pipeline.vectors import server, stale
+from pipeline.vectors import network, server, stale
 from pipeline.workspace import Workspace, read_json
 
 pytestmark = pytest.mark.milvus
@@ -15,7 +15,8 @@ def _sessions(etcd: int) -> list[dict[str, str]]:
     return list(reply["kvs"])
 
 
-def test_only_sessions_of_earlier_starts_are_forgotten(workspace: Workspace) -> None:
+def test_only_sessions_of_earlier_starts_are_forgotten(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(network.NETWORK_VARIABLE, "shared")  # else nobody but the supervisor reaches etcd
     with server.connect(workspace, "test") as engine:
         ports = (read_json(server.home(workspace) / "server.json") or {})["ports"]
         etcd = ports["etcd_port"]
