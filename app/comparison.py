@@ -1,6 +1,5 @@
 """Two indexes on the same queries: how much they agree, how quick each is, which neighbours differ."""
 
-import time
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,7 @@ from app import state
 from pipeline.embed import load_vectors
 from pipeline.errors import UserError
 from pipeline.vectors.catalogue import CATALOGUE
-from pipeline.vectors.engine import Engine
-from pipeline.vectors.measure import recall
+from pipeline.vectors.measure import exact, recall, timed
 from pipeline.vectors.memory import Floats, Rows
 from pipeline.vectors.params import validate_search
 
@@ -29,7 +27,7 @@ def show(left: dict[str, Any], right: dict[str, Any]) -> None:
     queries = vectors[np.random.default_rng(1).permutation(len(vectors))[:_QUERIES]]
     with st.spinner("Asking both"):
         answers = {row["name"]: _ask(row, queries) for row in (left, right)}
-    exact = _best(vectors, queries)
+    best = exact(vectors, queries, _K, left["metric"])
     keys = _keys(left, len(ids))
     same = _share(answers[left["name"]][0], answers[right["name"]][0])
     st.markdown(f"**{same:.0%} of the {_K} nearest are the same**, over {_QUERIES} queries; default search of each.")
@@ -48,28 +46,23 @@ def show(left: dict[str, Any], right: dict[str, Any]) -> None:
     lines = [
         {
             "rank": rank + 1,
-            "exact": names[int(keys[exact[number - 1, rank]])],
+            "exact": names[int(keys[best[number - 1, rank]])],
             **{
-                name: _mark(int(found[number - 1, rank]), names, keys[exact[number - 1]])
+                name: _mark(int(found[number - 1, rank]), names, keys[best[number - 1]])
                 for name, (found, _) in answers.items()
             },
         }
-        for rank in range(min(_K, exact.shape[1]))
+        for rank in range(min(_K, best.shape[1]))
     ]
     st.dataframe(lines, hide_index=True)
     st.caption("✕ marks an answer that is not among the exact nearest.")
 
 
 def _ask(row: dict[str, Any], queries: Floats) -> tuple[Rows, list[float]]:
-    engine: Engine = state.hold().engine(row["server"])
-    params = validate_search(CATALOGUE[row["index"]], row["params"], {}, _K)
-    engine.search(row["collection"], queries[:1], _K, params)
-    found, seconds = [], []
-    for query in queries:
-        begin = time.perf_counter()
-        found.append(engine.search(row["collection"], query[None], _K, params).ids[0])
-        seconds.append(time.perf_counter() - begin)
-    return np.array(found), seconds
+    engine = state.hold().engine(row["server"])
+    return timed(
+        engine, row["collection"], queries, _K, validate_search(CATALOGUE[row["index"]], row["params"], {}, _K)
+    )
 
 
 def _keys(row: dict[str, Any], count: int) -> Rows:
@@ -78,11 +71,6 @@ def _keys(row: dict[str, Any], count: int) -> Rows:
         return np.arange(count)
     table = state.table(f"models/{row['model']}", "items.parquet")
     return np.arange(count) if table is None else table["item_idx"].to_numpy().astype(np.int64)
-
-
-def _best(vectors: Floats, queries: Floats) -> Rows:
-    scores = queries @ vectors.T
-    return np.argsort(-scores, axis=1, kind="stable")[:, :_K]
 
 
 def _share(left: Rows, right: Rows) -> float:

@@ -42,6 +42,17 @@ def write_json(path: Path, value: Any) -> None:
         beside.unlink(missing_ok=True)
 
 
+def write_secret(path: Path, secret: str) -> None:
+    """Write a text that only its owner can read, from its first moment and whole or not at all."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secret)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
 def read_json(path: Path) -> Any | None:
     """Read a JSON file, or None where there is none or it cannot be parsed."""
     try:

@@ -42,7 +42,7 @@ def measure(
         insert_s = time.monotonic() - started
         built = engine.build(name, index, params, metric)
         engine.load(name)
-        found, seconds = _timed(engine, name, queries, k, search)
+        found, seconds = timed(engine, name, queries, k, search)
         kept = engine.describe(name)["params"]
     finally:
         engine.drop(name)
@@ -78,11 +78,11 @@ def quality(
     for k in (10, 100):
         answers = engine.search(name, queries, k, validate_search(index, build, {}, k)).ids
         found[f"recall@{k}"] = round(recall(ids, vectors, queries, answers, metric), 4)
-    _, seconds = _timed(engine, name, queries[:_TIMED], 10, validate_search(index, build, {}, 10))
+    _, seconds = timed(engine, name, queries[:_TIMED], 10, validate_search(index, build, {}, 10))
     return found | {"p50_ms": round(float(np.median(seconds)) * 1e3, 3), "queries": len(queries)}
 
 
-def _timed(engine: Engine, name: str, queries: Floats, k: int, search: Values) -> tuple[Rows, list[float]]:
+def timed(engine: Engine, name: str, queries: Floats, k: int, search: Values) -> tuple[Rows, list[float]]:
     """Ask one query at a time; give ids (q, k) and the seconds of each."""
     for row in range(_WARM_UP):
         engine.search(name, queries[row % len(queries)][None], k, search)
@@ -95,16 +95,24 @@ def _timed(engine: Engine, name: str, queries: Floats, k: int, search: Values) -
     return np.concatenate(answers), seconds
 
 
+def exact(vectors: Floats, queries: Floats, k: int, metric: str) -> Rows:
+    """Give the rows (q, k) of each query's exact nearest, best first; fewer where there are fewer vectors."""
+    if metric == "COSINE":
+        vectors, queries = unit(vectors), unit(queries)
+    k = min(k, len(vectors))
+    return nearest(numpy_arrays(), vectors, queries, k, "L2" if metric == "L2" else "IP")[0]
+
+
 def recall(ids: Rows, vectors: Floats, queries: Floats, found: Rows, metric: str) -> float:
     """Give the share of the exact neighbours' places that `found` (q, k) ids fill with vectors as near."""
+    best = exact(vectors, queries, found.shape[1], metric)
+    k = best.shape[1]
     if metric == "COSINE":
         vectors, queries = unit(vectors), unit(queries)
     measure = "L2" if metric == "L2" else "IP"
-    k = min(found.shape[1], len(vectors))
-    exact, _ = nearest(numpy_arrays(), vectors, queries, k, measure)
     order = np.argsort(ids)
     rows = order[np.minimum(np.searchsorted(ids, found, sorter=order), len(ids) - 1)]
-    worst = _similar(vectors, queries, exact[:, -1:], measure)
+    worst = _similar(vectors, queries, best[:, -1:], measure)
     right = _similar(vectors, queries, rows, measure) >= worst - _TIE * np.maximum(np.abs(worst), 1)
     return float(np.mean((right & (found >= 0)).sum(1) / k))
 

@@ -1,6 +1,5 @@
 """Servers that a person has named: URI and facts in one file, the secret in another that only its owner can read."""
 
-import os
 import re
 import statistics
 import time
@@ -16,7 +15,7 @@ from pipeline.vectors.catalogue import CATALOGUE
 from pipeline.vectors.engine import Endpoint
 from pipeline.vectors.params import Device, validate_build
 from pipeline.vectors.support import EMBEDDED, ServerFacts, check_age, supported_names
-from pipeline.workspace import Workspace, read_json, write_json
+from pipeline.workspace import Workspace, read_json, write_json, write_secret
 
 if TYPE_CHECKING:
     from pipeline.vectors.milvus import MilvusEngine
@@ -50,7 +49,7 @@ def add(workspace: Workspace, name: str, uri: str, token: str) -> Profile:
     _check_name(name)
     _check_uri(uri)
     found = test(workspace, name, Endpoint(uri, token, embedded=False))
-    _write_secret(_folder(workspace) / f"{name}.token", token)
+    write_secret(_folder(workspace) / f"{name}.token", token)
     write_json(_folder(workspace) / f"{name}.json", asdict(found))
     return found
 
@@ -158,11 +157,3 @@ def _check_uri(uri: str) -> None:
         )
     if parts.scheme not in _SCHEMES or not parts.hostname:
         raise UserError(f"'{uri}' is no server's URI: write it like http://127.0.0.1:19530 or https://HOST.")
-
-
-def _write_secret(path: Path, secret: str) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.unlink(missing_ok=True)
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secret)
-    beside.replace(path)

@@ -27,7 +27,7 @@ from pipeline.vectors.failure import explained
 from pipeline.vectors.leases import gate, holders
 from pipeline.vectors.restarts import Restarts
 from pipeline.vectors.stale import forget_ended
-from pipeline.workspace import read_json, write_json
+from pipeline.workspace import read_json, write_json, write_secret
 
 GRACE_VARIABLE = "CLICK_ROAD_MILVUS_GRACE_S"
 GRACE_S = 30.0
@@ -197,11 +197,7 @@ def _set_password(home: Path, uri: str) -> str:
 def _password(home: Path) -> str:
     path = home / "password"
     if not path.exists():
-        beside = home / f".password-{os.getpid()}"
-        beside.unlink(missing_ok=True)
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(24))
-        beside.replace(path)
+        write_secret(path, secrets.token_urlsafe(24))
     return path.read_text().strip()
 
 
