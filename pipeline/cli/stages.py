@@ -22,11 +22,14 @@ ColumnsOption = Annotated[
 ItemsOption = Annotated[str | None, typer.Option(help="A file of item metadata, joined by item id.")]
 TestFromOption = Annotated[str | None, typer.Option(help="ISO time; sessions that end at or after it are for testing.")]
 MinItemOption = Annotated[int | None, typer.Option(min=1, help="Drop items clicked less often.")]
-ModelOption = Annotated[str, typer.Option(help="two_tower or popularity.")]
+ModelOption = Annotated[str, typer.Option(help="two_tower, or a baseline: popularity, itemknn, sr, vsknn.")]
 EpochsOption = Annotated[int | None, typer.Option(help="Passes over the training clicks.")]
 BatchOption = Annotated[int | None, typer.Option(help="Examples in a batch.")]
 RateOption = Annotated[float | None, typer.Option(help="Adam's step size.")]
 SeedOption = Annotated[int | None, typer.Option(help="Of first weights and shuffling.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="Another option of the model, as NAME=VALUE; may be given again.")
+]
 IndexOption = Annotated[str, typer.Option("--index", help="An index type: see `index types`.")]
 ParamsOption = Annotated[str, typer.Option("--build", help="Build parameters, e.g. 'M=16,efConstruction=200'.")]
 
@@ -184,20 +187,22 @@ def train(
     batch_size: BatchOption = None,
     learning_rate: RateOption = None,
     seed: SeedOption = None,
+    more: SetOption = None,
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
     wait: WaitOption = False,
 ) -> None:
     """Train a model; loss and recall stream out on the way.
 
-    Example: python -m pipeline train --model two_tower --epochs 8
+    Example: python -m pipeline train --model two_tower --epochs 8 (or --model vsknn --set sample=2000)
     """
 
     def work(opened: Workspace, job: Running) -> Done:
+        from pipeline.train import parse_options
         from pipeline.train import train as stage
 
         options = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
-        return stage(opened, model, options, job.progress("train"))
+        return stage(opened, model, options | parse_options(model, more or []), job.progress("train"))
 
     _stage(workspace, f"train {model}", wait, json, work)
 
