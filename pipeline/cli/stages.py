@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
+from pipeline.cli.evaluation import show_figures
 from pipeline.jobrun import Running
 from pipeline.stage import Done
 from pipeline.text import duration
@@ -98,12 +99,7 @@ def _show_run(answer: Answer) -> None:
         print(note)
     print(f"{answer['clicks']:,} clicks, {answer['sessions']:,} sessions, {answer['items']:,} items")
     table(answer["stages"], ["name", "seconds", "skipped"], "")
-    _show_evaluation(answer)
-
-
-def _show_evaluation(answer: Answer) -> None:
-    rows = [{"model": name, **figures} for name, figures in answer["models"].items()]
-    table(rows, list(rows[0]) if rows else [], "Nothing is evaluated yet: run `evaluate`.")
+    show_figures(answer)
 
 
 def show_stage(answer: Answer) -> None:
@@ -247,31 +243,3 @@ def map_(
         return project(opened, model, MapConfig(n_neighbors, min_dist), job.progress("map"))
 
     _stage(workspace, f"map {model}", wait, json, work)
-
-
-@app.command()
-def evaluate(
-    model: Annotated[str | None, typer.Option(help="One model; without it, every trained one.")] = None,
-    workspace: WorkspaceOption = WORKSPACE,
-    json: JsonOption = False,
-    wait: WaitOption = False,
-) -> None:
-    """Rank the next click of each revealed test session.
-
-    Example: python -m pipeline evaluate --json
-    """
-
-    def body() -> Answer:
-        from pipeline.errors import UserError
-        from pipeline.evaluate import evaluate as stage
-        from pipeline.train import trained
-
-        with writing(workspace, "evaluate", wait) as (opened, job):
-            names = [model] if model else trained(opened)
-            if not names:
-                raise UserError("No model is trained yet: run `train` first.")
-            report = job.progress("evaluate")
-            job.result = {"models": {name: stage(opened, name, report).manifest["metrics"] for name in names}}
-            return job.result
-
-    finish(workspace, json, body, _show_evaluation)

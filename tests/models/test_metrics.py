@@ -77,3 +77,11 @@ def test_what_is_not_scored_is_not_recommended() -> None:
     assert top(csr_matrix(few), 3).tolist() == [[1, 3, -1]]
     assert top(np.where(few > 0, few, -np.inf), 3).tolist() == [[1, 3, -1]]
     assert rank(np.where(few > 0, few, -np.inf), np.array([0])).tolist() == [MISS]
+
+
+def test_the_top_of_a_wide_catalogue_is_that_of_sorting() -> None:
+    scores = np.random.default_rng(3).permuted(np.tile(np.arange(5000, dtype=np.float32), (40, 1)), axis=1)
+    assert (top(scores, 20) == np.argsort(-scores, axis=1)[:, :20]).all()
+    few = np.where(scores >= 4993, scores, -np.inf).astype(np.float32)
+    assert (top(few, 20)[:, :7] == np.argsort(-few, axis=1)[:, :7]).all()
+    assert (top(few, 20)[:, 7:] == -1).all()
