@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import polars as pl
@@ -29,6 +29,17 @@ class Model(Protocol):
 
     def score(self, histories: Histories) -> Scores:
         """Give (n, items) scores, higher is better."""
+
+
+class Encoder(Model, Protocol):
+    """A model that scores by the dot product of two vectors, a history's and an item's, so that an index can search."""
+
+    @property
+    def vectors(self) -> Floats:
+        """Give the items' vectors (items, dim), in the order of the catalogue."""
+
+    def encode(self, histories: Histories) -> Floats:
+        """Give the histories' vectors (n, dim)."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +80,13 @@ class Towers:
     towers: TwoTower
     vectors: Floats  # (items, dim)
 
+    def encode(self, histories: Histories) -> Floats:
+        """Encode histories by the query tower."""
+        return self.towers.query.histories(histories)
+
     def score(self, histories: Histories) -> Floats:
         """Give the dot products of each history with every item."""
-        return self.towers.query.histories(histories) @ self.vectors.T
+        return self.encode(histories) @ self.vectors.T
 
 
 def item_vectors(towers: TwoTower, catalogue: pl.DataFrame) -> Floats:
@@ -213,6 +228,15 @@ def load_model(workspace: Workspace, model: str) -> tuple[Model, pl.DataFrame]:
     folder = workspace.stage(stage_name(model))
     catalogue = pl.read_parquet(folder / "items.parquet")
     return chosen.load(folder, catalogue), catalogue
+
+
+def load_encoder(workspace: Workspace, model: str) -> tuple[Encoder, pl.DataFrame]:
+    """Read a trained model that has vectors, and its catalogue; raise UserError for a model that has none."""
+    if not kind(model).has_vectors:
+        able = " or ".join(name for name, entry in KINDS.items() if entry.has_vectors)
+        raise UserError(f"Model '{model}' has no vectors to search with: choose {able}.")
+    loaded, catalogue = load_model(workspace, model)
+    return cast(Encoder, loaded), catalogue
 
 
 def trained(workspace: Workspace) -> list[str]:

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
+from pipeline.jobrun import Running
+from pipeline.workspace import Workspace
 
 SHOWN = ("recall@10", "recall@20", "mrr@20", "ndcg@20")
 
@@ -19,16 +21,21 @@ def evaluate(
     exclude_seen: Annotated[
         bool, typer.Option("--exclude-seen", help="Recommend nothing that the session has clicked.")
     ] = False,
+    index: Annotated[
+        str | None, typer.Option(help="Also search this index of a model's items, and tell what is lost by it.")
+    ] = None,
+    search: Annotated[str, typer.Option(help="Search parameters of the index, e.g. 'ef=120'.")] = "",
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
     wait: WaitOption = False,
 ) -> None:
     """Rank the next click of each revealed test session, and compare the models.
 
-    Example: python -m pipeline evaluate --against vsknn --json
+    Example: python -m pipeline evaluate --against vsknn (or --index items-two_tower-hnsw --search ef=64)
     """
 
     def body() -> Answer:
+        from pipeline.approximation import check
         from pipeline.compare import best_baseline, differences
         from pipeline.errors import UserError
         from pipeline.evaluate import EvaluateConfig, current, evaluations, intervals
@@ -36,10 +43,12 @@ def evaluate(
 
         config = EvaluateConfig(exclude_seen)
         with writing(workspace, "evaluate", wait) as (opened, job):
-            names = list(dict.fromkeys(filter(None, (model, against)))) if model else current(opened)
+            of_index = check(opened, index)["model"] if index else None
+            named = list(dict.fromkeys(filter(None, (model, of_index))))
+            names = list(dict.fromkeys([*named, *([against] if against else [])])) if named else current(opened)
             if not names:
                 raise UserError("No model is trained yet, or none on these sessions: run `train` first.")
-            job.steps = len(names)
+            job.steps = len(names) + (2 if index else 0)
             for name in names:
                 stage(opened, name, job.progress(f"evaluate {name}"), config)
             figures, bounds = evaluations(opened, config), intervals(opened, config)
@@ -55,9 +64,22 @@ def evaluate(
                     if name in names
                 },
             }
+            if index:
+                job.result["index"] = _through(opened, index, search, job)
             return job.result
 
     finish(workspace, json, body, _show)
+
+
+def _through(workspace: Workspace, index: str, search: str, job: Running) -> Answer:
+    from pipeline.approximation import ApproximationConfig, approximate
+    from pipeline.indexes import find_index
+    from pipeline.vectors.server import connect
+
+    where = find_index(workspace, index)["server"]
+    with connect(workspace, f"job {job.job.id}", job.progress("milvus"), where) as engine:
+        done = approximate(workspace, index, ApproximationConfig(search), engine, job.progress(f"search {index}"))
+    return {"name": index, **done.manifest["metrics"]}
 
 
 def show_figures(answer: Answer) -> None:
@@ -68,6 +90,7 @@ def show_figures(answer: Answer) -> None:
 
 def _show(answer: Answer) -> None:
     show_figures(answer)
+    _show_index(answer.get("index"))
     if not answer["differences"]:
         return
     print(f"\nAgainst {answer['against']}, with the 95 % interval over the same resamples of the sessions:")
@@ -76,6 +99,16 @@ def _show(answer: Answer) -> None:
         for name, measures in answer["differences"].items()
     ]
     table(rows, list(rows[0]), "")
+
+
+def _show_index(found: Answer | None) -> None:
+    if found is None:
+        return
+    print(f"\n{found['name']}: of the 20 nearest it finds {found['index_recall@20']:.3f}")
+    for name, lost in found["lost"].items():
+        print(
+            f"{name} exact {found['exact'][name]:.3f}, through it {found['through'][name]:.3f}, lost {_signed(**lost)}"
+        )
 
 
 def _signed(difference: float, low: float, high: float) -> str:

@@ -120,6 +120,16 @@ def test_status_and_list_tell_what_exists(eshop: Road) -> None:
     assert rows["sessions-two_tower-hnsw"]["indexed_rows"] == rows["sessions-two_tower-hnsw"]["rows"] == 18_984
 
 
+def test_what_the_index_loses_stands_beside_the_models_figures(eshop: Road) -> None:
+    code, answer = cli(eshop.workspace.root, "evaluate", "--index", "items-two_tower-hnsw")
+    assert code == 0, answer
+    assert set(answer["models"]) == {"two_tower"}
+    assert answer["index"]["index_recall@20"] == 1  # 217 items are searched by brute force
+    exact = answer["index"]["exact"]["recall@20"]
+    assert answer["index"]["through"]["recall@20"] == pytest.approx(exact, abs=1e-4)
+    assert exact == pytest.approx(answer["models"]["two_tower"]["recall@20"], abs=2e-6)
+
+
 def test_vectors_and_map_are_parquet_of_ids(eshop: Road) -> None:
     items = pl.read_parquet(eshop.workspace.stage("vectors/two_tower") / "items.parquet")
     assert items.columns == ["id", "vector"]
