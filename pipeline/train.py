@@ -1,19 +1,22 @@
 """Stage 'models/NAME': sessions -> a model. A model is a folder that `load` turns into something that ranks items."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import polars as pl
 
 from pipeline import preprocess
 from pipeline.errors import UserError
-from pipeline.models import two_tower
+from pipeline.models import item_to_item, two_tower, vsknn
+from pipeline.models.item_to_item import ItemKnnConfig, RulesConfig
+from pipeline.models.metrics import Scores
 from pipeline.models.sessions import Histories
 from pipeline.models.tower import Floats, TwoTower
 from pipeline.models.two_tower import TwoTowerConfig
+from pipeline.models.vsknn import VsKnnConfig
 from pipeline.names import CATEGORY_IDX, ITEM_IDX
 from pipeline.progress import Progress, silent
 from pipeline.stage import Done, Metrics, need, run_stage
@@ -24,8 +27,19 @@ from pipeline.workspace import Workspace
 class Model(Protocol):
     """Score every item of the training catalogue after a history."""
 
-    def score(self, histories: Histories) -> Floats:
+    def score(self, histories: Histories) -> Scores:
         """Give (n, items) scores, higher is better."""
+
+
+class Encoder(Model, Protocol):
+    """A model that scores by the dot product of two vectors, a history's and an item's, so that an index can search."""
+
+    @property
+    def vectors(self) -> Floats:
+        """Give the items' vectors (items, dim), in the order of the catalogue."""
+
+    def encode(self, histories: Histories) -> Floats:
+        """Give the histories' vectors (n, dim)."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +58,8 @@ class Kind:
     load: Callable[[Path, pl.DataFrame], Model]
     packages: tuple[str, ...] = ()
     has_vectors: bool = False
+    baseline: bool = False
+    """Simple and hard to beat: what a model is compared with."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +80,13 @@ class Towers:
     towers: TwoTower
     vectors: Floats  # (items, dim)
 
+    def encode(self, histories: Histories) -> Floats:
+        """Encode histories by the query tower."""
+        return self.towers.query.histories(histories)
+
     def score(self, histories: Histories) -> Floats:
         """Give the dot products of each history with every item."""
-        return self.towers.query.histories(histories) @ self.vectors.T
+        return self.encode(histories) @ self.vectors.T
 
 
 def item_vectors(towers: TwoTower, catalogue: pl.DataFrame) -> Floats:
@@ -107,6 +127,34 @@ KINDS: dict[str, Kind] = {
         PopularityConfig(),
         _train_popularity,
         _load_popularity,
+        baseline=True,
+    ),
+    "itemknn": Kind(
+        "ItemKNN",
+        "The items that share most sessions with the last click.",
+        ItemKnnConfig(),
+        item_to_item.train_item_knn,
+        item_to_item.load,
+        ("scipy",),
+        baseline=True,
+    ),
+    "sr": Kind(
+        "Sequential rules",
+        "The items that most often follow the last click, sooner counting more.",
+        RulesConfig(),
+        item_to_item.train_rules,
+        item_to_item.load,
+        ("scipy",),
+        baseline=True,
+    ),
+    "vsknn": Kind(
+        "VS-KNN",
+        "The items of the recent sessions most like this one, its last clicks counting most.",
+        VsKnnConfig(),
+        vsknn.train,
+        vsknn.load,
+        ("scipy",),
+        baseline=True,
     ),
 }
 
@@ -127,6 +175,25 @@ def training_config(model: str, options: dict[str, Any]) -> Any:
     """Replace a model's defaults by `options`, those that are given and that it has; raise UserError for a bad one."""
     config = kind(model).config
     return replace(config, **{k: v for k, v in options.items() if v is not None and hasattr(config, k)})
+
+
+def parse_options(model: str, given: Sequence[str]) -> dict[str, Any]:
+    """Read 'NAME=VALUE' texts as the options of a model, or raise UserError naming the one that is not."""
+    config = kind(model).config
+    known = [field.name for field in fields(config)]
+    found: dict[str, Any] = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        if name not in known:
+            has = f"has {', '.join(known)}" if known else "has none"
+            raise UserError(f"Model '{model}' has no option '{name}': it {has}.{did_you_mean(name, known)}")
+        try:
+            found[name] = type(getattr(config, name))(value)
+        except ValueError as error:
+            raise UserError(
+                f"{name} '{value}' is not a number: write it like {name}={getattr(config, name)}."
+            ) from error
+    return found
 
 
 def train(workspace: Workspace, model: str, options: dict[str, Any], progress: Progress = silent) -> Done:
@@ -161,6 +228,15 @@ def load_model(workspace: Workspace, model: str) -> tuple[Model, pl.DataFrame]:
     folder = workspace.stage(stage_name(model))
     catalogue = pl.read_parquet(folder / "items.parquet")
     return chosen.load(folder, catalogue), catalogue
+
+
+def load_encoder(workspace: Workspace, model: str) -> tuple[Encoder, pl.DataFrame]:
+    """Read a trained model that has vectors, and its catalogue; raise UserError for a model that has none."""
+    if not kind(model).has_vectors:
+        able = " or ".join(name for name, entry in KINDS.items() if entry.has_vectors)
+        raise UserError(f"Model '{model}' has no vectors to search with: choose {able}.")
+    loaded, catalogue = load_model(workspace, model)
+    return cast(Encoder, loaded), catalogue
 
 
 def trained(workspace: Workspace) -> list[str]:

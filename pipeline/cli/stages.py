@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
+from pipeline.cli.evaluation import show_figures
 from pipeline.jobrun import Running
 from pipeline.stage import Done
 from pipeline.text import duration
@@ -22,11 +23,14 @@ ColumnsOption = Annotated[
 ItemsOption = Annotated[str | None, typer.Option(help="A file of item metadata, joined by item id.")]
 TestFromOption = Annotated[str | None, typer.Option(help="ISO time; sessions that end at or after it are for testing.")]
 MinItemOption = Annotated[int | None, typer.Option(min=1, help="Drop items clicked less often.")]
-ModelOption = Annotated[str, typer.Option(help="two_tower or popularity.")]
+ModelOption = Annotated[str, typer.Option(help="two_tower, or a baseline: popularity, itemknn, sr, vsknn.")]
 EpochsOption = Annotated[int | None, typer.Option(help="Passes over the training clicks.")]
 BatchOption = Annotated[int | None, typer.Option(help="Examples in a batch.")]
 RateOption = Annotated[float | None, typer.Option(help="Adam's step size.")]
 SeedOption = Annotated[int | None, typer.Option(help="Of first weights and shuffling.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="Another option of the model, as NAME=VALUE; may be given again.")
+]
 IndexOption = Annotated[str, typer.Option("--index", help="An index type: see `index types`.")]
 ParamsOption = Annotated[str, typer.Option("--build", help="Build parameters, e.g. 'M=16,efConstruction=200'.")]
 
@@ -95,12 +99,7 @@ def _show_run(answer: Answer) -> None:
         print(note)
     print(f"{answer['clicks']:,} clicks, {answer['sessions']:,} sessions, {answer['items']:,} items")
     table(answer["stages"], ["name", "seconds", "skipped"], "")
-    _show_evaluation(answer)
-
-
-def _show_evaluation(answer: Answer) -> None:
-    rows = [{"model": name, **figures} for name, figures in answer["models"].items()]
-    table(rows, list(rows[0]) if rows else [], "Nothing is evaluated yet: run `evaluate`.")
+    show_figures(answer)
 
 
 def show_stage(answer: Answer) -> None:
@@ -184,20 +183,22 @@ def train(
     batch_size: BatchOption = None,
     learning_rate: RateOption = None,
     seed: SeedOption = None,
+    more: SetOption = None,
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
     wait: WaitOption = False,
 ) -> None:
     """Train a model; loss and recall stream out on the way.
 
-    Example: python -m pipeline train --model two_tower --epochs 8
+    Example: python -m pipeline train --model two_tower --epochs 8 (or --model vsknn --set sample=2000)
     """
 
     def work(opened: Workspace, job: Running) -> Done:
+        from pipeline.train import parse_options
         from pipeline.train import train as stage
 
         options = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
-        return stage(opened, model, options, job.progress("train"))
+        return stage(opened, model, options | parse_options(model, more or []), job.progress("train"))
 
     _stage(workspace, f"train {model}", wait, json, work)
 
@@ -242,31 +243,3 @@ def map_(
         return project(opened, model, MapConfig(n_neighbors, min_dist), job.progress("map"))
 
     _stage(workspace, f"map {model}", wait, json, work)
-
-
-@app.command()
-def evaluate(
-    model: Annotated[str | None, typer.Option(help="One model; without it, every trained one.")] = None,
-    workspace: WorkspaceOption = WORKSPACE,
-    json: JsonOption = False,
-    wait: WaitOption = False,
-) -> None:
-    """Rank the next click of each revealed test session.
-
-    Example: python -m pipeline evaluate --json
-    """
-
-    def body() -> Answer:
-        from pipeline.errors import UserError
-        from pipeline.evaluate import evaluate as stage
-        from pipeline.train import trained
-
-        with writing(workspace, "evaluate", wait) as (opened, job):
-            names = [model] if model else trained(opened)
-            if not names:
-                raise UserError("No model is trained yet: run `train` first.")
-            report = job.progress("evaluate")
-            job.result = {"models": {name: stage(opened, name, report).manifest["metrics"] for name in names}}
-            return job.result
-
-    finish(workspace, json, body, _show_evaluation)

@@ -28,7 +28,8 @@ def test_run_answers_as_it_promises(eshop: Road) -> None:
 
 def test_the_model_beats_popularity(eshop: Road) -> None:
     models = eshop.answer["models"]
-    assert set(models["two_tower"]) == {"recall@10", "recall@20", "mrr@20", "ndcg@20", "coverage@20", "examples"}
+    measured = {"recall@5", "recall@10", "recall@20", "mrr@10", "mrr@20", "ndcg@20", "coverage@20", "popularity@20"}
+    assert set(models["two_tower"]) == {*measured, "examples", "sessions"}
     assert models["two_tower"]["recall@20"] > 1.5 * models["popularity"]["recall@20"]
 
 
@@ -117,6 +118,16 @@ def test_status_and_list_tell_what_exists(eshop: Road) -> None:
     rows = {row["name"]: row for row in listed["indexes"]}
     assert rows["items-two_tower-hnsw"]["note"].startswith("searched by brute force")
     assert rows["sessions-two_tower-hnsw"]["indexed_rows"] == rows["sessions-two_tower-hnsw"]["rows"] == 18_984
+
+
+def test_what_the_index_loses_stands_beside_the_models_figures(eshop: Road) -> None:
+    code, answer = cli(eshop.workspace.root, "evaluate", "--index", "items-two_tower-hnsw")
+    assert code == 0, answer
+    assert set(answer["models"]) == {"two_tower"}
+    assert answer["index"]["index_recall@20"] == 1  # 217 items are searched by brute force
+    exact = answer["index"]["exact"]["recall@20"]
+    assert answer["index"]["through"]["recall@20"] == pytest.approx(exact, abs=1e-4)
+    assert exact == pytest.approx(answer["models"]["two_tower"]["recall@20"], abs=2e-6)
 
 
 def test_vectors_and_map_are_parquet_of_ids(eshop: Road) -> None:
