@@ -118,6 +118,15 @@ def shares(vectors: Floats, queries: Floats, found: Rows, best: Rows, metric: st
     return np.concatenate([_shares(vectors, queries[p], found[p], best[p], metric) for p in parts])
 
 
+def distances(vectors: Floats, queries: Floats, rows: Rows, metric: str) -> Floats:
+    """Give the distance of each query to its rows (q, k): Euclidean for L2, 1 - cosine for COSINE, as peers have it."""
+    found = []
+    for low in range(0, len(queries), _AT_ONCE):
+        near = _similar(vectors, queries[low : low + _AT_ONCE], rows[low : low + _AT_ONCE], metric)
+        found.append(np.sqrt(-near) if metric == "L2" else 1 - near)
+    return np.concatenate(found).astype(np.float32)
+
+
 def _shares(vectors: Floats, queries: Floats, found: Rows, best: Rows, metric: str) -> Floats:
     worst = _similar(vectors, queries, best[:, -1:], metric)
     right = _similar(vectors, queries, found, metric) >= worst - _TIE * np.maximum(np.abs(worst), 1)
