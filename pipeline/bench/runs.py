@@ -1,0 +1,220 @@
+"""Benchmark runs on disk: a folder each, to which points are added while it runs, and which others read at any time.
+
+benchmarks/NAME/run.json     what was asked: config, hardware, versions, seed, how many points are planned
+benchmarks/NAME/rows.jsonl   one line a point, flushed as it is measured; a line that a kill cut off is not read
+benchmarks/NAME/note.txt     what a person wrote about it
+benchmarks/NAME/alive        locked while its process lives       benchmarks/NAME/end.json   how it ended
+"""
+
+import json
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import polars as pl
+
+from pipeline.errors import Cancelled, UserError
+from pipeline.locks import is_locked, try_lock
+from pipeline.text import did_you_mean
+from pipeline.workspace import Workspace, read_json, write_json
+
+Status = Literal["running", "done", "cancelled", "failed", "interrupted"]
+FOLDER = "benchmarks"
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
+COLUMNS: dict[str, type[pl.DataType]] = {
+    "scenario": pl.String,
+    "server": pl.String,
+    "device": pl.String,  # cpu or gpu, of the index type
+    "index": pl.String,
+    "metric": pl.String,
+    "build": pl.String,  # JSON, keys sorted
+    "search": pl.String,  # JSON, keys sorted
+    "nq": pl.Int64,  # queries a request
+    "concurrency": pl.Int64,  # client processes
+    "top_k": pl.Int64,
+    "client": pl.String,  # 'raw': requests serialised before, answers left as bytes; 'pymilvus': as its users see it
+    "loop": pl.String,  # 'closed': the next request follows an answer; 'open': requests at a given rate
+    "rate": pl.Float64,  # requests a second that an open loop offers
+    "repeat": pl.Int64,  # from 0
+    "recall": pl.Float64,  # recall@top_k
+    "recall_low": pl.Float64,  # 95 % interval where queries were sampled; else recall itself
+    "recall_high": pl.Float64,
+    "qps": pl.Float64,  # queries a second, not requests
+    "p50_ms": pl.Float64,  # of a request
+    "p95_ms": pl.Float64,
+    "p99_ms": pl.Float64,
+    "client_cpu": pl.Float64,  # CPU seconds of the client's processes
+    "server_cpu": pl.Float64,  # CPU seconds of the server's; null where it is on another machine
+    "client_bound": pl.Boolean,  # the client was the limit: the server can do more
+    "build_s": pl.Float64,
+    "load_s": pl.Float64,
+    "memory_mb": pl.Float64,
+    "disk_mb": pl.Float64,
+    "seconds": pl.Float64,  # measured, warm-up left out
+    "at": pl.String,  # ISO time
+    "error": pl.String,  # why there are no figures
+    "note": pl.String,  # what else there is to know of the point
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A benchmark run as its folder tells it."""
+
+    name: str
+    status: Status
+    config: dict[str, Any]
+    hardware: dict[str, Any]
+    """cpu, cores, memory_gb, platform, gpu (or null)."""
+    versions: dict[str, str]
+    seed: int
+    note: str
+    points: int
+    """Measured so far."""
+    planned: int
+    created: str
+    """ISO time."""
+    error: str | None = None
+    """Why it ended early."""
+
+
+def list_runs(workspace: Workspace) -> list[Run]:
+    """List the benchmark runs, newest first."""
+    found = (
+        [run for folder in _base(workspace).iterdir() if (run := _read(folder))] if _base(workspace).exists() else []
+    )
+    return sorted(found, key=lambda run: (run.created, run.name), reverse=True)
+
+
+def find(workspace: Workspace, name: str) -> Run:
+    """Find a run by its name, or raise UserError."""
+    found = _read(_base(workspace) / name) if _NAME.fullmatch(name) else None
+    if found is None:
+        known = [run.name for run in list_runs(workspace)]
+        names = ", ".join(known[:8]) or "none yet; `bench` makes one"
+        raise UserError(f"There is no benchmark run '{name}': there are {names}.{did_you_mean(name, known)}")
+    return found
+
+
+def load(workspace: Workspace, name: str) -> pl.DataFrame:
+    """Read a run's points, those of a living one too, with the columns of `COLUMNS`; UserError where there is none."""
+    find(workspace, name)
+    lines = _lines(_base(workspace) / name / "rows.jsonl")
+    if not lines:
+        return pl.DataFrame(schema=COLUMNS)
+    return pl.read_ndjson(b"\n".join(lines), schema=COLUMNS)
+
+
+def set_note(workspace: Workspace, name: str, note: str) -> None:
+    """Keep what a person wrote about a run."""
+    find(workspace, name)
+    path = _base(workspace) / name / "note.txt"
+    beside = path.with_name(f".note.{os.getpid()}")
+    beside.write_text(note)
+    beside.replace(path)
+
+
+def drop(workspace: Workspace, name: str) -> None:
+    """Remove a run; one that is running is refused."""
+    if find(workspace, name).status == "running":
+        raise UserError(f"Benchmark '{name}' is running: cancel its job first.")
+    shutil.rmtree(_base(workspace) / name)
+
+
+def _base(workspace: Workspace) -> Path:
+    return workspace.root / FOLDER
+
+
+def _read(folder: Path) -> Run | None:
+    about = read_json(folder / "run.json")
+    if about is None:
+        return None
+    end = read_json(folder / "end.json") or {}
+    note = folder / "note.txt"
+    return Run(
+        name=folder.name,
+        status="running" if is_locked(folder / "alive") else end.get("state", "interrupted"),
+        note=note.read_text() if note.exists() else "",
+        points=len(_lines(folder / "rows.jsonl")),
+        error=end.get("error"),
+        **about,
+    )
+
+
+def _lines(path: Path) -> list[bytes]:
+    """Give the whole lines of a file of points; what a kill or a writer in mid-line left at the end is no point."""
+    try:
+        return path.read_bytes().split(b"\n")[:-1]
+    except FileNotFoundError:
+        return []
+
+
+class Recorder:
+    """Add points to a run as its only writer; a block that ends in an error says in the run how it ended."""
+
+    def __init__(self, workspace: Workspace, name: str) -> None:
+        self.name, self.folder = name, _base(workspace) / name
+        if not _NAME.fullmatch(name):
+            raise UserError(
+                f"'{name}' cannot name a benchmark run: take up to 80 of a to z, 0 to 9, dots, hyphens and underscores."
+            )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        alive = try_lock(self.folder / "alive")
+        if alive is None:
+            raise UserError(f"Benchmark '{name}' is running: wait for it, or name another run.")
+        self._alive = alive
+
+    def begin(
+        self, config: dict[str, Any], hardware: dict[str, Any], versions: dict[str, str], seed: int, planned: int
+    ) -> None:
+        """Write down what is asked; a run that goes on keeps its time and its points."""
+        before = read_json(self.folder / "run.json") or {}
+        created = before.get("created") or now()
+        about = {"config": config, "hardware": hardware, "versions": versions, "seed": seed}
+        (self.folder / "end.json").unlink(missing_ok=True)
+        rows = self.folder / "rows.jsonl"
+        with rows.open("ab") as file:
+            file.truncate(sum(len(line) + 1 for line in _lines(rows)))  # takes away what a kill cut off
+        write_json(self.folder / "run.json", about | {"planned": planned, "created": created})
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Append a point, whole; the columns that it does not name are null."""
+        unknown = row.keys() - COLUMNS.keys()
+        assert not unknown, unknown
+        with (self.folder / "rows.jsonl").open("a") as file:
+            file.write(json.dumps(dict.fromkeys(COLUMNS) | row) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def end(self, state: Status, error: str | None = None) -> None:
+        """Say how the run ended."""
+        write_json(self.folder / "end.json", {"state": state, "error": error})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.end("done")
+        elif isinstance(error, Cancelled | KeyboardInterrupt):
+            self.end("cancelled", "Cancelled; the points before it are kept.")
+        else:
+            self.end("failed", str(error))
+        os.close(self._alive)
+
+
+def packed(values: Any) -> str:
+    """Write parameters as a run's table keeps them: JSON with sorted keys."""
+    return json.dumps(dict(values), sort_keys=True)
+
+
+def now() -> str:
+    """Give the time as a run's table keeps it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

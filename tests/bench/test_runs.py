@@ -1,0 +1,88 @@
+"""A benchmark run is read while it grows, and keeps what was measured whatever ends it."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+
+from pipeline.bench import runs
+from pipeline.errors import Cancelled, UserError
+from pipeline.workspace import Workspace
+from tests.conftest import wait_for
+
+WRITER = """
+import sys, time
+from pipeline.bench.runs import Recorder
+from pipeline.workspace import Workspace
+with Recorder(Workspace.open(sys.argv[1]), "long") as run:
+    run.begin({"index": "HNSW"}, {"cores": 2}, {"python": "3.11"}, 0, 9)
+    for n in range(100000):
+        run.add({"scenario": "x" * 5000, "nq": n, "qps": n / 2})
+"""
+ABOUT = ({"index": "HNSW"}, {"cores": 2}, {"milvus": "2.3.5"}, 7, 3)
+
+
+def test_points_are_read_while_the_run_lives_and_after_it(workspace: Workspace) -> None:
+    with runs.Recorder(workspace, "one") as run:
+        run.begin(*ABOUT)
+        run.add({"index": "HNSW", "build": runs.packed({"b": 1, "a": 2}), "nq": 1, "qps": 10, "client_bound": False})
+        living = runs.find(workspace, "one")
+        assert (living.status, living.points, living.planned, living.seed) == ("running", 1, 3, 7)
+        table = runs.load(workspace, "one")
+        assert dict(table.schema) == runs.COLUMNS
+        assert table.row(0, named=True)["build"] == '{"a": 2, "b": 1}'
+        assert table["recall"].to_list() == [None]
+        with pytest.raises(UserError, match="is running"):
+            runs.drop(workspace, "one")
+        with pytest.raises(UserError, match="is running"):
+            runs.Recorder(workspace, "one")
+    assert runs.find(workspace, "one").status == "done"
+    runs.set_note(workspace, "one", "warm machine")
+    assert [(r.name, r.note, r.config) for r in runs.list_runs(workspace)] == [("one", "warm machine", ABOUT[0])]
+    runs.drop(workspace, "one")
+    assert runs.list_runs(workspace) == []
+
+
+def test_a_run_says_how_it_ended_and_goes_on_with_its_points(workspace: Workspace) -> None:
+    for error, state in ((Cancelled(), "cancelled"), (UserError("The disk is full."), "failed")):
+        with pytest.raises(type(error)), runs.Recorder(workspace, "one") as run:
+            run.begin(*ABOUT)
+            run.add({"nq": 1})
+            raise error
+        assert runs.find(workspace, "one").status == state
+    assert runs.find(workspace, "one").points == 2
+    assert runs.find(workspace, "one").error == "The disk is full."
+
+
+def test_a_kill_leaves_whole_points_and_the_next_ones_follow_them(workspace: Workspace) -> None:
+    path = workspace.root / "benchmarks" / "long" / "rows.jsonl"
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(workspace.root)])
+    wait_for(lambda: path.exists() and path.stat().st_size > 200_000)
+    os.kill(writer.pid, signal.SIGKILL)
+    writer.wait()
+    with path.open("ab") as file:
+        file.write(b'{"scenario": "cut o')
+    assert runs.find(workspace, "long").status == "interrupted"
+    before = runs.load(workspace, "long")
+    assert before["nq"].to_list() == list(range(before.height))
+    with runs.Recorder(workspace, "long") as run:
+        run.begin(*ABOUT)
+        run.add({"nq": before.height})
+    after = runs.load(workspace, "long")
+    assert after["nq"].to_list() == list(range(before.height + 1))
+
+
+def test_names_and_unknown_runs_are_refused_in_sentences(workspace: Workspace) -> None:
+    for name in ("", "../x", "A b"):
+        with pytest.raises(UserError, match="cannot name a benchmark run"):
+            runs.Recorder(workspace, name)
+    with pytest.raises(UserError, match="There is no benchmark run 'x': there are none yet"):
+        runs.load(workspace, "x")
+    with runs.Recorder(workspace, "first") as run:
+        run.begin(*ABOUT)
+    assert runs.load(workspace, "first").equals(pl.DataFrame(schema=runs.COLUMNS))
+    with pytest.raises(UserError, match="Did you mean first"):
+        runs.load(workspace, "frst")
