@@ -1,7 +1,7 @@
 """From points to settings: the repeats of one setting become a median with its spread, and a label that people read."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -85,8 +85,33 @@ def load_label(row: dict[str, Any]) -> str:
     return f"{row['scenario']}, nq {row['nq']:,}, {clients}, top-k {row['top_k']}{offered}{through}"
 
 
+def under(settings: pl.DataFrame, given: Mapping[str, Any]) -> pl.DataFrame:
+    """Keep the settings that were asked alike: with the load that is `given`, else the usual one of those there.
+
+    Usual is the scenario and the top-k of most settings, the raw client, a closed loop, and the smallest nq. Every
+    concurrency is kept where none is given. UserError where nothing was asked like that.
+    """
+    for name in ("scenario", "client", "loop", "top_k", "nq", "concurrency"):
+        there = settings[name].value_counts().sort(["count", name], descending=[True, False])[name].to_list()
+        value = given[name] if given.get(name) is not None else _usual(name, there)
+        if value is not None:
+            settings = settings.filter(pl.col(name) == value)
+        if settings.is_empty() and there:
+            known = ", ".join(str(v) for v in sorted(there))
+            raise UserError(f"No point was measured with {name} {value}: choose {known}.")
+    return settings
+
+
+def _usual(name: str, there: list[Any]) -> Any:
+    """Choose of what is there, most frequent first."""
+    if name == "concurrency" or not there:
+        return None
+    wanted = {"client": "raw", "loop": "closed", "nq": min(there)}.get(name)
+    return wanted if wanted in there else there[0]
+
+
 def where(table: pl.DataFrame, chosen: Values) -> pl.DataFrame:
-    """Keep the rows that agree with `chosen`, columns such as device or parameters such as nbits; UserError on others."""
+    """Keep the rows that agree with `chosen`: columns such as device, parameters such as nbits; UserError on others."""
     for name, value in chosen.items():
         table = table.filter(_agrees(table, name, value))
     return table
