@@ -1,12 +1,15 @@
 """The one look of all figures: a template for light and dark, and an empty figure with a title that wraps."""
 
+import math
 import textwrap
-from typing import TypeAlias
+from collections.abc import Iterable
+from typing import Any, TypeAlias
 
 import plotly.graph_objects as go
 import plotly.io as pio
 
 from app.theme import PALETTES, Palette
+from pipeline.text import number
 
 Figure: TypeAlias = go.Figure
 _TITLE_COLUMNS = 40  # what a phone of 390 px shows in one line
@@ -55,3 +58,24 @@ def blank(mode: str, title: str, height: int = 340, *, legend: bool = True) -> t
             "showlegend": legend,
         }
     ), PALETTES[mode]
+
+
+def log_axis(values: Iterable[float | None], title: str) -> dict[str, Any]:
+    """Give a logarithmic axis around values, its ticks at 1, 2 and 5 of each decade, at 1 only where they are many."""
+    known = [value for value in values if value is not None and value > 0] or [1.0]
+    low, high = math.log10(min(known)) - 0.08, math.log10(max(known)) + 0.12
+    steps = (1, 2, 5) if high - low < 3 else (1,)
+    ticks = [s * 10.0**d for d in range(math.floor(low), math.ceil(high) + 1) for s in steps]
+    ticks = [tick for tick in ticks if low <= math.log10(tick) <= high]
+    return {
+        "type": "log",
+        "range": [low, high],
+        "tickvals": ticks,
+        "ticktext": [number(tick) for tick in ticks],
+        "title": {"text": f"{title}, logarithmic"},
+    }
+
+
+def legend_below(figure: Figure) -> None:
+    """Put the legend under the figure, where several rows of it meet no title."""
+    figure.update_layout(legend={"x": 0, "xanchor": "left", "y": -0.2, "yanchor": "top"})
