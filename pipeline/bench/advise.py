@@ -8,6 +8,7 @@ import polars as pl
 
 from pipeline.bench.settings import differ, label
 from pipeline.errors import UserError
+from pipeline.published import NAME as PUBLISHED
 from pipeline.text import number
 
 Row = dict[str, Any]
@@ -81,11 +82,12 @@ def _nothing(settings: pl.DataFrame, wish: Wish) -> Iterator[str]:
     wanted = " and ".join(_limit(name, getattr(wish, name)) for name in _limits(wish))
     yield f"None of the {settings.height:,} measured settings has {wanted or 'any figures'}."
     for name in _limits(wish):
+        held = " and ".join(_limit(n, getattr(wish, n)) for n in _limits(wish) if n != name)
         known = _within(settings, wish, but=name).drop_nulls(name)
         if known.is_empty():
+            yield f"No {_NAMES[name]} is known of any{f' with {held}' if held else ''}."
             continue
         row = known.sort(name, descending=name == "recall").row(0, named=True)
-        held = " and ".join(_limit(n, getattr(wish, n)) for n in _limits(wish) if n != name)
         most = "The most recall" if name == "recall" else f"The least {_NAMES[name]}"
         yield f"{most}{f' with {held}' if held else ''} is {_figure(name, row[name])}: {label(row)}."
 
@@ -99,7 +101,7 @@ def _limit(name: str, value: float) -> str:
 
 def _figure(name: str, value: float) -> str:
     if name == "recall":
-        return f"{value:.3f}".rstrip("0").rstrip(".")
+        return f"{value:.4g}"
     if name.startswith("usd"):
         return usd(value)
     return f"{number(value)} {name.rsplit('_', maxsplit=1)[-1].replace('mb', 'MB')}"
@@ -128,7 +130,9 @@ def _why(rows: list[Row], wish: Wish) -> Iterator[str]:
         )
     if best["client_bound"]:
         yield "The client was the limit there, so the server can do more: measure it with more client processes."
-    if best["repeats"] == 1:
+    if best["run"] == PUBLISHED:
+        yield f"It was published and not measured here: {best['server']}."
+    elif best["repeats"] == 1:
         yield "It was measured once: three repeats would tell how far the figure varies."
 
 
@@ -188,4 +192,6 @@ def _against(row: Row, best: Row, money: str) -> str:
     if not _differ(row, best, money):
         return "no dearer that could be told within the spread"
     ratio = row[money] / best[money]
+    if ratio < 1.01:
+        return "less than 1% dearer"
     return f"{ratio - 1:.0%} dearer" if ratio < 2 else f"{ratio:.2g} times the cost"

@@ -19,15 +19,18 @@ class Objective:
     column: str
     title: str
     unit: str
+    superlative: str
     more_is_better: bool = False
 
 
 OBJECTIVES = {
     o.column: o
     for o in (
-        Objective("qps", "queries a second", "QPS", more_is_better=True),
-        Objective("p99_ms", "p99 of a request", "ms"),
-        Objective("memory_mb", "memory", "MB"),
+        Objective("qps", "queries a second", "QPS", "the fastest", more_is_better=True),
+        Objective("p99_ms", "p99 of a request", "ms", "the quickest"),
+        Objective("memory_mb", "memory of an instance", "MB", "the smallest"),
+        Objective("usd_million", "cost of a million queries", "USD", "the cheapest"),
+        Objective("usd_month", "cost of a month", "USD", "the cheapest"),
     )
 }
 
