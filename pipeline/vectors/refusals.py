@@ -25,11 +25,14 @@ _GONE_WHILE = "Milvus at {uri} ended or stopped answering while {doing}: see `mi
 _GONE = "Milvus at {uri} does not answer: see `milvus status`; for a server of your own check MILVUS_URI."
 
 
-def sentence(uri: str, collection: str, message: str, doing: str = "") -> str:
-    """Say what `message` of pymilvus or gRPC means and what to do; `doing` is what was cut off by it."""
+def sentence(uri: str, collection: str, message: str, doing: str = "", answered: bool = False) -> str:
+    """Say what `message` of pymilvus or gRPC means and what to do; `doing` is what was cut off by it.
+
+    Where the server itself `answered` so, it is not gone, whatever words the message has.
+    """
     low = message.lower()
-    gone = (_UNREACHABLE, _GONE_WHILE if doing else _GONE)
-    for words, text in (*_SENTENCES, gone):
+    gone = () if answered else ((_UNREACHABLE, _GONE_WHILE if doing else _GONE),)
+    for words, text in (*_SENTENCES, *gone):
         if any(word in low for word in words):
             return text.format(uri=uri, collection=collection, doing=doing, why=_why(message))
     return f"Milvus at {uri} refused: {message.splitlines()[0][:300] if message else 'no reason given'}"

@@ -5,7 +5,6 @@ client process and four; the two ways take turns.
 """
 
 import base64
-import ctypes
 import multiprocessing
 import os
 import platform
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.vectors import server
+from pipeline.vectors import network, server
 from pipeline.workspace import Workspace, read_json
 
 ROWS, DIM, TOP_K, ROUNDS, SECONDS = 49_000, 64, 100, 5, 3.0
@@ -40,12 +39,8 @@ def _requests(nq: int) -> list[bytes]:
 
 def _client(pid: int | None, address: str, token: str, nq: int, answers: "multiprocessing.Queue[float]") -> None:
     """Ask for some seconds; from within the network of process `pid` where one is given."""
-    if pid is not None:
-        libc = ctypes.CDLL(None, use_errno=True)
-        for kind, flag in (("user", 0x10000000), ("net", 0x40000000)):
-            with open(f"/proc/{pid}/ns/{kind}") as namespace:
-                if libc.setns(namespace.fileno(), flag) != 0 and kind == "net":
-                    raise OSError(ctypes.get_errno(), "the server's network cannot be entered")
+    if pid is not None and not network.join(pid):
+        sys.exit("relay: the server's network cannot be entered")
     import grpc
 
     key = base64.b64encode(token.encode()).decode()

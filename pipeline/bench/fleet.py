@@ -1,0 +1,236 @@
+"""The load generator: client processes that start together, and what they measured added up."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from pipeline.bench.cpu import cpu_seconds
+from pipeline.bench.requests import Search, refusal, serialised
+from pipeline.bench.work import DIGITS, HIGHEST_US, LOWEST_US, Report, Target, Work
+from pipeline.errors import UserError
+from pipeline.vectors.memory import Floats
+from pipeline.vectors.refusals import sentence
+
+_IDLE, _BUSY = 0.25, 0.5  # shares of the CPU time that a client could have: see is_client_bound
+_START_S = 60.0
+_LONGEST_ANSWER_S = 120.0
+_AHEAD_S = 0.03  # from the word to the start
+_PROJECT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Load:
+    """How requests are sent."""
+
+    seconds: float
+    concurrency: int = 1
+    """Client processes; a closed loop has as many requests under way."""
+    rate: float | None = None
+    """Requests a second that are offered in all, whatever the answers take; None: a closed loop."""
+    client: str = "raw"
+    """'raw', or 'pymilvus' as its users see it."""
+
+    @property
+    def warm_up_s(self) -> float:
+        """Give how long it is asked before the clock starts."""
+        return min(1.0, max(0.2, self.seconds / 10))
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was measured at one point."""
+
+    qps: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    client_cpu: float
+    server_cpu: float | None
+    client_bound: bool
+    seconds: float
+    requests: int
+    unsent: int
+    """Requests of an open loop that were due and that no client was free to send."""
+    answers: list[Any]
+    """One to each of the requests, as it came; None where there was no time for it."""
+
+
+def is_client_bound(client_cpu: float, server_cpu: float | None, seconds: float, processes: int, cores: int) -> bool:
+    """Tell whether the client was the limit: of the two, the one that computed longer for each core that it could use.
+
+    `processes` clients use at most that many cores, a server all of them. A client that computed for less than a
+    quarter of its time waited for something else – the network, or the server's answer. Where the server's time is not
+    known, the client was the limit when it computed for over half of its own.
+    """
+    client = client_cpu / (seconds * min(processes, cores))
+    if server_cpu is None:
+        return client > _BUSY
+    return client > max(_IDLE, server_cpu / (seconds * cores))
+
+
+class Fleet:
+    """Client processes that live from point to point, since starting one takes .3 s of a core."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self._clients: list[_Client] = []
+
+    def measure(self, search: Search, parts: Sequence[Floats], load: Load) -> Figures:
+        """Send `parts`, (nq, dim) queries a request, for some seconds; UserError where that cannot be measured."""
+        try:
+            return self._measure(search, parts, load)
+        except BaseException:
+            self.close()  # a client that is in mid-work hears nothing else
+            raise
+
+    def _measure(self, search: Search, parts: Sequence[Floats], load: Load) -> Figures:
+        clients = self._ready(load.concurrency)
+        requests = serialised(search, parts) if load.client == "raw" else [list(part) for part in parts]
+        for number, client in enumerate(clients):
+            client.line.send(_work(requests, search, load, number))
+        patience = load.warm_up_s + _LONGEST_ANSWER_S
+        for first in self._heard(clients, patience):
+            self._check(search, first)
+        start = time.monotonic() + _AHEAD_S
+        for client in clients:
+            client.line.send(start)
+        time.sleep(max(0.0, start - time.monotonic()))
+        before, began = cpu_seconds(self.target.server_pids), time.monotonic()
+        wait([c.line for c in clients], max(0.0, start + load.seconds - time.monotonic()))  # before its time: an error
+        after, measured = cpu_seconds(self.target.server_pids), time.monotonic() - began
+        reports = self._heard(clients, _LONGEST_ANSWER_S + 3 * load.seconds)
+        for report in reports:
+            self._check(search, report)
+        server = None if before is None or after is None else max(0.0, after - before) * load.seconds / measured
+        return _figures(reports, search, load, len(parts), len(parts[0]), server)
+
+    def _check(self, search: Search, heard: Any) -> None:
+        """Raise UserError for what is no answer."""
+        answers = heard.failures if isinstance(heard, Report) else [heard]
+        refused = next((reason for answer in answers if (reason := refusal(answer))), "")
+        lost = heard.error if isinstance(heard, Report) else ""
+        if refused or lost:
+            where = (self.target.address, search.collection)
+            raise UserError(sentence(*where, refused or lost, "it was measured", answered=bool(refused)))
+
+    def _ready(self, count: int) -> "list[_Client]":
+        """Start as many clients as are missing."""
+        fresh = [_Client() for _ in range(count - len(self._clients))]
+        self._clients += fresh
+        for client in fresh:
+            client.line.send(self.target)
+        self._heard(fresh, _START_S)
+        return self._clients[:count]
+
+    def _heard(self, clients: "list[_Client]", patience_s: float) -> list[Any]:
+        """Wait for a word of each client; UserError where one dies or is silent for too long."""
+        words: dict[Connection, Any] = {}
+        deadline = time.monotonic() + patience_s
+        while waiting := [c.line for c in clients if c.line not in words]:
+            ready = wait(waiting, max(0.0, deadline - time.monotonic()))
+            if not ready:
+                raise UserError(
+                    f"{self.target.address} did not answer within {patience_s:.0f} s: see `milvus status`, or choose a "
+                    "smaller nq or a lower concurrency."
+                )
+            for line in ready:
+                assert isinstance(line, Connection)
+                try:
+                    words[line] = line.recv()
+                except (EOFError, ConnectionError):
+                    died = next(c for c in clients if c.line is line)
+                    raise UserError(
+                        f"A client process of the load generator ended ({died.ending()}): this point has no figures; "
+                        "measure it again, with fewer clients where memory is short."
+                    ) from None
+        return [words[c.line] for c in clients]
+
+    def close(self) -> None:
+        """End the clients."""
+        for client in self._clients:
+            client.end()
+        self._clients = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Client:
+    """A client process and the line to it."""
+
+    def __init__(self) -> None:
+        here, there = socket.socketpair()
+        with there:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "pipeline.bench.client", str(there.fileno())],
+                cwd=_PROJECT,
+                stdin=subprocess.DEVNULL,
+                pass_fds=[there.fileno()],
+                process_group=0,  # an interrupt at the keyboard is for us
+            )
+        self.line = Connection(here.detach())
+
+    def ending(self) -> str:
+        code = self.process.wait(5)
+        return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+    def end(self) -> None:
+        self.line.close()
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        self.process.wait()
+
+
+def _work(requests: list[Any], search: Search, load: Load, number: int) -> Work:
+    """Cut the share of one client out of all requests; with more clients than requests, several send the same one."""
+    share = requests[number :: load.concurrency] or [requests[number % len(requests)]]
+    about = {
+        "collection": search.collection, "field": search.field, "metric": search.metric,
+        "params": dict(search.params), "top_k": search.top_k,
+    }  # fmt: skip
+    rate = load.rate / load.concurrency if load.rate else None
+    lag = number / load.rate if load.rate else 0.0
+    return Work(share, load.seconds, load.warm_up_s, rate, lag, load.client, about)
+
+
+def _figures(
+    reports: list[Report], search: Search, load: Load, count: int, nq: int, server_cpu: float | None
+) -> Figures:
+    from hdrh.histogram import HdrHistogram
+
+    latencies = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
+    answers: list[Any] = [None] * count
+    for number, report in enumerate(reports):
+        latencies.decode_and_add(report.histogram)
+        if number < count:
+            answers[number :: load.concurrency] = report.answers
+    p50, p95, p99 = (latencies.get_value_at_percentile(p) / 1e3 for p in (50, 95, 99))
+    client_cpu = sum(r.cpu_s * load.seconds / r.seconds for r in reports)  # of the time that the server's is of
+    cores = len(os.sched_getaffinity(0))
+    return Figures(
+        qps=sum(r.requests * nq / r.seconds for r in reports),
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
+        client_cpu=client_cpu,
+        server_cpu=server_cpu,
+        client_bound=is_client_bound(client_cpu, server_cpu, load.seconds, load.concurrency, cores),
+        seconds=max(r.seconds for r in reports),
+        requests=sum(r.requests for r in reports),
+        unsent=sum(r.unsent for r in reports),
+        answers=answers,
+    )
