@@ -1,14 +1,17 @@
 """The published study told again: its figures as they were given, and what they show when read like for like."""
 
+import json
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
 from pipeline import published
 from pipeline.bench.compare import Comparison, at_equal_recall
 from pipeline.bench.runs import packed
-from pipeline.bench.settings import params, summarise, where
+from pipeline.bench.settings import summarise, where
 from pipeline.vectors.catalogue import CATALOGUE
+from pipeline.vectors.params import raised
 
 SCENARIOS = ("item-item", "user-user", "user-item")
 
@@ -64,15 +67,12 @@ def settings() -> pl.DataFrame:
 
 def effective(points: pl.DataFrame) -> pl.DataFrame:
     """Raise search parameters to the least that holds for the top-k: an ef below top_k searches as ef = top_k does."""
-    searched = [_raised(row) for row in points.select("index", "top_k", "build", "search").iter_rows(named=True)]
+    searched = [_raised(row) for row in points.select("index", "top_k", "search").iter_rows(named=True)]
     return points.with_columns(pl.Series("search", searched, pl.String))
 
 
-def _raised(row: dict[str, object]) -> str:
-    chosen = params(row)
-    known = {p.name: p for p in CATALOGUE[str(row["index"])].search if p.name in chosen}
-    context = {"top_k": row["top_k"]}
-    return packed({name: max(chosen[name], int(p.limits(context)[0])) for name, p in known.items()})  # type: ignore[arg-type]
+def _raised(row: dict[str, Any]) -> str:
+    return packed(raised(CATALOGUE[row["index"]], json.loads(row["search"]), row["top_k"]))
 
 
 def flat() -> pl.DataFrame:
