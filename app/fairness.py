@@ -35,7 +35,7 @@ def over(found: Comparison, a: str, b: str, mode: str) -> Figure:
         hovertemplate="recall %{x:.3f}: %{y:.2f} times<br>%{customdata[0]:,.0f} against %{customdata[1]:,.0f} QPS<extra></extra>",
     )
     figure.add_hline(y=1, line={"color": palette.exact, "dash": "dash", "width": 1})
-    top = max(2.0, 1.1 * max(found.curve["times_high"]))
+    top = max(2.0, min(1.1 * max(found.curve["times_high"]), 1.6 * found.most))  # a wide spread is cut, not the curve
     figure.update_layout(
         xaxis_title=f"recall, {found.low:.3f} to {found.high:.3f}", yaxis_title=f"{a} over {b} (times)"
     )
@@ -56,9 +56,10 @@ def speed_ups(found: Sequence[Fair], mode: str) -> Figure:
     )
     for name, ranges, colour, hollow in kinds:
         figure.add_bar(
-            x=[f.scenario for f in found],
+            y=[f.scenario for f in found],
             base=[least for least, _ in ranges],
-            y=[max(most - least, 0.04 * least) for least, most in ranges],
+            x=[max(most - least, 0.04 * least) for least, most in ranges],
+            orientation="h",
             name=name,
             marker={"color": CLEAR if hollow else colour, "line": {"color": colour, "width": 2}},
             text=[_times(*ends) for ends in ranges],
@@ -66,10 +67,11 @@ def speed_ups(found: Sequence[Fair], mode: str) -> Figure:
             textfont={"color": palette.text},
             textangle=0,
             cliponaxis=False,
-            hovertemplate=f"{name}<br>%{{x}}: %{{text}}<extra></extra>",
+            hovertemplate=f"{name}<br>%{{y}}: %{{text}}<extra></extra>",
         )
-    figure.update_layout(barmode="group", bargap=0.25, yaxis_title="GPU over CPU (times), logarithmic")
-    figure.update_yaxes(type="log", range=[0, 2.3], tickvals=[1, 2, 5, 10, 20, 50, 100])
+    figure.update_layout(barmode="group", bargap=0.25, xaxis_title="GPU over CPU (times), logarithmic")
+    figure.update_xaxes(type="log", range=[0, 2.4], tickvals=[1, 2, 5, 10, 20, 50, 100])
+    figure.update_yaxes(autorange="reversed")
     legend_below(figure)
     return figure
 
@@ -104,6 +106,7 @@ def as_published(pairs: pl.DataFrame, scenario: str, mode: str) -> Figure:
         )
     figure.update_layout(barmode="group", bargap=0.3, yaxis_title="GPU over CPU (times)")
     figure.update_yaxes(range=[0, 1.15 * max(rows["times"])])
+    legend_below(figure)
     return figure
 
 
@@ -128,6 +131,7 @@ def ceiling(pairs: pl.DataFrame, mode: str) -> Figure:
     figure.update_layout(xaxis_title="nprobe (nlist 100 solid, 200 dashed, 400 dotted)", yaxis_title="QPS, published")
     figure.update_xaxes(tickvals=[5, 10, 20])
     figure.update_yaxes(rangemode="tozero")
+    legend_below(figure)
     return figure
 
 
@@ -160,4 +164,6 @@ def bits(pairs: pl.DataFrame, scenario: str, mode: str) -> Figure:
             hovertemplate=f"{name}, nlist / nprobe %{{x}}: recall %{{y:.3f}}<extra></extra>",
         )
     figure.update_layout(xaxis_title="nlist / nprobe", yaxis_title="recall@100, published")
+    figure.update_xaxes(tickfont={"size": 11})
+    legend_below(figure)
     return figure
