@@ -9,6 +9,7 @@ from app import costs, serving, state
 from app.benchdata import TARGET
 from pipeline.bench.advise import Wish, advise, usd
 from pipeline.bench.cost import with_cost
+from pipeline.bench.quality import told
 from pipeline.bench.settings import label
 from pipeline.text import number
 
@@ -56,7 +57,7 @@ def show(settings: pl.DataFrame, wanted: Wish) -> None:
             st.markdown(sentence)
         return
     st.markdown(f"#### → {label(found.best)}  \n{_figures(found.best)}")
-    for sentence in found.why:
+    for sentence in filter(None, [*found.why, told(found.best)]):
         st.caption(_dollars(sentence))
     serving.offer(found.best, "best")
     for row, why in found.alternatives:

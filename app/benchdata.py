@@ -9,6 +9,7 @@ import streamlit as st
 from app import state
 from pipeline import published
 from pipeline.bench import runs
+from pipeline.bench.quality import QUALITY, with_quality
 from pipeline.bench.runs import Run
 from pipeline.bench.settings import gather, summarise, under
 from pipeline.workspace import Workspace
@@ -30,13 +31,20 @@ _CHOICES = (
 
 @st.cache_data(max_entries=12, show_spinner=False)
 def _settings(root: str, names: tuple[str, ...], state_of_runs: tuple[Any, ...]) -> pl.DataFrame:
-    return summarise(gather(Workspace.open(root), names))
+    opened = Workspace.open(root)
+    return with_quality(opened, summarise(gather(opened, names)))
 
 
 def settings(names: Sequence[str], known: Sequence[Run]) -> pl.DataFrame:
     """Read runs as settings, again only when one has grown."""
-    grown = tuple((run.name, run.created, run.points) for run in known if run.name in names)
+    grown = tuple((run.name, run.created, run.points, _measured(run.name)) for run in known if run.name in names)
     return _settings(str(state.workspace().root), tuple(names), grown)
+
+
+def _measured(run: str) -> float:
+    """Give when a run's recommendations were measured, 0 where they were not."""
+    path = state.workspace().root / runs.FOLDER / run / QUALITY
+    return path.stat().st_mtime if path.exists() else 0.0
 
 
 def choose_runs(known: Sequence[Run]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from app.theme import Palette
+from pipeline.bench.quality import told
 from pipeline.bench.settings import label, load_label
 from pipeline.published import NAME as PUBLISHED
 from pipeline.text import number
@@ -98,6 +99,8 @@ def hover(row: dict[str, Any]) -> str:
     lines += [", ".join(built)] if built else []
     if row["client_cpu"] is not None and row["server_cpu"] is not None:
         lines.append(f"CPU: server {number(row['server_cpu'])} s, client {number(row['client_cpu'])} s")
+    if quality := told(row):
+        lines.append(quality.replace("; ", "<br>"))
     if row["client_bound"]:
         lines.append("<b>the client was the limit: the server can do more</b>")
     where = "published 2023" if row["run"] == PUBLISHED else f"run {row['run']}"

@@ -11,6 +11,7 @@ from pipeline.bench.advise import Wish, advise
 from pipeline.bench.compare import at_equal_recall, sentence
 from pipeline.bench.cost import with_cost
 from pipeline.bench.front import OBJECTIVES, front
+from pipeline.bench.quality import told, with_quality
 from pipeline.bench.retold import fair, lessons
 from pipeline.bench.settings import gather, label, newest, summarise, under, where
 from pipeline.errors import UserError
@@ -26,7 +27,8 @@ _LOAD = ("scenario", "client", "loop", "top_k", "nq")
 
 def settings_of(workspace: Workspace, names: Sequence[str], given: Mapping[str, Any]) -> pl.DataFrame:
     """Read runs, the newest one where none is named, as settings under one load (`under`)."""
-    return under(summarise(gather(workspace, names or [newest(workspace)])), given)
+    settings = under(summarise(gather(workspace, names or [newest(workspace)])), given)
+    return with_quality(workspace, settings)
 
 
 def plain(row: Mapping[str, Any]) -> Answer:
@@ -45,7 +47,7 @@ def advice(settings: pl.DataFrame, wish: Wish, price: Price, cores: float | None
     found = advise(with_cost(settings, price, wish.qps, cores), wish)
     return {
         "best": plain(found.best) if found.best else None,
-        "why": found.why,
+        "why": [*found.why, *filter(None, [told(found.best) if found.best else ""])],
         "alternatives": [plain(row) | {"why": why} for row, why in found.alternatives],
         "considered": found.considered,
         "load": _load(settings),

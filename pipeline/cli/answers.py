@@ -1,11 +1,12 @@
-"""`bench advise`, `bench front`, `bench compare`, `bench published`, `bench export`: what benchmark runs answer."""
+"""`bench advise`, `front`, `compare`, `quality`, `published` and `export`: what benchmark runs answer."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WorkspaceOption, app, finish, table
+from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
+from pipeline.cli.stages import ModelOption
 from pipeline.workspace import Workspace
 
 bench_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Recall–QPS benchmarks.")
@@ -21,7 +22,7 @@ ConcurrencyOption = Annotated[int | None, typer.Option(help="Client processes; d
 ClientOption = Annotated[str | None, typer.Option(help="raw or pymilvus; default: raw where it was measured.")]
 PricesOption = Annotated[str | None, typer.Option(help="Prices as `prices list` names them; default: the first.")]
 CoresOption = Annotated[float | None, typer.Option(help="Cores of an instance; default: those of the run's machine.")]
-_COLUMNS = ["setting", "nq", "concurrency", "recall", "qps", "p50_ms", "p99_ms", "build_s", "memory_mb"]
+_COLUMNS = ["setting", "nq", "concurrency", "recall", "qps", "p50_ms", "p99_ms", "build_s", "memory_mb", "next_recall"]
 
 
 def _given(
@@ -125,6 +126,45 @@ def compare(
         return comparison(settings_of(opened, run or [], _given(scenario, nq, top_k, concurrency, client)), a, b)
 
     finish(workspace, json, body, lambda answer: print(answer["sentence"]))
+
+
+@bench_app.command("quality")
+def quality(
+    run: Annotated[str | None, typer.Option(help="A run; default: the newest.")] = None,
+    model: ModelOption = "two_tower",
+    server: Annotated[str | None, typer.Option(help="A server as `server list` names it.")] = None,
+    workspace: WorkspaceOption = WORKSPACE,
+    json: JsonOption = False,
+    wait: WaitOption = False,
+) -> None:
+    """Recommend through each setting of a run's fronts: recall@20 and MRR@20 of the next click, beside exact search.
+
+    Example: python -m pipeline bench quality --run NAME --model two_tower
+    """
+
+    def body() -> Answer:
+        from pipeline.bench import quality as measured
+        from pipeline.bench.front import front as best
+        from pipeline.bench.runs import find
+        from pipeline.bench.settings import gather, newest, summarise
+        from pipeline.vectors.server import connect, facts, server_name
+        from pipeline.vectors.support import supported_names
+
+        opened = Workspace.open(workspace)
+        name = find(opened, run or newest(opened)).name
+        settings = best(summarise(gather(opened, [name])))
+        asked = measured.asked_of(opened, model)
+        with writing(workspace, f"quality of {name}", wait) as (opened, job):
+            with connect(opened, f"job {job.job.id}", job.progress("milvus"), server) as engine:
+                can = supported_names(facts(opened, server or server_name(), engine))
+                able = settings.filter(settings["index"].is_in(can))
+                rows = measured.measure(engine, opened.prefix, asked, able, job.progress("quality"))
+            measured.keep(opened, name, rows)
+            job.result = {"run": name, "model": model, "rows": rows}
+            return job.result
+
+    columns = ["index", "build", "search", "next_recall", "exact_recall", "next_mrr", "exact_mrr"]
+    finish(workspace, json, body, lambda answer: table(answer["rows"], columns, "None of its settings can be built."))
 
 
 @bench_app.command("published")
