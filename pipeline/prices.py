@@ -39,6 +39,14 @@ def load(workspace: Workspace) -> list[Price]:
     return _read(own if own.exists() else SHIPPED)
 
 
+def find(workspace: Workspace, name: str | None) -> Price:
+    """Find prices by their name, the first of the list where none is named, or raise UserError."""
+    known = {row.name: row for row in load(workspace)}
+    if name is not None and name not in known:
+        raise UserError(f"There are no prices '{name}': choose {', '.join(known)}.{did_you_mean(name, known)}")
+    return known[name] if name is not None else next(iter(known.values()))
+
+
 def own_file(workspace: Workspace) -> Path:
     """Give where a workspace keeps prices of its own."""
     return workspace.root / "prices.csv"

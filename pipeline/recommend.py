@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline.errors import NotLoaded, UserError
 from pipeline.filters import check_filter
-from pipeline.indexes import find_index, serving
+from pipeline.indexes import find_index, served_search, serving
 from pipeline.ingest import session_clicks
 from pipeline.models.sessions import MAX_HISTORY, Histories
 from pipeline.models.tower import Floats
@@ -21,7 +21,7 @@ from pipeline.vectors.catalogue import index_type
 from pipeline.vectors.engine import Database
 from pipeline.vectors.measure import recall
 from pipeline.vectors.memory import Rows
-from pipeline.vectors.params import Values, parse_params, validate_search
+from pipeline.vectors.params import Values, parse_params, raised, validate_search
 from pipeline.workspace import Workspace
 
 MOST_COMPARED = 50_000  # rows under a filter that recall is measured over: reading more would outlast the search
@@ -103,7 +103,7 @@ class Recommender:
             raise UserError(f"k {query.k} is out of range: choose 1 to {most:,}, the size of the catalogue.")
         if query.filter:
             check_filter(index, query.filter)
-        self._params(index, query, self._fetch(index, history, query))
+        self.search_params(index, query, self._fetch(index, history, query))
         self.encode(history)
         return index
 
@@ -112,8 +112,12 @@ class Recommender:
         seen = {item for item in history if index["changed"] or item in self.rows} if query.exclude_seen else set()
         return min(query.k + len(seen), _size(index, len(self.rows)))
 
-    def _params(self, index: dict[str, Any], query: Query, fetch: int) -> Values:
-        return validate_search(index_type(index["index"]), index["params"], parse_params(query.search), fetch)
+    def search_params(self, index: dict[str, Any], query: Query, fetch: int) -> Values:
+        """Give what is asked with: the query's own parameters, else those that the index serves with, made to fit."""
+        kind = index_type(index["index"])
+        served = parse_params(served_search(self.workspace, index["name"]))
+        given = parse_params(query.search) if query.search else raised(kind, served, fetch)
+        return validate_search(kind, index["params"], given, fetch)
 
     def recommend(self, history: Sequence[str], query: Query, engine: Database) -> dict[str, Any]:
         """Search the index for the session's vector; give history, items, latency_ms and what the filter did."""
@@ -124,7 +128,7 @@ class Recommender:
         encoded = time.perf_counter()
         seen = set(history) if query.exclude_seen else set()
         fetch = self._fetch(index, history, query)
-        params = self._params(index, query, fetch)
+        params = self.search_params(index, query, fetch)
         collection = index["collection"]
         found = _loaded(engine, collection, lambda: engine.search(collection, vector, fetch, params, query.filter))
         searched = time.perf_counter()

@@ -21,6 +21,7 @@ COMMANDS = [
     "milvus restart", "index serve", "index append", "index upsert", "index delete", "index show",
     "library list", "library bench",
     "vectors import", "vectors list", "prices list", "prices set",
+    "bench advise", "bench front", "bench compare", "bench quality", "bench published", "bench export",
 ]  # fmt: skip
 
 
@@ -55,6 +56,8 @@ def test_help_has_an_example_and_the_common_options(command: str) -> None:
         (["query", "--items", "a"], "run `train --model two_tower`"),
         (["index", "build", "--build", "M=x"], "M 'x' is not a whole number"),
         (["index", "build", "--vectors", "users"], "There are no vectors of 'users'"),
+        (["index", "build", "--serve", "--vectors", "sessions"], "Only an index of items can serve"),
+        (["index", "build", "--serve", "--search", "nprobe=8"], "HNSW has no parameter 'nprobe'"),
         (["index", "drop", "x"], "There is no index 'x'"),
         (["index", "append", "x", "--clicks", "eshop"], "There is no index 'x'"),
         (["index", "upsert", "x", "--file", "y.parquet"], "There is no index 'x'"),

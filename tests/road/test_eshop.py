@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.embed import load_vectors
 from pipeline.errors import UserError
+from pipeline.indexes import serve
 from pipeline.recommend import Query, Recommender
 from pipeline.vectors import server
 from tests.conftest import ESHOP, Road, cli
@@ -50,6 +51,18 @@ def test_with_flat_a_query_answers_as_the_models_own_ranking(eshop: Road) -> Non
             history = recommender.session(str(session))
             answer = recommender.recommend(history, Query(k=20, index="items-two_tower-flat"), engine)
             assert [i["item_id"] for i in answer["items"]] == recommender.exact(history, 20), session
+
+
+def test_an_index_serves_with_the_search_parameters_that_it_was_chosen_with(eshop: Road) -> None:
+    recommender = Recommender(eshop.workspace, "two_tower")
+    index = recommender.serving("items-two_tower-hnsw")
+    serve(eshop.workspace, index["name"], "ef=120")
+    try:
+        assert recommender.search_params(index, Query(), 10) == {"ef": 120}
+        assert recommender.search_params(index, Query(), 200) == {"ef": 200}
+        assert recommender.search_params(index, Query(search="ef=50"), 10) == {"ef": 50}
+    finally:
+        (eshop.workspace.root / "serving.json").unlink()
 
 
 def test_query_by_session(eshop: Road) -> None:

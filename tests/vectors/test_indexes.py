@@ -59,6 +59,10 @@ def test_the_newest_serves_until_another_is_chosen(workspace: Workspace) -> None
     assert indexes.serving(workspace, "two_tower")["name"] == first
     indexes.serve(workspace, second)
     assert indexes.serving(workspace, "two_tower")["name"] == second
+    indexes.serve(workspace, second, "ef=120")
+    assert (indexes.served_search(workspace, second), indexes.served_search(workspace, first)) == ("ef=120", "")
+    with pytest.raises(UserError, match="has no parameter 'nprobe'"):
+        indexes.serve(workspace, first, "nprobe=4")
     with pytest.raises(UserError, match="holds sessions"):
         indexes.serve(workspace, sessions)
     indexes.set_aside(workspace, second)  # one that is gone serves no more
