@@ -34,6 +34,7 @@ bench: setup     ## page times in headless Chromium, rows a second into Milvus, 
 	$(PYTHON) -m tests.benchmarks.insert
 	$(PYTHON) -m tests.benchmarks.relay
 	$(PYTHON) -m tests.benchmarks.load
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(PYTHON) -m tests.benchmarks.exact
 
 screens: setup   ## the pictures in docs/screens, of workspace/ or CLICK_ROAD_WORKSPACE
 	@scripts/browser.sh

@@ -54,8 +54,7 @@ def import_vectors(workspace: Workspace, name: str, config: BroughtConfig, progr
         metric = config.metric or DISTANCE.get(about, "IP")
         return {"items": len(vectors), "dim": vectors.shape[1], "metric": metric, "brought": path.name}
 
-    digest = _digest(path)
-    return run_stage(workspace, vectors_stage(name), config, body, source=digest, progress=progress)
+    return run_stage(workspace, vectors_stage(name), config, body, source=digest(path), progress=progress)
 
 
 def check_name(name: str) -> None:
@@ -127,7 +126,8 @@ def list_vectors(workspace: Workspace) -> list[dict[str, Any]]:
     ]
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """Give a digest of a file's content, or raise UserError where it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -18,6 +18,7 @@ Numbers = npt.NDArray[Any]
 Read = tuple[pl.Series, Numbers, str]  # ids, (n, dim) numbers, and the distance that an HDF5 file names
 DISTANCE = {"angular": "COSINE", "euclidean": "L2"}  # as ann-benchmarks' files name it
 _IDS, _VECTORS = (ID, ITEM_ID, "source_id", "key"), (VECTOR, "vectors", "embedding", "embeddings")
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 _KINDS = ".npy, .npz, Parquet, CSV and HDF5"
 
 
@@ -38,7 +39,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _reader(path: Path, head: bytes) -> Callable[[Path], Read]:
-    known = {b"\x93NUMPY": _npy, b"PK\x03\x04": _npz, b"PAR1": _parquet, b"\x89HDF\r\n\x1a\n": _hdf5}
+    known = {b"\x93NUMPY": _npy, b"PK\x03\x04": _npz, b"PAR1": _parquet, _HDF5: _hdf5}
     found = next((read for magic, read in known.items() if head.startswith(magic)), None)
     if found is None and not head.strip():
         raise UserError(f"{path} holds nothing: bring vectors as {_KINDS}.")
@@ -69,6 +70,17 @@ def _hdf5(path: Path) -> Read:
             raise UserError(f"{path} has no data set 'train' (it has {names}): name the one with the vectors so.")
         numbers = np.asarray(file["train"])
         return *_numbered(numbers)[:2], str(file.attrs.get("distance", ""))
+
+
+def read_queries(path: Path) -> tuple[Numbers | None, str]:
+    """Read the queries, `test`, and the distance of a file of ann-benchmarks; None of another file, or without any."""
+    with path.open("rb") as file:
+        if not file.read(8).startswith(_HDF5):
+            return None, ""
+    import h5py
+
+    with h5py.File(path) as file:
+        return np.asarray(file["test"]) if "test" in file else None, str(file.attrs.get("distance", ""))
 
 
 def _numbered(numbers: Numbers) -> Read:

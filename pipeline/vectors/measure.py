@@ -9,11 +9,12 @@ import numpy as np
 from pipeline.errors import UserError
 from pipeline.vectors.blocked import nearest, numpy_arrays
 from pipeline.vectors.engine import Engine
-from pipeline.vectors.memory import Floats, Rows, unit
+from pipeline.vectors.memory import Floats, Rows
 from pipeline.vectors.params import IndexType, Values, validate_search
 
 _WARM_UP = 20  # searches that are not timed
 _TIMED = 50
+_AT_ONCE = 500  # queries whose answers are compared at once, in float64
 _TIE = 1e-5  # relative: an answer as near as the k-th neighbour is right, whichever of equals the index gave
 
 
@@ -97,27 +98,47 @@ def timed(engine: Engine, name: str, queries: Floats, k: int, search: Values) ->
 
 def exact(vectors: Floats, queries: Floats, k: int, metric: str) -> Rows:
     """Give the rows (q, k) of each query's exact nearest, best first; fewer where there are fewer vectors."""
-    if metric == "COSINE":
-        vectors, queries = unit(vectors), unit(queries)
-    k = min(k, len(vectors))
-    return nearest(numpy_arrays(), vectors, queries, k, "L2" if metric == "L2" else "IP")[0]
+    return nearest(numpy_arrays(), vectors, queries, min(k, len(vectors)), metric)[0]
 
 
 def recall(ids: Rows, vectors: Floats, queries: Floats, found: Rows, metric: str) -> float:
     """Give the share of the exact neighbours' places that `found` (q, k) ids fill with vectors as near."""
     best = exact(vectors, queries, found.shape[1], metric)
-    k = best.shape[1]
-    if metric == "COSINE":
-        vectors, queries = unit(vectors), unit(queries)
-    measure = "L2" if metric == "L2" else "IP"
     order = np.argsort(ids)
     rows = order[np.minimum(np.searchsorted(ids, found, sorter=order), len(ids) - 1)]
-    worst = _similar(vectors, queries, best[:, -1:], measure)
-    right = _similar(vectors, queries, rows, measure) >= worst - _TIE * np.maximum(np.abs(worst), 1)
-    return float(np.mean((right & (found >= 0)).sum(1) / k))
+    return float(np.mean(shares(vectors, queries, np.where(found >= 0, rows, -1), best, metric)))
+
+
+def shares(vectors: Floats, queries: Floats, found: Rows, best: Rows, metric: str) -> Floats:
+    """Give for each query (q) the share of its exact neighbours' places that the `found` (q, k) rows fill.
+
+    `best` (q, k) are rows as `exact` gives them. A row that is as near as the last of them is right, too; -1 is none.
+    """
+    parts = (slice(low, low + _AT_ONCE) for low in range(0, len(queries), _AT_ONCE))
+    return np.concatenate([_shares(vectors, queries[p], found[p], best[p], metric) for p in parts])
+
+
+def distances(vectors: Floats, queries: Floats, rows: Rows, metric: str) -> Floats:
+    """Give the distance of each query to its rows (q, k): Euclidean for L2, 1 - cosine for COSINE, as peers have it."""
+    found = []
+    for low in range(0, len(queries), _AT_ONCE):
+        near = _similar(vectors, queries[low : low + _AT_ONCE], rows[low : low + _AT_ONCE], metric)
+        found.append(np.sqrt(-near) if metric == "L2" else 1 - near)
+    return np.concatenate(found).astype(np.float32)
+
+
+def _shares(vectors: Floats, queries: Floats, found: Rows, best: Rows, metric: str) -> Floats:
+    worst = _similar(vectors, queries, best[:, -1:], metric)
+    right = _similar(vectors, queries, found, metric) >= worst - _TIE * np.maximum(np.abs(worst), 1)
+    return np.asarray((right & (found >= 0)).sum(1) / best.shape[1], np.float32)
 
 
 def _similar(vectors: Floats, queries: Floats, rows: Rows, metric: str) -> Any:
     """Compare each query with its rows (q, k), in float64: greater is nearer."""
     near, asked = vectors[rows].astype(np.float64), queries[:, None].astype(np.float64)
-    return -((near - asked) ** 2).sum(2) if metric == "L2" else (near * asked).sum(2)
+    if metric == "L2":
+        return -((near - asked) ** 2).sum(2)
+    same = (near * asked).sum(2)
+    if metric == "COSINE":
+        return same / np.maximum(np.linalg.norm(near, axis=2) * np.linalg.norm(asked, axis=2), 1e-12)
+    return same

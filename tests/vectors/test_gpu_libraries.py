@@ -44,9 +44,9 @@ def test_no_more_than_a_block_of_similarities_is_held(points: np.ndarray) -> Non
     class Watching(NumpyLike):
         largest = 0
 
-        def top(self, scores: Any, k: int) -> Any:
+        def top(self, scores: Any, k: int, floor: Any = None) -> Any:
             self.largest = max(self.largest, scores.size)
-            return super().top(scores, k)
+            return super().top(scores, k, floor)
 
     arrays = Watching(np, np.asarray)
     nearest(arrays, points, points[:300], 10, "IP", (100, 1000))
