@@ -26,9 +26,7 @@ def _points() -> Iterator[dict[str, object]]:
             for ef, recall, qps in FRONT:
                 build, reached = {"M": 16, "efConstruction": 200}, qps * clients**0.5 * (1 + 0.04 * (repeat - 1))
                 bound = clients == 4 and ef == 100
-                yield point(
-                    recall, reached, build, {"ef": ef}, concurrency=clients, repeat=repeat, client_bound=bound
-                )
+                yield point(recall, reached, build, {"ef": ef}, concurrency=clients, repeat=repeat, client_bound=bound)
         yield point(0.97, 900, {"nlist": 64}, {"nprobe": 8}, index="IVF_FLAT", concurrency=clients, build_s=2.0)
 
 
