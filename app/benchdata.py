@@ -37,14 +37,14 @@ def _settings(root: str, names: tuple[str, ...], state_of_runs: tuple[Any, ...])
 
 def settings(names: Sequence[str], known: Sequence[Run]) -> pl.DataFrame:
     """Read runs as settings, again only when one has grown."""
-    grown = tuple((run.name, run.created, run.points, _measured(run.name)) for run in known if run.name in names)
+    grown = tuple((run.name, *_grown(run.name)) for run in known if run.name in names)
     return _settings(str(state.workspace().root), tuple(names), grown)
 
 
-def _measured(run: str) -> float:
-    """Give when a run's recommendations were measured, 0 where they were not."""
-    path = state.workspace().root / runs.FOLDER / run / QUALITY
-    return path.stat().st_mtime if path.exists() else 0.0
+def _grown(run: str) -> list[int]:
+    """Give when a run's files were written last, in nanoseconds; 0 where there is none."""
+    files = (state.workspace().root / runs.FOLDER / run / name for name in ("rows.jsonl", QUALITY))
+    return [file.stat().st_mtime_ns if file.exists() else 0 for file in files]
 
 
 def choose_runs(known: Sequence[Run]) -> list[str]:

@@ -1,5 +1,6 @@
 """Runs in a table – hardware, versions, seed, a note to edit – and what is taken out of them as files."""
 
+import io
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from app import costs, state
 from pipeline import published
 from pipeline.bench import runs
 from pipeline.bench.runs import Run
+from pipeline.bench.settings import gather
 
 _FILES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "html": "text/html"}
 
@@ -75,9 +77,13 @@ def _maker(name: str, suffix: str, given: dict[str, Any]) -> Callable[[], bytes]
     def make() -> bytes:
         from app.report import write
 
-        with tempfile.TemporaryDirectory() as folder:
-            target = Path(folder) / f"points.{suffix}"
-            write(opened, name, target, given if name != published.NAME else {}, price)
-            return target.read_bytes()
+        if suffix == "html":
+            with tempfile.TemporaryDirectory() as folder:
+                target = Path(folder) / "report.html"
+                write(opened, name, target, given if name != published.NAME else {}, price)
+                return target.read_bytes()
+        points, file = gather(opened, [name]), io.BytesIO()
+        points.write_csv(file) if suffix == "csv" else points.write_parquet(file)
+        return file.getvalue()
 
     return make

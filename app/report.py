@@ -17,6 +17,7 @@ from pipeline.bench import runs
 from pipeline.bench.advise import Wish, advise
 from pipeline.bench.cost import with_cost
 from pipeline.bench.front import front
+from pipeline.bench.quality import told, with_quality
 from pipeline.bench.settings import gather, label, load_label, summarise, under
 from pipeline.errors import UserError
 from pipeline.prices import Price
@@ -66,7 +67,8 @@ def _drawn(figures: Iterator[Figure]) -> Iterator[str]:
 
 def _advice(settings: pl.DataFrame, target: float) -> str:
     found = advise(settings, Wish(recall=target))
-    lines = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in found.why)
+    sentences = [*found.why, *([told(found.best)] if found.best else [])]
+    lines = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences if sentence)
     others = "".join(f"<li>{html.escape(f'{label(row)}: {why}')}</li>" for row, why in found.alternatives)
     return f"<div class='best'>{lines}{f'<ul>{others}</ul>' if others else ''}</div>"
 
@@ -113,17 +115,12 @@ def facts(workspace: Workspace, name: str) -> dict[str, str]:
 
 
 def write(workspace: Workspace, name: str, target: Path, given: Mapping[str, Any], price: Price) -> None:
-    """Write a run as what the file's ending says: all points as .csv or .parquet, or this page as .html."""
+    """Write a run, or what was published, as this page; `given` is the load, as `under` takes it."""
+    if target.suffix != ".html":
+        raise UserError(f"'{target.name}' does not end in .html: name the file so that it does.")
     points = gather(workspace, [name])
-    if target.suffix not in (".csv", ".parquet", ".html"):
-        raise UserError(f"'{target.name}' does not end in .csv, .parquet or .html: name the file so that it does.")
+    settings = with_quality(workspace, with_cost(under(summarise(points), given), price))
     try:
-        if target.suffix == ".csv":
-            points.write_csv(target)
-        elif target.suffix == ".parquet":
-            points.write_parquet(target)
-        else:
-            settings = with_cost(under(summarise(points), given), price)
-            target.write_text(page(settings, points, facts(workspace, name) | {"prices": price.name}))
+        target.write_text(page(settings, points, facts(workspace, name) | {"prices": price.name}))
     except OSError as error:
         raise UserError(f"{target} could not be written ({error.strerror}): name another file.") from error

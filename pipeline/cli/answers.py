@@ -1,4 +1,4 @@
-"""`bench advise`, `front`, `compare`, `quality`, `published` and `export`: what benchmark runs answer."""
+"""`bench advise`, `front`, `compare`, `quality`, `published`, `report` and `note`: what benchmark runs answer."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -190,10 +190,10 @@ def published(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) 
     finish(workspace, json, body, show)
 
 
-@bench_app.command("export")
-def export(
-    name: Annotated[str, typer.Argument(help="A run, or 'published'.")],
-    to: Annotated[Path, typer.Option(help="A file that ends in .csv, .parquet or .html.")],
+@bench_app.command("report")
+def report(
+    name: Annotated[str, typer.Argument(help="A run as `bench list` names it, or 'published'.")],
+    out: Annotated[Path, typer.Option(help="A file that ends in .html.")],
     scenario: ScenarioOption = None,
     nq: NqOption = None,
     top_k: TopKOption = None,
@@ -203,9 +203,9 @@ def export(
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
 ) -> None:
-    """Write a run's points as CSV or Parquet, or its figures and answers as one HTML file that opens offline.
+    """Write a run's figures and answers as one HTML file that opens without a network.
 
-    Example: python -m pipeline bench export published --scenario user-user --to study.html
+    Example: python -m pipeline bench report published --scenario user-user --out study.html
     """
 
     def body() -> Answer:
@@ -214,10 +214,31 @@ def export(
 
         opened = Workspace.open(workspace)
         given = _given(scenario, nq, top_k, concurrency, client)
-        write(opened, name, to, given, find(opened, prices))
-        return {"run": name, "file": str(to.absolute()), "bytes": to.stat().st_size}
+        write(opened, name, out, given, find(opened, prices))
+        return {"run": name, "file": str(out.absolute()), "bytes": out.stat().st_size}
 
     def show(answer: dict[str, Any]) -> None:
         print(f"Wrote {answer['file']}, {answer['bytes']:,} bytes.")
 
     finish(workspace, json, body, show)
+
+
+@bench_app.command("note")
+def note(
+    name: Annotated[str, typer.Argument(help="A run as `bench list` names it.")],
+    text: Annotated[str, typer.Argument(help="What you want to remember of it; '' takes the note away.")],
+    workspace: WorkspaceOption = WORKSPACE,
+    json: JsonOption = False,
+) -> None:
+    """Write a note on a run.
+
+    Example: python -m pipeline bench note NAME "after the upgrade"
+    """
+
+    def body() -> Answer:
+        from pipeline.bench.runs import set_note
+
+        set_note(Workspace.open(workspace), name, text)
+        return {"run": name, "note": text}
+
+    finish(workspace, json, body, lambda answer: print(f"{name}: {text}"))

@@ -4,11 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from pipeline.bench.runs import COLUMNS, Recorder
+from pipeline.bench.runs import Recorder, find
 from pipeline.cli import app
 from pipeline.workspace import Workspace
 from tests.bench.made import point
@@ -76,17 +75,19 @@ def test_the_published_study_is_told_again(root: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["mine", "published"])
-def test_export_writes_what_the_ending_says(root: Path, tmp_path: Path, name: str) -> None:
-    for suffix, read in ((".csv", pl.read_csv), (".parquet", pl.read_parquet)):
-        code, answer = _bench(root, "export", name, "--to", str(tmp_path / f"points{suffix}"))
-        assert code == 0
-        assert Path(answer["file"]).stat().st_size == answer["bytes"]
-        assert read(tmp_path / f"points{suffix}").columns == [*COLUMNS, "run", "cores"]
-    code, _ = _bench(root, "export", name, "--to", str(tmp_path / "page.html"))
+def test_a_report_is_one_file_with_figures_and_answers(root: Path, tmp_path: Path, name: str) -> None:
+    code, answer = _bench(root, "report", name, "--out", str(tmp_path / "page.html"))
     text = (tmp_path / "page.html").read_text()
     assert code == 0
+    assert answer["bytes"] == (tmp_path / "page.html").stat().st_size
     assert f"Benchmark {name}" in text
-    assert text.count("Plotly.newPlot") >= 4
+    assert text.count("Plotly.newPlot") == 5
+    assert "is the cheapest of" in text
+
+
+def test_a_note_is_kept(root: Path) -> None:
+    assert _bench(root, "note", "mine", "after the upgrade")[0] == 0
+    assert find(Workspace.open(root), "mine").note == "after the upgrade"
 
 
 @pytest.mark.parametrize(
@@ -98,8 +99,9 @@ def test_export_writes_what_the_ending_says(root: Path, tmp_path: Path, name: st
         (["advise", "--scenario", "user-user"], "No point was measured with scenario user-user: choose item-item"),
         (["front", "--objective", "qp"], "Did you mean qps?"),
         (["compare", "--a", "index=HNSW", "--b", "indx=FLAT"], "No point has 'indx'"),
-        (["export", "mine", "--to", "points.xls"], "does not end in .csv, .parquet or .html"),
-        (["export", "mine", "--to", "/nowhere/points.csv"], "could not be written"),
+        (["report", "mine", "--out", "points.xls"], "does not end in .html"),
+        (["report", "mine", "--out", "/nowhere/points.html"], "could not be written"),
+        (["note", "min", "x"], "Did you mean mine?"),
     ],
 )
 def test_what_the_user_can_mend_is_a_sentence_and_code_2(root: Path, arguments: list[str], expected: str) -> None:

@@ -21,7 +21,7 @@ COMMANDS = [
     "milvus restart", "index serve", "index append", "index upsert", "index delete", "index show",
     "library list", "library bench",
     "vectors import", "vectors list", "prices list", "prices set",
-    "bench advise", "bench front", "bench compare", "bench quality", "bench published", "bench export",
+    "bench advise", "bench front", "bench compare", "bench quality", "bench published", "bench report", "bench note",
 ]  # fmt: skip
 
 
