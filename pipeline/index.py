@@ -1,9 +1,7 @@
 """Stage 'indexes/NAME': vectors -> a collection with an index in Milvus. Several may stand side by side."""
 
-import contextlib
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,7 +106,8 @@ def _fill(workspace: Workspace, config: IndexConfig, engine: Engine, collection:
     engine.insert(collection, keys, vectors, columns, _part(report, 0))
     expected = estimate(index, params, vectors.shape[1], len(ids)).build_s
     told = _against(workspace, config, report, expected)
-    with _leaving(workspace, config, len(ids), expected):
+    on_ours = config.server == EMBEDDED.name
+    with abandoned.leaving(workspace, on_ours, config.name, config.index, len(ids), expected):
         built = engine.build(collection, config.index, params, config.metric, told)
     report(2, 4, "loading")
     begin = time.monotonic()
@@ -138,17 +137,6 @@ def _fill(workspace: Workspace, config: IndexConfig, engine: Engine, collection:
 def _part(report: Progress, step: int) -> Progress:
     """Report one of the four steps as a part of the whole."""
     return lambda done, total, text="", point=None: report(step + done / max(total, 1), 4, text)
-
-
-@contextlib.contextmanager
-def _leaving(workspace: Workspace, config: IndexConfig, rows: int, expected_s: float) -> Iterator[None]:
-    """Note a build that is left, as the embedded server may go on with it."""
-    server = abandoned.server(workspace) if config.server == EMBEDDED.name else (0, 0.0)
-    try:
-        yield
-    except BaseException:
-        abandoned.note(workspace, server, config.name, config.index, rows, expected_s)
-        raise
 
 
 def _against(workspace: Workspace, config: IndexConfig, report: Progress, expected_s: float) -> Progress:

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -64,14 +64,14 @@ class Figures:
     """One to each of the requests, as it came; None where there was no time for it."""
 
 
-def is_client_bound(client_cpu: float, server_cpu: float | None, seconds: float, processes: int, cores: int) -> bool:
+def is_client_bound(client_cpu: float, server_cpu: float | None, seconds: float, usable: int, cores: int) -> bool:
     """Tell whether the client was the limit: of the two, the one that computed longer for each core that it could use.
 
-    `processes` clients use at most that many cores, a server all of them. A client that computed for less than a
-    quarter of its time waited for something else – the network, or the server's answer. Where the server's time is not
-    known, the client was the limit when it computed for over half of its own.
+    The clients could use `usable` cores: as many as they are, or as there are. A server uses all its `cores`. A client
+    that computed for less than a quarter of its time waited for something else – the network, or the server's answer.
+    Where the server's time is not known, the client was the limit when it computed for over half of its own.
     """
-    client = client_cpu / (seconds * min(processes, cores))
+    client = client_cpu / (seconds * usable)
     if server_cpu is None:
         return client > _BUSY
     return client > max(_IDLE, server_cpu / (seconds * cores))
@@ -86,32 +86,39 @@ class Fleet:
 
     def measure(self, search: Search, parts: Sequence[Floats], load: Load) -> Figures:
         """Send `parts`, (nq, dim) queries a request, for some seconds; UserError where that cannot be measured."""
+        reports, server_cpu = self.replay(works(search, parts, load), search)
+        return figures(reports, load, len(parts), len(parts[0]), server_cpu, len(os.sched_getaffinity(0)))
+
+    def replay(
+        self, shares: list[Work], search: Search, gate: Callable[[], None] = lambda: None
+    ) -> tuple[list[Report], float | None]:
+        """Replay a share in each client, all at once when `gate` is passed; give reports and the server's CPU seconds.
+
+        The server's are those of the time that is measured; None where it is not on this machine.
+        """
         try:
-            return self._measure(search, parts, load)
+            return self._replay(shares, search, gate)
         except BaseException:
             self.close()  # a client that is in mid-work hears nothing else
             raise
 
-    def _measure(self, search: Search, parts: Sequence[Floats], load: Load) -> Figures:
-        clients = self._ready(load.concurrency)
-        requests = serialised(search, parts) if load.client == "raw" else [list(part) for part in parts]
-        for number, client in enumerate(clients):
-            client.line.send(_work(requests, search, load, number))
-        patience = load.warm_up_s + _LONGEST_ANSWER_S
-        for first in self._heard(clients, patience):
+    def _replay(
+        self, shares: list[Work], search: Search, gate: Callable[[], None]
+    ) -> tuple[list[Report], float | None]:
+        clients, seconds = self._ready(len(shares)), shares[0].seconds
+        for client, share in zip(clients, shares, strict=True):
+            client.line.send(share)
+        for first in self._heard(clients, shares[0].warm_up_s + _LONGEST_ANSWER_S):
             self._check(search, first)
+        gate()
         start = time.monotonic() + _AHEAD_S
         for client in clients:
             client.line.send(start)
-        time.sleep(max(0.0, start - time.monotonic()))
-        before, began = cpu_seconds(self.target.server_pids), time.monotonic()
-        wait([c.line for c in clients], max(0.0, start + load.seconds - time.monotonic()))  # before its time: an error
-        after, measured = cpu_seconds(self.target.server_pids), time.monotonic() - began
-        reports = self._heard(clients, _LONGEST_ANSWER_S + 3 * load.seconds)
+        server_cpu = cpu_during(self.target.server_pids, start, seconds, [c.line for c in clients])
+        reports = self._heard(clients, _LONGEST_ANSWER_S + 3 * seconds)
         for report in reports:
             self._check(search, report)
-        server = None if before is None or after is None else max(0.0, after - before) * load.seconds / measured
-        return _figures(reports, search, load, len(parts), len(parts[0]), server)
+        return reports, server_cpu
 
     def _check(self, search: Search, heard: Any) -> None:
         """Raise UserError for what is no answer."""
@@ -195,21 +202,42 @@ class _Client:
         self.process.wait()
 
 
-def _work(requests: list[Any], search: Search, load: Load, number: int) -> Work:
-    """Cut the share of one client out of all requests; with more clients than requests, several send the same one."""
-    share = requests[number :: load.concurrency] or [requests[number % len(requests)]]
+def cpu_during(pids: Sequence[int], start: float, seconds: float, lines: Sequence[Connection] = ()) -> float | None:
+    """Measure CPU seconds from a moment on for some seconds, less where one of `lines` has something to say before."""
+    time.sleep(max(0.0, start - time.monotonic()))
+    before, began = cpu_seconds(pids), time.monotonic()
+    left = max(0.0, start + seconds - time.monotonic())
+    wait(lines, left) if lines else time.sleep(left)
+    after, measured = cpu_seconds(pids), time.monotonic() - began
+    return None if before is None or after is None else max(0.0, after - before) * seconds / measured
+
+
+def works(search: Search, parts: Sequence[Floats], load: Load) -> list[Work]:
+    """Cut all requests into a share for each client; with more clients than requests, several send the same one."""
+    requests = serialised(search, parts) if load.client == "raw" else [list(part) for part in parts]
     about = {
         "collection": search.collection, "field": search.field, "metric": search.metric,
         "params": dict(search.params), "top_k": search.top_k,
     }  # fmt: skip
     rate = load.rate / load.concurrency if load.rate else None
-    lag = number / load.rate if load.rate else 0.0
-    return Work(share, load.seconds, load.warm_up_s, rate, lag, load.client, about)
+    return [
+        Work(
+            requests[number :: load.concurrency] or [requests[number % len(requests)]],
+            load.seconds,
+            load.warm_up_s,
+            rate,
+            number / load.rate if load.rate else 0.0,
+            load.client,
+            about,
+        )
+        for number in range(load.concurrency)
+    ]
 
 
-def _figures(
-    reports: list[Report], search: Search, load: Load, count: int, nq: int, server_cpu: float | None
+def figures(
+    reports: list[Report], load: Load, count: int, nq: int, server_cpu: float | None, client_cores: int
 ) -> Figures:
+    """Add up what all clients measured over `count` requests of `nq` queries; `client_cores` are their machines'."""
     from hdrh.histogram import HdrHistogram
 
     latencies = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
@@ -220,7 +248,7 @@ def _figures(
             answers[number :: load.concurrency] = report.answers
     p50, p95, p99 = (latencies.get_value_at_percentile(p) / 1e3 for p in (50, 95, 99))
     client_cpu = sum(r.cpu_s * load.seconds / r.seconds for r in reports)  # of the time that the server's is of
-    cores = len(os.sched_getaffinity(0))
+    ours = len(os.sched_getaffinity(0))
     return Figures(
         qps=sum(r.requests * nq / r.seconds for r in reports),
         p50_ms=p50,
@@ -228,7 +256,7 @@ def _figures(
         p99_ms=p99,
         client_cpu=client_cpu,
         server_cpu=server_cpu,
-        client_bound=is_client_bound(client_cpu, server_cpu, load.seconds, load.concurrency, cores),
+        client_bound=is_client_bound(client_cpu, server_cpu, load.seconds, min(load.concurrency, client_cores), ours),
         seconds=max(r.seconds for r in reports),
         requests=sum(r.requests for r in reports),
         unsent=sum(r.unsent for r in reports),

@@ -126,6 +126,14 @@ def drop(workspace: Workspace, name: str) -> None:
     shutil.rmtree(_base(workspace) / name)
 
 
+def check_name(name: str) -> None:
+    """Raise UserError for what cannot name a run."""
+    if not _NAME.fullmatch(name):
+        raise UserError(
+            f"'{name}' cannot name a benchmark run: take up to 80 of a to z, 0 to 9, dots, hyphens and underscores."
+        )
+
+
 def _base(workspace: Workspace) -> Path:
     return workspace.root / FOLDER
 
@@ -158,11 +166,8 @@ class Recorder:
     """Add points to a run as its only writer; a block that ends in an error says in the run how it ended."""
 
     def __init__(self, workspace: Workspace, name: str) -> None:
+        check_name(name)
         self.name, self.folder = name, _base(workspace) / name
-        if not _NAME.fullmatch(name):
-            raise UserError(
-                f"'{name}' cannot name a benchmark run: take up to 80 of a to z, 0 to 9, dots, hyphens and underscores."
-            )
         self.folder.mkdir(parents=True, exist_ok=True)
         alive = try_lock(self.folder / "alive")
         if alive is None:
@@ -172,24 +177,36 @@ class Recorder:
     def begin(
         self, config: dict[str, Any], hardware: dict[str, Any], versions: dict[str, str], seed: int, planned: int
     ) -> None:
-        """Write down what is asked; a run that goes on keeps its time and its points."""
+        """Write down what is asked; a run that goes on keeps its time, and its points but those that failed."""
         before = read_json(self.folder / "run.json") or {}
-        created = before.get("created") or now()
-        about = {"config": config, "hardware": hardware, "versions": versions, "seed": seed}
+        self._about = {"config": config, "hardware": hardware, "versions": versions, "seed": seed, "planned": planned}
+        self._about["created"] = before.get("created") or now()
         (self.folder / "end.json").unlink(missing_ok=True)
-        rows = self.folder / "rows.jsonl"
-        with rows.open("ab") as file:
-            file.truncate(sum(len(line) + 1 for line in _lines(rows)))  # takes away what a kill cut off
-        write_json(self.folder / "run.json", about | {"planned": planned, "created": created})
+        kept = [row for row in self.rows() if row["error"] is None]  # what failed is measured again
+        beside = self.folder / f".rows.{os.getpid()}"
+        beside.write_text("".join(json.dumps(row) + "\n" for row in kept))
+        beside.replace(self.folder / "rows.jsonl")
+        write_json(self.folder / "run.json", self._about)
 
-    def add(self, row: dict[str, Any]) -> None:
-        """Append a point, whole; the columns that it does not name are null."""
+    def tell_versions(self, versions: dict[str, str]) -> None:
+        """Write down the versions, which are known when the server answers."""
+        self._about["versions"] = versions
+        write_json(self.folder / "run.json", self._about)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Read the points so far."""
+        return [json.loads(line) for line in _lines(self.folder / "rows.jsonl")]
+
+    def add(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Append a point, whole, and give it with all columns; those that `row` does not name are null."""
         unknown = row.keys() - COLUMNS.keys()
         assert not unknown, unknown
+        whole = dict.fromkeys(COLUMNS) | row
         with (self.folder / "rows.jsonl").open("a") as file:
-            file.write(json.dumps(dict.fromkeys(COLUMNS) | row) + "\n")
+            file.write(json.dumps(whole) + "\n")
             file.flush()
             os.fsync(file.fileno())
+        return whole
 
     def end(self, state: Status, error: str | None = None) -> None:
         """Say how the run ended."""

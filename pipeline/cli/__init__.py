@@ -4,6 +4,7 @@
 from pipeline.cli import (  # noqa: F401
     admin,
     answers,
+    bench,
     changes,
     evaluation,
     indexes,

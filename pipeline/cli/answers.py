@@ -5,12 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
+from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, finish, table, writing
+from pipeline.cli.bench import bench_app
 from pipeline.cli.stages import ModelOption
 from pipeline.workspace import Workspace
-
-bench_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Recall–QPS benchmarks.")
-app.add_typer(bench_app, name="bench")
 
 RunOption = Annotated[
     list[str] | None, typer.Option("--run", help="A run, 'published' too; several may be given. Default: the newest.")

@@ -6,6 +6,7 @@ milvus/abandoned/ID.json   one build; whoever finds it over removes it, so that 
 import contextlib
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -41,6 +42,19 @@ class Abandoned:
             f"may still be building {self.type} over {self.rows:,} rows, cancelled {gone} ago: later builds wait "
             "behind it; `milvus restart` ends it"
         )
+
+
+@contextlib.contextmanager
+def leaving(
+    workspace: Workspace, embedded: bool, index: str, kind: str, rows: int, expected_s: float
+) -> Iterator[None]:
+    """Note a build that is left within the block, as the embedded server may go on with it."""
+    built_by = server(workspace) if embedded else (0, 0.0)
+    try:
+        yield
+    except BaseException:
+        note(workspace, built_by, index, kind, rows, expected_s)
+        raise
 
 
 def note(workspace: Workspace, built_by: Process, index: str, kind: str, rows: int, expected_s: float) -> None:

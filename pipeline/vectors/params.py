@@ -91,11 +91,12 @@ def parse_params(text: str) -> dict[str, Value]:
         name, equals, value = (p.strip() for p in part.partition("="))
         if not name or not equals or not value:
             raise UserError(f"'{part}' is not a parameter: write NAME=VALUE, such as M=16.")
-        values[name] = _value(value)
+        values[name] = read_value(value)
     return values
 
 
-def _value(text: str) -> Value:
+def read_value(text: str) -> Value:
+    """Read one value: a number, true or false, or a word."""
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     try:

@@ -14,9 +14,12 @@ from pipeline.bench.work import Target
 from pipeline.errors import UserError
 from pipeline.vectors.network import may_enter
 from tests.bench.conftest import TOP_K, Served
-from tests.conftest import ours
 
 pytestmark = pytest.mark.milvus
+
+
+def _clients() -> list[psutil.Process]:
+    return [p for p in psutil.Process().children() if "pipeline.bench.client" in p.cmdline()]
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +47,9 @@ def test_answers_are_those_that_the_engine_gives_and_figures_add_up(
 def test_clients_stay_for_the_next_point(served: Served, fleet: Fleet) -> None:
     parts = split(served.queries, 10)
     fleet.measure(served.search, parts, Load(0.2, 2))
-    before = {p.pid for p in ours("pipeline.bench.client")}
+    before = {p.pid for p in _clients()}
     fleet.measure(served.search, parts, Load(0.2, 1))
-    assert {p.pid for p in ours("pipeline.bench.client")} == before
+    assert {p.pid for p in _clients()} == before
 
 
 def test_pymilvus_gives_the_same_ids(served: Served, fleet: Fleet) -> None:
@@ -77,8 +80,7 @@ def test_clients_reach_the_server_within_its_network_and_else_by_its_address(ser
 def test_a_client_that_dies_is_a_sentence_and_the_next_point_has_new_ones(served: Served, fleet: Fleet) -> None:
     def kill() -> None:
         time.sleep(0.6)
-        clients = [p for p in ours("pipeline.bench.client") if p.ppid() == psutil.Process().pid]
-        clients[0].kill()
+        _clients()[0].kill()
 
     killer = threading.Thread(target=kill)
     killer.start()

@@ -22,6 +22,7 @@ COMMANDS = [
     "library list", "library bench",
     "vectors import", "vectors list", "prices list", "prices set",
     "bench advise", "bench front", "bench compare", "bench quality", "bench published", "bench report", "bench note",
+    "bench", "bench list", "bench show", "bench export", "bench drop", "bench data",
 ]  # fmt: skip
 
 
@@ -65,6 +66,8 @@ def test_help_has_an_example_and_the_common_options(command: str) -> None:
         (["index", "show", "x"], "There is no index 'x'"),
         (["jobs", "show", "9"], "There is no job '9'"),
         (["library", "bench"], "run `embed --model two_tower`"),
+        (["bench"], "run `embed --model two_tower`"),
+        (["bench", "show", "x"], "There is no benchmark run 'x'"),
     ],
 )
 def test_what_the_user_can_mend_is_a_sentence_and_code_2(tmp_path: Path, arguments: list[str], expected: str) -> None:

@@ -1,0 +1,86 @@
+"""The index that is measured: built once for all its points, loaded, and gone afterwards."""
+
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.bench.plan import Build
+from pipeline.bench.scenarios import Scenario
+from pipeline.errors import UserError
+from pipeline.progress import Progress, silent
+from pipeline.text import duration
+from pipeline.vectors.abandoned import leaving
+from pipeline.vectors.catalogue import index_type
+from pipeline.vectors.milvus import MilvusEngine
+from pipeline.vectors.params import estimate
+from pipeline.workspace import Workspace
+
+_PART = "bench_"  # of the names of collections that a run makes
+
+
+@dataclass(frozen=True)
+class BuiltIndex:
+    """A loaded collection, and what it took."""
+
+    collection: str
+    build_s: float
+    load_s: float
+    memory_mb: float
+    """Estimated from what is stored, as the catalogue has it: the server does not tell."""
+    disk_mb: float | None
+    """By which the embedded server's files grew; None where they are on another machine."""
+
+
+def build(
+    workspace: Workspace,
+    engine: MilvusEngine,
+    scenario: Scenario,
+    asked: Build,
+    limit_s: float,
+    home: Path | None,
+    progress: Progress = silent,
+) -> BuiltIndex:
+    """Insert the vectors, build the index within `limit_s` seconds and load it; `home` is the embedded server's."""
+    rows, dim = scenario.vectors.shape
+    before = _files_mb(home)
+    collection = f"{workspace.prefix}{_PART}{uuid.uuid4().hex[:12]}"
+    engine.create(collection, dim, scenario.metric)
+    engine.insert(collection, np.arange(rows), scenario.vectors, {}, progress)
+    takes = estimate(index_type(asked.index), asked.values, dim, rows)
+    began = time.monotonic()
+    try:
+        with leaving(workspace, home is not None, "of a benchmark", asked.index, rows, takes.build_s):
+            built = engine.build(collection, asked.index, asked.values, scenario.metric, progress, limit_s)
+    except UserError as error:
+        if time.monotonic() - began < limit_s:
+            raise
+        raise TooSlow(f"Building {asked.index} took longer than {duration(limit_s)}: raise --build-limit.") from error
+    began = time.monotonic()
+    engine.load(collection)
+    load_s = round(time.monotonic() - began, 3)
+    after = _files_mb(home)
+    disk = None if before is None or after is None else round(max(0.0, after - before), 3)
+    return BuiltIndex(collection, built.seconds, load_s, round(takes.memory_bytes / 1e6, 3), disk)
+
+
+class TooSlow(UserError):
+    """Say that a build was given up; the server may go on with it."""
+
+
+def drop_all(workspace: Workspace, engine: MilvusEngine) -> None:
+    """Drop the collections of runs of this workspace, also those that a kill left."""
+    for name in engine.collections():
+        if name.startswith(f"{workspace.prefix}{_PART}"):
+            engine.drop(name)
+
+
+def _files_mb(home: Path | None) -> float | None:
+    """Add what the embedded server keeps of vectors and indexes, in MB."""
+    if home is None:
+        return None
+    parts = (home / "data" / part for part in ("insert_log", "index_files"))
+    files = (path for part in parts if part.exists() for path in part.rglob("*") if path.is_file())
+    return sum(path.stat().st_size for path in files) / 1e6

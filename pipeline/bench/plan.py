@@ -1,0 +1,249 @@
+"""What a sweep measures: build grid × search grid × nq × concurrency × top-k, as points, with how long they take."""
+
+import itertools
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pipeline.bench.runs import packed
+from pipeline.bench.scenarios import ScenarioConfig
+from pipeline.errors import UserError
+from pipeline.vectors.catalogue import index_type
+from pipeline.vectors.memory import one_of
+from pipeline.vectors.params import (
+    IndexType,
+    Param,
+    Value,
+    Values,
+    estimate,
+    read_value,
+    validate_build,
+    validate_search,
+)
+
+Grid = dict[str, list[Value]]
+CLIENTS = ("raw", "pymilvus")
+MOST_NQ = 16_384  # https://milvus.io/docs/v2.3.x/limitations.md
+_AROUND_S = 0.6  # a point's start, what is asked afterwards, and its recall
+_INSERTED = 60_000  # rows a second, roughly
+
+
+@dataclass(frozen=True)
+class IndexGrid:
+    """An index type with the values of its parameters that are tried."""
+
+    index: str
+    build: str = ""
+    """'M=16,32,efConstruction=500': a value without a name is one more of the name before it."""
+    search: str = ""
+
+
+@dataclass(frozen=True)
+class SweepConfig:
+    """What a run measures; two of the same are the same run."""
+
+    scenario: ScenarioConfig = field(default_factory=ScenarioConfig)
+    indexes: tuple[IndexGrid, ...] = (IndexGrid("HNSW"),)
+    server: str = "embedded"
+    nq: tuple[int, ...] = (1, 1000)
+    concurrency: tuple[int, ...] = (1, 4)
+    top_k: tuple[int, ...] = (100,)
+    rates: tuple[float, ...] = ()
+    """Requests a second that open loops offer; without any, loops are closed."""
+    clients: tuple[str, ...] = ("raw",)
+    seconds: float = 5.0
+    repeats: int = 1
+    skip_dominated: bool = False
+    build_limit: float = 1800.0
+    """Seconds that an index may take to be built."""
+    dask: str = ""
+    """A Dask scheduler whose workers are the clients; empty: processes of this machine."""
+
+    def __post_init__(self) -> None:
+        for name, values, low, high in (
+            ("nq", self.nq, 1, MOST_NQ),
+            ("concurrency", self.concurrency, 1, 1000),
+            ("top_k", self.top_k, 1, 16_384),
+            ("rate", self.rates, 1e-3, 1e6),
+            ("seconds", (self.seconds,), 0.1, 3600),
+            ("repeats", (self.repeats,), 1, 100),
+            ("build limit", (self.build_limit,), 1, 864_000),
+        ):
+            for value in values:
+                if not low <= value <= high:
+                    raise UserError(f"{name} {value:,g} is out of range: choose {low:g} to {high:,g}.")
+        for client in self.clients:
+            one_of(client, CLIENTS, "client")
+        if not (self.indexes and self.nq and self.concurrency and self.top_k and self.clients):
+            raise UserError("There is nothing to measure: give at least one index, nq, concurrency, top_k and client.")
+
+
+@dataclass(frozen=True)
+class Build:
+    """An index to build once for many searches."""
+
+    index: str
+    params: tuple[tuple[str, Value], ...]
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """Give the parameters by name."""
+        return dict(self.params)
+
+
+@dataclass(frozen=True)
+class Point:
+    """One figure to measure."""
+
+    build: Build
+    search: tuple[tuple[str, Value], ...]
+    top_k: int
+    nq: int
+    concurrency: int
+    client: str
+    rate: float | None
+    repeat: int
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """Give the columns that say what was measured."""
+        return {
+            "index": self.build.index,
+            "build": packed(self.build.params),
+            "search": packed(self.search),
+            "top_k": self.top_k,
+            "nq": self.nq,
+            "concurrency": self.concurrency,
+            "client": self.client,
+            "loop": "open" if self.rate else "closed",
+            "rate": self.rate,
+            "repeat": self.repeat,
+        }
+
+    def __str__(self) -> str:
+        search = ", ".join(f"{name} {value}" for name, value in self.search)
+        return f"{self.build.index} {search} nq {self.nq:,} × {self.concurrency}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The points in the order in which they are measured, builds together, and what was left out."""
+
+    points: list[Point]
+    notes: list[str]
+    seconds: float
+    """Roughly, of the whole run."""
+
+    @property
+    def builds(self) -> list[Build]:
+        """List the indexes to build."""
+        return list(dict.fromkeys(point.build for point in self.points))
+
+
+def parse_grid(text: str) -> Grid:
+    """Read 'ef=100,200,M=16' to {'ef': [100, 200], 'M': [16]}; raise UserError where that is not what it says."""
+    grid: Grid = {}
+    name = ""
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        before, equals, value = (p.strip() for p in part.partition("="))
+        name, value = (before, value) if equals else (name, before)
+        if not name or not value:
+            raise UserError(f"'{part}' is not a parameter: write NAME=VALUE, such as M=16, or ef=100,200 for both.")
+        values = grid.setdefault(name, [])
+        if (read := read_value(value)) not in values:
+            values.append(read)
+    return grid
+
+
+def plan(config: SweepConfig, rows: int, dim: int, queries: int) -> Plan:
+    """List the points over `rows` vectors of `dim` dimensions and `queries` queries; UserError for what cannot be."""
+    _check_sizes(config, rows, queries)
+    notes: list[str] = []
+    points: list[Point] = []
+    for grid in config.indexes:
+        index = index_type(grid.index)
+        for build in _builds(index, grid, dim, rows, notes):
+            searches = [(k, s) for k in config.top_k for s in _searches(index, grid, build, k, notes)]
+            loads = itertools.product(config.nq, config.concurrency, config.rates or (None,), config.clients)
+            ways = list(itertools.product(loads, searches))
+            points += [
+                Point(build, search, k, nq, concurrency, client, rate, repeat)
+                for repeat in range(config.repeats)
+                for (nq, concurrency, rate, client), (k, search) in ways
+            ]
+    points = list(dict.fromkeys(points))
+    return Plan(points, list(dict.fromkeys(notes)), estimated_s(config, points, rows, dim))
+
+
+def estimated_s(config: SweepConfig, points: list[Point], rows: int, dim: int) -> float:
+    """Estimate the seconds that these points take, with their builds."""
+    builds = dict.fromkeys(point.build for point in points)
+    building = sum(
+        min(config.build_limit, estimate(index_type(b.index), b.values, dim, rows).build_s) + 1 + rows / _INSERTED
+        for b in builds
+    )
+    return building + len(points) * (config.seconds + min(1.0, max(0.2, config.seconds / 10)) + _AROUND_S)
+
+
+def _check_sizes(config: SweepConfig, rows: int, queries: int) -> None:
+    if (most := max(config.top_k)) > rows:
+        raise UserError(f"top_k {most:,} is over the {rows:,} vectors that are indexed: choose at most {rows:,}.")
+    if (most := max(config.nq)) > queries:
+        raise UserError(f"nq {most:,} is over the {queries:,} queries of the scenario: choose at most {queries:,}.")
+
+
+def _builds(index: IndexType, grid: IndexGrid, dim: int, rows: int, notes: list[str]) -> list[Build]:
+    found: dict[tuple[tuple[str, Value], ...], None] = {}
+    for values in _expanded(parse_grid(grid.build)):
+        fitted = _fitted(index.build, values, {"rows": rows, "dim": dim}, index.name, notes)
+        found[tuple(validate_build(index, fitted, dim, rows).items())] = None
+    return [Build(index.name, params) for params in found]
+
+
+def _searches(
+    index: IndexType, grid: IndexGrid, build: Build, top_k: int, notes: list[str]
+) -> list[tuple[tuple[str, Value], ...]]:
+    found: dict[tuple[tuple[str, Value], ...], None] = {}
+    for values in _expanded(parse_grid(grid.search)):
+        fitted = _fitted(index.search, values, {**build.values, "top_k": top_k}, index.name, notes)
+        found[tuple(validate_search(index, build.values, fitted, top_k).items())] = None
+    return list(found)
+
+
+def _expanded(grid: Grid) -> list[dict[str, Value]]:
+    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+
+
+def _fitted(
+    params: tuple[Param, ...], values: Values, context: Mapping[str, Value], index: str, notes: list[str]
+) -> dict[str, Value]:
+    """Move values to the limit that another value sets: there they behave alike, and are one point."""
+    known = {p.name: p for p in params}
+    fitted = dict(values)
+    for name, value in values.items():
+        param = known.get(name)
+        if param is None or param.kind in ("bool", "choice") or isinstance(value, bool | str):
+            continue
+        low, high = param.limits({**context, **fitted})
+        moved = min(max(value, low), high)
+        if moved != value and param.low <= value <= param.high:
+            limit, bound = ("at least", param.at_least) if moved > value else ("at most", param.at_most)
+            fitted[name] = int(moved) if param.kind == "int" else moved
+            notes.append(
+                f"{index}: {name} {value} behaves as {name} {moved:g}, as it is {limit} {' and '.join(bound)}: "
+                "one point in place of two."
+            )
+    return fitted
+
+
+def keyed(point: dict[str, Any]) -> str:
+    """Give what two rows of the same point have in common."""
+    names = ("index", "build", "search", "top_k", "nq", "concurrency", "client", "loop", "rate", "repeat")
+    return json.dumps([point[name] for name in names])
+
+
+def as_json(config: SweepConfig) -> dict[str, Any]:
+    """Give a config as a run keeps it, equal for equal configs."""
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(config)))
+    return plain
