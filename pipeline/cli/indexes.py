@@ -6,6 +6,7 @@ import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
 from pipeline.cli.stages import IndexOption, ParamsOption, show_stage, stage_answer
+from pipeline.names import DEFAULT_MODEL
 from pipeline.workspace import Workspace
 
 index_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Indexes in Milvus.")
@@ -66,7 +67,7 @@ def _range(param: Answer) -> str:
 def build(
     index: IndexOption = "HNSW",
     vectors: Annotated[str, typer.Option(help="items or sessions.")] = "items",
-    model: Annotated[str, typer.Option(help="A model, or vectors as `vectors list` names them.")] = "two_tower",
+    model: Annotated[str, typer.Option(help="A model, or vectors as `vectors list` names them.")] = DEFAULT_MODEL,
     build: ParamsOption = "",
     server: Annotated[str | None, typer.Option(help="A server as `server list` names it.")] = None,
     metric: Annotated[
@@ -142,7 +143,7 @@ def list_(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
 def serve(name: NameArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
     """Let an index answer queries that name none; nothing is built anew.
 
-    Example: python -m pipeline index serve items-two_tower-hnsw
+    Example: python -m pipeline index serve items-session-hnsw
     """
 
     def body() -> Answer:
@@ -179,7 +180,7 @@ def load(
 ) -> None:
     """Load an index into the server's memory.
 
-    Example: python -m pipeline index load items-two_tower-hnsw
+    Example: python -m pipeline index load items-session-hnsw
     """
     _act(workspace, json, wait, name, "load")
 
@@ -190,7 +191,7 @@ def release(
 ) -> None:
     """Take an index out of the server's memory.
 
-    Example: python -m pipeline index release items-two_tower-hnsw
+    Example: python -m pipeline index release items-session-hnsw
     """
     _act(workspace, json, wait, name, "release")
 
@@ -201,6 +202,6 @@ def drop(
 ) -> None:
     """Remove an index for good.
 
-    Example: python -m pipeline index drop items-two_tower-flat
+    Example: python -m pipeline index drop items-session-flat
     """
     _act(workspace, json, wait, name, "drop")

@@ -8,6 +8,7 @@ import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
 from pipeline.jobrun import Running
+from pipeline.names import DEFAULT_MODEL
 from pipeline.stage import Done
 from pipeline.text import duration
 from pipeline.workspace import Workspace
@@ -22,10 +23,13 @@ ColumnsOption = Annotated[
 ItemsOption = Annotated[str | None, typer.Option(help="A file of item metadata, joined by item id.")]
 TestFromOption = Annotated[str | None, typer.Option(help="ISO time; sessions that end at or after it are for testing.")]
 MinItemOption = Annotated[int | None, typer.Option(min=1, help="Drop items clicked less often.")]
-ModelOption = Annotated[str, typer.Option(help="two_tower or popularity.")]
+ModelOption = Annotated[str, typer.Option(help="session, two_tower, or a baseline such as popularity.")]
 EpochsOption = Annotated[int | None, typer.Option(help="Passes over the training clicks.")]
 BatchOption = Annotated[int | None, typer.Option(help="Examples in a batch.")]
 RateOption = Annotated[float | None, typer.Option(help="Adam's step size.")]
+BudgetOption = Annotated[
+    float | None, typer.Option(help="Minutes that the training may take, where the model has one.")
+]
 SeedOption = Annotated[int | None, typer.Option(help="Of first weights and shuffling.")]
 IndexOption = Annotated[str, typer.Option("--index", help="An index type: see `index types`.")]
 ParamsOption = Annotated[str, typer.Option("--build", help="Build parameters, e.g. 'M=16,efConstruction=200'.")]
@@ -51,6 +55,14 @@ def _preprocessing(workspace: Workspace, same_clicks: bool, test_from: str | Non
     return PreprocessConfig(**(manifest["config"] if manifest else {}) | given)
 
 
+def _training(
+    epochs: int | None, batch_size: int | None, learning_rate: float | None, budget: float | None, seed: int | None
+) -> Answer:
+    """Gather the options of a training; None leaves a model's default."""
+    options = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    return options | {"budget": budget, "seed": seed}
+
+
 @app.command()
 def run(
     clicks: ClicksOption = None,
@@ -58,10 +70,11 @@ def run(
     items: ItemsOption = None,
     test_from: TestFromOption = None,
     min_item_count: MinItemOption = None,
-    model: ModelOption = "two_tower",
+    model: ModelOption = DEFAULT_MODEL,
     epochs: EpochsOption = None,
     batch_size: BatchOption = None,
     learning_rate: RateOption = None,
+    budget: BudgetOption = None,
     seed: SeedOption = None,
     index: IndexOption = "HNSW",
     build: ParamsOption = "",
@@ -79,7 +92,7 @@ def run(
 
         opened = Workspace.open(workspace)
         source = _source(opened, clicks, columns, items)
-        training = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
+        training = _training(epochs, batch_size, learning_rate, budget, seed)
         data = _preprocessing(opened, clicks is None, test_from, min_item_count)
         config = RoadConfig(source, data, model, training, index, build)
         config.check()
@@ -179,10 +192,11 @@ def preprocess(
 
 @app.command()
 def train(
-    model: ModelOption = "two_tower",
+    model: ModelOption = DEFAULT_MODEL,
     epochs: EpochsOption = None,
     batch_size: BatchOption = None,
     learning_rate: RateOption = None,
+    budget: BudgetOption = None,
     seed: SeedOption = None,
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
@@ -190,13 +204,13 @@ def train(
 ) -> None:
     """Train a model; loss and recall stream out on the way.
 
-    Example: python -m pipeline train --model two_tower --epochs 8
+    Example: python -m pipeline train --model session --budget 5
     """
 
     def work(opened: Workspace, job: Running) -> Done:
         from pipeline.train import train as stage
 
-        options = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
+        options = _training(epochs, batch_size, learning_rate, budget, seed)
         return stage(opened, model, options, job.progress("train"))
 
     _stage(workspace, f"train {model}", wait, json, work)
@@ -204,14 +218,14 @@ def train(
 
 @app.command()
 def embed(
-    model: ModelOption = "two_tower",
+    model: ModelOption = DEFAULT_MODEL,
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
     wait: WaitOption = False,
 ) -> None:
     """Write a model's vectors of all items and sessions.
 
-    Example: python -m pipeline embed --model two_tower
+    Example: python -m pipeline embed --model session
     """
 
     def work(opened: Workspace, job: Running) -> Done:
@@ -224,7 +238,7 @@ def embed(
 
 @app.command("map")
 def map_(
-    model: ModelOption = "two_tower",
+    model: ModelOption = DEFAULT_MODEL,
     n_neighbors: Annotated[int, typer.Option(help="Neighbours kept together, 2 to 200.")] = 15,
     min_dist: Annotated[float, typer.Option(help="How close points may lie, 0 to 1.")] = 0.1,
     workspace: WorkspaceOption = WORKSPACE,
