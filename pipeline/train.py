@@ -1,5 +1,6 @@
 """Stage 'models/NAME': sessions -> a model. A model is a folder that `load` turns into something that ranks items."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -10,9 +11,11 @@ import polars as pl
 
 from pipeline import preprocess
 from pipeline.errors import UserError
-from pipeline.models import item_to_item, two_tower, vsknn
+from pipeline.models import item_to_item, session, two_tower, vsknn
 from pipeline.models.item_to_item import ItemKnnConfig, RulesConfig
 from pipeline.models.metrics import Scores
+from pipeline.models.session import SessionConfig
+from pipeline.models.session_encoder import SessionEncoder
 from pipeline.models.sessions import Histories
 from pipeline.models.tower import Floats, TwoTower
 from pipeline.models.two_tower import TwoTowerConfig
@@ -54,10 +57,13 @@ class Kind:
     title: str
     about: str
     config: Any
-    train: Callable[[Path, pl.DataFrame, pl.DataFrame, Any, Progress], Metrics]
+    train: Callable[..., Metrics]  # (folder, clicks, catalogue, config, progress), and kept= where it resumes
     load: Callable[[Path, pl.DataFrame], Model]
     packages: tuple[str, ...] = ()
     has_vectors: bool = False
+    """What it loads is an `Encoder`."""
+    resumes: bool = False
+    """A training that was killed goes on from the checkpoint file `kept`."""
     baseline: bool = False
     """Simple and hard to beat: what a model is compared with."""
 
@@ -110,7 +116,22 @@ def _load_towers(folder: Path, catalogue: pl.DataFrame) -> Model:
     return Towers(towers, item_vectors(towers, catalogue))
 
 
+def _load_session(folder: Path, catalogue: pl.DataFrame) -> Model:
+    return SessionEncoder.load(folder / "encoder.npz")
+
+
 KINDS: dict[str, Kind] = {
+    "session": Kind(
+        "Session encoder",
+        "Reads the session's clicks in their order, by attention over the last 20 and the last one; sessions and items "
+        "share one space, so that the best items are the nearest.",
+        SessionConfig(),
+        session.train,
+        _load_session,
+        ("tensorflow-cpu",),
+        has_vectors=True,
+        resumes=True,
+    ),
     "two_tower": Kind(
         "Two-tower",
         "Merlin Models' retrieval model; its query tower reads the session's last clicks, so a session never seen "
@@ -203,7 +224,9 @@ def train(workspace: Workspace, model: str, options: dict[str, Any], progress: P
 
     def body(folder: Path, report: Progress) -> Metrics:
         catalogue = preprocess.load_catalogue(workspace)
-        metrics = chosen.train(folder, preprocess.load_part(workspace, "train"), catalogue, config, report)
+        clicks = preprocess.load_part(workspace, "train")
+        kept = {"kept": _checkpoint(workspace, model, config)} if chosen.resumes else {}
+        metrics = chosen.train(folder, clicks, catalogue, config, report, **kept)
         catalogue.write_parquet(
             folder / "items.parquet"
         )  # a model answers by its own catalogue, also when data moved on
@@ -221,6 +244,31 @@ def train(workspace: Workspace, model: str, options: dict[str, Any], progress: P
     )
 
 
+def _checkpoint(workspace: Workspace, model: str, config: Any) -> Path:
+    """Name the checkpoint of a training by all that it depends on; those of other trainings are removed."""
+    data = need(workspace, preprocess.STAGE, "run `preprocess`.")["key"]
+    key = hashlib.sha256(f"{data} {config}".encode()).hexdigest()[:16]
+    path = workspace.root / "checkpoints" / model / f"{key}.npz"
+    for other in path.parent.glob("*"):
+        if other != path:
+            other.unlink()
+    return path
+
+
+def load_encoder(workspace: Workspace, model: str) -> tuple[Encoder, pl.DataFrame]:
+    """Read a trained model that makes vectors, and its catalogue; raise UserError for another or an untrained one."""
+    need_vectors(model)
+    loaded, catalogue = load_model(workspace, model)
+    return cast(Encoder, loaded), catalogue
+
+
+def need_vectors(model: str) -> None:
+    """Raise UserError for a model that makes no vectors."""
+    if not kind(model).has_vectors:
+        able = " or ".join(name for name, other in KINDS.items() if other.has_vectors)
+        raise UserError(f"Model '{model}' makes no vectors to search with: choose one that does, such as {able}.")
+
+
 def load_model(workspace: Workspace, model: str) -> tuple[Model, pl.DataFrame]:
     """Read a trained model and the catalogue it ranks; raise UserError where it is not trained."""
     chosen = kind(model)
@@ -228,15 +276,6 @@ def load_model(workspace: Workspace, model: str) -> tuple[Model, pl.DataFrame]:
     folder = workspace.stage(stage_name(model))
     catalogue = pl.read_parquet(folder / "items.parquet")
     return chosen.load(folder, catalogue), catalogue
-
-
-def load_encoder(workspace: Workspace, model: str) -> tuple[Encoder, pl.DataFrame]:
-    """Read a trained model that has vectors, and its catalogue; raise UserError for a model that has none."""
-    if not kind(model).has_vectors:
-        able = " or ".join(name for name, entry in KINDS.items() if entry.has_vectors)
-        raise UserError(f"Model '{model}' has no vectors to search with: choose {able}.")
-    loaded, catalogue = load_model(workspace, model)
-    return cast(Encoder, loaded), catalogue
 
 
 def trained(workspace: Workspace) -> list[str]:

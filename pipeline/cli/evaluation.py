@@ -31,7 +31,7 @@ def evaluate(
 ) -> None:
     """Rank the next click of each revealed test session, and compare the models.
 
-    Example: python -m pipeline evaluate --against vsknn (or --index items-two_tower-hnsw --search ef=64)
+    Example: python -m pipeline evaluate --against vsknn (or --index items-session-hnsw --search ef=64)
     """
 
     def body() -> Answer:

@@ -92,7 +92,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory, points: np.ndarray) -> Pa
             pl.DataFrame({ID: np.arange(len(part)), VECTOR: column}).write_parquet(folder / f"{name}.parquet")
         return {}
 
-    run_stage(workspace, vectors_stage("two_tower"), EmbedConfig(), body, inputs=[])
+    run_stage(workspace, vectors_stage("session"), EmbedConfig(), body, inputs=[])
     return workspace.root
 
 
