@@ -43,11 +43,11 @@ def _line(run: Run) -> dict[str, Any]:
         "run": run.name,
         "state": run.status,
         "points": f"{run.points:,} of {run.planned:,}",
+        "note": run.note,
         "made": run.created.replace("T", " ")[:16],
         "hardware": f"{hardware.get('cores', '?')} cores, {hardware.get('cpu', 'unknown')}{gpu}",
         "versions": ", ".join(f"{name} {version}" for name, version in run.versions.items()),
         "seed": run.seed,
-        "note": run.note,
     }
 
 

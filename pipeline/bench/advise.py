@@ -137,7 +137,8 @@ def _why(rows: list[Row], wish: Wish) -> Iterator[str]:
 
 
 def _price(best: Row, wish: Wish) -> str:
-    memory = f"{number(best['memory_mb'])} MB" if best["memory_mb"] is not None else "memory that was not measured"
+    known = best["memory_mb"] is not None
+    memory = f"{number(best['memory_mb'])} MB of memory" if known else "memory that was not measured"
     if not wish.qps:
         return (
             f"A million queries cost {usd(best['usd_million'])} on an instance that is busy all the time, "

@@ -10,11 +10,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.benchviews import VIEWS
-from pipeline.bench.runs import Recorder
+from pipeline.bench.runs import Recorder, list_runs, load
 from pipeline.workspace import Workspace
 from tests.bench.made import point
 from tests.browser.conftest import serve, settled
 from tests.browser.test_pages import ERRORS
+from tests.conftest import wait_for
 
 pytestmark = pytest.mark.browser
 FRONT = ((100, 0.96, 3000.0), (200, 0.985, 2000.0), (400, 0.995, 1000.0))
@@ -157,7 +158,38 @@ def test_without_a_run_it_says_what_to_press_and_shows_what_was_published(browse
         opened.goto("/benchmark")
         settled(opened)
         expect(opened.get_by_text(re.compile("Nothing has been measured here yet: press Run above"))).to_be_visible()
+        expect(opened.get_by_role("button", name=re.compile("Run$"))).to_be_enabled()
+        expect(opened.get_by_text(re.compile(r"pipeline bench --scenario \w+-\w+")).first).to_be_visible()
         expect(opened.get_by_text("Like for like").first).to_be_visible(timeout=60_000)
+        opened.context.close()
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.mark.milvus
+def test_a_sweep_is_set_up_and_measured_from_the_page(browser: Browser, tmp_path: Path) -> None:
+    process, address = serve(tmp_path / "ws")
+    try:
+        opened = browser.new_context(base_url=address, viewport={"width": 1440, "height": 1600}).new_page()
+        opened.set_default_timeout(60_000)
+        opened.goto("/benchmark?of=item-item&vectors=synthetic:10000,20000,64&types=IVF_FLAT&recall=0.1")
+        settled(opened)
+        opened.get_by_role("button", name="Values to try").click()
+        for title, value in (("Search", "nprobe=4,16"), ("nq", "10"), ("Seconds", "0.3")):
+            field = opened.get_by_label(title, exact=True)
+            field.fill(value)
+            field.press("Enter")
+            settled(opened)
+        opened.keyboard.press("Escape")
+        expect(opened.get_by_text(re.compile("^2 points, about"))).to_be_visible()
+        expect(opened.get_by_text(re.compile(r"--build nlist=128 --search nprobe=4,16 --nq 10")).first).to_be_visible()
+        opened.get_by_role("button", name=re.compile("Run$")).click()
+        workspace = Workspace.open(tmp_path / "ws")
+        wait_for(lambda: any(run.status == "done" for run in list_runs(workspace)), 200, "the sweep")
+        (run,) = list_runs(workspace)
+        assert load(workspace, run.name).select("index", "nq", "error").rows() == [("IVF_FLAT", 10, None)] * 2
+        expect(opened.get_by_role("heading", name="→ IVF_FLAT nlist 128")).to_be_visible(timeout=30_000)
         opened.context.close()
     finally:
         process.terminate()
