@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import benchcharts, costs, fairness, parts, serving, state
+from app import benchcharts, costs, fairness, parts, serving, state, worth
 from app.figure import Figure
 from pipeline.bench.advise import Wish
 from pipeline.bench.compare import at_equal_recall, sentence
@@ -55,6 +55,7 @@ def recall_qps(settings: pl.DataFrame, wanted: Wish) -> None:
             ":material/trip_origin: A ring: the client was the limit, and the server can do more than the figure "
             "says: the client's processes were busy, not the server's."
         )
+    worth.show(settings)
 
 
 def latency(settings: pl.DataFrame, wanted: Wish) -> None:

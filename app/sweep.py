@@ -19,6 +19,7 @@ from pipeline.vectors.catalogue import CATALOGUE, MIN_INDEXED_ROWS
 from pipeline.vectors.support import EMBEDDED, supported_names
 
 _MADE_UP = (f"{SYNTHETIC}:49008,100000,64", f"{SYNTHETIC}:10000,20000,64")
+_QUERIES = 1000  # as many as the presets put into a request
 _ABOUT = {
     "item-item": "Half of the items are indexed, the other half are the queries.",
     "user-user": "85 of 100 sessions are indexed, the others are the queries.",
@@ -140,9 +141,10 @@ def _named(model: str) -> str:
 
 def _enough(scenario: str, model: str) -> bool:
     try:
-        return _sizes(scenario, model)[0] >= MIN_INDEXED_ROWS
+        rows, _, queries = _sizes(scenario, model)
     except UserError:
         return False
+    return rows >= MIN_INDEXED_ROWS and queries >= _QUERIES
 
 
 def _sizes(scenario: str, model: str) -> tuple[int, int, int]:

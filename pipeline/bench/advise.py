@@ -121,7 +121,8 @@ def _why(rows: list[Row], wish: Wish) -> Iterator[str]:
     measured += f", p99 {number(best['p99_ms'])} ms" if best["p99_ms"] is not None else ""
     priced = best["usd_instance"] is not None
     rank = "cheapest" if priced else "fastest"
-    yield f"{label(best)} is the {rank} of {len(rows):,} measured settings with {limits}: {measured}."
+    among = f"the {rank} of {len(rows):,} measured settings" if len(rows) > 1 else "the only measured setting"
+    yield f"{label(best)} is {among} with {limits}: {measured}."
     yield _price(best, wish) if priced else "No cost is known for it, so the most QPS came first."
     if wish.recall is not None and best["recall_low"] < wish.recall:
         yield (

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.benchviews import VIEWS
 from pipeline.bench.runs import Recorder, list_runs, load
+from pipeline.indexes import served_search, serving
 from pipeline.workspace import Workspace
 from tests.bench.made import point
 from tests.browser.conftest import serve, settled
@@ -120,6 +121,17 @@ def test_a_click_on_a_point_describes_it_and_offers_to_serve(page: Page) -> None
     expect(page.get_by_role("button", name=re.compile("serve with it")).first).to_be_disabled()  # there is no model
 
 
+def test_the_figure_is_saved_as_png_in_the_browser(page: Page, tmp_path: Path) -> None:
+    page.goto("/benchmark?runs=mine")
+    settled(page)
+    page.locator(".js-plotly-plot").first.hover()
+    with page.expect_download() as download:
+        page.locator(".modebar-btn[data-title*='Download']").first.click()
+    download.value.save_as(tmp_path / "benchmark.png")
+    assert (tmp_path / "benchmark.png").read_bytes().startswith(b"\x89PNG")
+    assert download.value.suggested_filename == "benchmark.png"
+
+
 def test_points_arrive_while_a_run_lives(page: Page, measured: Workspace) -> None:
     with Recorder(measured, "living") as run:
         run.begin({}, {"cores": 2}, {}, 0, 9)
@@ -194,3 +206,21 @@ def test_a_sweep_is_set_up_and_measured_from_the_page(browser: Browser, tmp_path
     finally:
         process.terminate()
         process.wait(20)
+
+
+@pytest.mark.milvus
+@pytest.mark.merlin
+def test_a_measured_setting_is_built_and_serves(browser: Browser, app: str, shop: Workspace) -> None:
+    with Recorder(shop, "chosen") as run:
+        run.begin({}, {"cores": 2}, {}, 0, 1)
+        run.add(point(0.97, 900, {"M": 12, "efConstruction": 100}, {"ef": 130}))
+    opened = browser.new_context(base_url=app, viewport={"width": 1440, "height": 1400}).new_page()
+    opened.set_default_timeout(60_000)
+    opened.goto("/benchmark?runs=chosen")
+    settled(opened)
+    opened.get_by_role("button", name="Build it for the items and serve with it").click()
+    built = {"M": 12, "efConstruction": 100}
+    wait_for(lambda: serving(shop, "two_tower")["params"] == built, 150, "the index to serve")
+    assert served_search(shop, serving(shop, "two_tower")["name"]) == "ef=130"
+    expect(opened.get_by_text("items-two_tower-hnsw-bench serves with it")).to_be_visible(timeout=30_000)
+    opened.context.close()
