@@ -21,7 +21,7 @@ COMMANDS = [
     "milvus restart", "index serve", "index append", "index upsert", "index delete", "index show",
     "library list", "library bench",
     "vectors import", "vectors list", "prices list", "prices set",
-    "bench", "bench list", "bench show", "bench export", "bench drop", "bench data",
+    "bench", "bench list", "bench show", "bench export", "bench drop", "bench data", "bench tune",
 ]  # fmt: skip
 
 
