@@ -64,7 +64,7 @@ class Chosen:
                 f"{rows:,} vectors would be indexed, and under about {MIN_INDEXED_ROWS:,} Milvus compares with all of them: "
                 "every index would be the same. Choose sessions, or made-up vectors."
             )
-        numbers = {name: float(self.load[name]) for name in ("seconds", "repeats") if name in self.load}
+        seconds, repeats = (_number(name, self.load.get(name)) for name in ("seconds", "repeats"))
         config = sweep_config(
             ScenarioConfig(self.scenario, self.model),
             preset=self.preset,
@@ -74,16 +74,20 @@ class Chosen:
             nq=self.load.get("nq"),
             concurrency=self.load.get("concurrency"),
             top_k=self.load.get("top-k"),
-            rates=None,
             client="pymilvus" if "pymilvus" in self.flags else "raw",
-            seconds=numbers.get("seconds"),
-            repeats=int(numbers["repeats"]) if "repeats" in numbers else None,
+            seconds=seconds,
+            repeats=None if repeats is None else int(repeats),
             server=EMBEDDED.name,
             skip_dominated="--skip-dominated" in self.flags,
-            build_limit=1800.0,
-            dask="",
         )
         return plan(config, rows, dim, queries)
+
+
+def _number(name: str, text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        raise UserError(f"{name} '{text}' is not a number: write one, such as 3.") from None
 
 
 def form(*, expanded: bool) -> None:

@@ -33,12 +33,9 @@ def test_what_is_changed_is_in_the_command() -> None:
 
 @pytest.mark.parametrize("index", supported_names(EMBEDDED))
 def test_every_type_has_values_to_try(index: str) -> None:
-    options = dict.fromkeys(("preset", "nq", "concurrency", "top_k", "rates", "seconds", "repeats", "server"))
     config = sweep_config(
-        ScenarioConfig("item-item", "synthetic:10000"),
-        **options | {"indexes": [index], "builds": [""], "searches": [tried(index)]},
-        client="raw", skip_dominated=False, build_limit=100.0, dask="",
-    )  # type: ignore[arg-type] # fmt: skip
+        ScenarioConfig("item-item", "synthetic:10000"), indexes=[index], builds=[""], searches=[tried(index)]
+    )
     found = plan(config, 5000, 64, 5000)
     settings = {(point.build, point.search) for point in found.points}
     assert len(settings) == (3 if tried(index) else 1)
