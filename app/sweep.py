@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import parts, state, tray
+from app import parts, servers, state, tray
 from pipeline.bench.options import sweep_config
 from pipeline.bench.plan import IndexGrid, Plan, plan
 from pipeline.bench.presets import PRESETS
@@ -16,7 +16,7 @@ from pipeline.errors import UserError
 from pipeline.text import duration, number
 from pipeline.train import KINDS
 from pipeline.vectors.catalogue import CATALOGUE, MIN_INDEXED_ROWS
-from pipeline.vectors.support import EMBEDDED, supported_names
+from pipeline.vectors.support import EMBEDDED, ServerFacts, supported_names
 
 _MADE_UP = (f"{SYNTHETIC}:49008,100000,64", f"{SYNTHETIC}:10000,20000,64")
 _QUERIES = 1000  # as many as the presets put into a request
@@ -42,6 +42,7 @@ class Chosen:
     model: str
     preset: str
     grids: tuple[IndexGrid, ...]
+    server: str = EMBEDDED.name
     load: dict[str, str] = field(default_factory=dict)
     flags: list[str] = field(default_factory=list)
 
@@ -54,7 +55,7 @@ class Chosen:
                 words += ["--index", grid.index, "--build", grid.build, "--search", grid.search]
         for name, text in self.load.items():
             words += [f"--{name}", text]
-        return words + self.flags
+        return words + self.flags + (["--server", self.server] if self.server != EMBEDDED.name else [])
 
     def planned(self) -> Plan:
         """List the points, as the command will; UserError where it would be refused."""
@@ -77,7 +78,7 @@ class Chosen:
             client="pymilvus" if "pymilvus" in self.flags else "raw",
             seconds=seconds,
             repeats=None if repeats is None else int(repeats),
-            server=EMBEDDED.name,
+            server=self.server,
             skip_dominated="--skip-dominated" in self.flags,
         )
         return plan(config, rows, dim, queries)
@@ -96,7 +97,8 @@ def form(*, expanded: bool) -> None:
         left, middle, right = st.columns([2, 3, 3])
         scenario, model = _vectors(left, middle)
         preset = _preset(right)
-        chosen = Chosen(scenario, model, preset, _types(preset))
+        server = _server()
+        chosen = Chosen(scenario, model, preset, _types(preset, server), server.name)
         with st.popover("Values to try, and the load", icon=":material/tune:"):
             chosen.grids = tuple(_values(grid, preset) for grid in chosen.grids)
             chosen.load, chosen.flags = _load(preset)
@@ -171,11 +173,23 @@ def _preset(column: Any) -> str:
     return chosen
 
 
-def _types(preset: str) -> tuple[IndexGrid, ...]:
+def _server() -> ServerFacts:
+    """Choose a server where there are several."""
+    known = servers.known()
+    names = list(known)
+    asked = state.url("on", names[0])
+    if len(names) == 1:
+        return known[names[0]]
+    name = str(st.selectbox("Server", names, names.index(asked) if asked in names else 0))
+    state.remember(on=name if name != names[0] else None)
+    return known[name]
+
+
+def _types(preset: str, server: ServerFacts) -> tuple[IndexGrid, ...]:
     usual = {grid.index: grid for grid in PRESETS[preset].indexes}
-    names = supported_names(EMBEDDED)
-    asked = [name for name in state.url("types").split(",") if name in names]
-    chosen = st.pills("Index types", names, selection_mode="multi", default=asked or list(usual), key=f"types-{preset}")
+    names = supported_names(server)
+    start = [n for n in state.url("types").split(",") if n in names] or [n for n in usual if n in names]
+    chosen = st.pills("Index types", names, selection_mode="multi", default=start, key=f"types-{preset}-{server.name}")
     state.remember(types=",".join(chosen) if set(chosen) != set(usual) else None)
     return tuple(usual.get(name, IndexGrid(name, "", tried(name))) for name in names if name in chosen)
 

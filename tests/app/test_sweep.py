@@ -17,18 +17,10 @@ def test_a_preset_as_it_is_needs_no_more_words(preset: str) -> None:
 
 
 def test_what_is_changed_is_in_the_command() -> None:
-    chosen = Chosen("item-item", "m", "quick", (IndexGrid("HNSW", "M=8", "ef=100"),), {"nq": "1"}, ["--skip-dominated"])
-    assert chosen.command[7:] == [
-        "--index",
-        "HNSW",
-        "--build",
-        "M=8",
-        "--search",
-        "ef=100",
-        "--nq",
-        "1",
-        "--skip-dominated",
-    ]
+    chosen = Chosen("item-item", "m", "quick", (IndexGrid("HNSW", "M=8", "ef=100"),))
+    chosen.load, chosen.flags, chosen.server = {"nq": "1"}, ["--skip-dominated"], "mine"
+    said = "--index HNSW --build M=8 --search ef=100 --nq 1 --skip-dominated --server mine"
+    assert chosen.command[7:] == said.split()
 
 
 @pytest.mark.parametrize("index", supported_names(EMBEDDED))
