@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import streamlit as st
 
 from app import costs, state
@@ -49,6 +50,16 @@ def _line(run: Run) -> dict[str, Any]:
         "versions": ", ".join(f"{name} {version}" for name, version in run.versions.items()),
         "seed": run.seed,
     }
+
+
+def failures(failed: pl.DataFrame) -> None:
+    """Say why points have no figures; `failed`: (error, points)."""
+    if failed.is_empty():
+        return
+    many = failed["points"].sum()
+    with st.expander(f"{many:,} point{'s have' if many > 1 else ' has'} no figures", icon=":material/error:"):
+        for error, points in failed.iter_rows():
+            st.markdown(f"{points:,} × {error}")
 
 
 def export(names: Sequence[str], given: dict[str, Any]) -> None:

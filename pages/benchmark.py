@@ -34,7 +34,8 @@ def _results() -> None:
     if not names:
         parts.empty("No run is chosen: choose one above, or 'published'.")
         return
-    settings = benchdata.settings(names, known)
+    settings, failed = benchdata.read(names, known)
+    benchruns.failures(failed)
     if settings.is_empty():
         parts.empty("No point has arrived yet: the first comes when its index is built.")
         return

@@ -30,6 +30,8 @@ def _points() -> Iterator[dict[str, object]]:
                 bound = clients == 4 and ef == 100
                 yield point(recall, reached, build, {"ef": ef}, concurrency=clients, repeat=repeat, client_bound=bound)
         yield point(0.97, 900, {"nlist": 64}, {"nprobe": 8}, index="IVF_FLAT", concurrency=clients, build_s=2.0)
+    yield point(0.96, 1000.0, {"M": 16, "efConstruction": 200}, {"ef": 100}, concurrency=1, client="pymilvus")
+    yield point(None, None, {"nlist": 64, "m": 8, "nbits": 12}, index="IVF_PQ", error="Building IVF_PQ took longer.")
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +105,15 @@ def test_the_adviser_answers_and_its_link_reproduces_it(page: Page) -> None:
     expect(page.get_by_text("The most recall is 0.995").first).to_be_visible()
 
 
+def test_what_failed_says_why_and_the_clients_own_figure_stands_beside_the_servers(page: Page) -> None:
+    page.goto("/benchmark?runs=mine&view=Compare&client=both&a=client%3Draw&b=client%3Dpymilvus")
+    settled(page)
+    page.get_by_text("1 point has no figures").click()
+    expect(page.get_by_text("1 × Building IVF_PQ took longer.")).to_be_visible()
+    beside = "raw answers 6 times the queries of pymilvus at equal recall, 0.960."
+    expect(page.get_by_text(beside)).to_be_visible()
+
+
 def _click_point(page: Page, number: int) -> None:
     """Click on a drawn point of the first figure's fronts; Plotly listens where it is, not on its path."""
     dot = page.locator(".js-plotly-plot").first.locator(".scatterlayer .trace.scatter .points path.point")
@@ -150,7 +161,7 @@ def test_a_run_is_taken_out_as_files_and_the_html_opens_offline(page: Page, brow
         with page.expect_download() as download:
             page.get_by_role("button", name=re.compile(f"download {button}$")).click()
         download.value.save_as(tmp_path / f"mine.{suffix}")
-    assert pl.read_parquet(tmp_path / "mine.parquet").height == pl.read_csv(tmp_path / "mine.csv").height == 20
+    assert pl.read_parquet(tmp_path / "mine.parquet").height == pl.read_csv(tmp_path / "mine.csv").height == 22
     context = browser.new_context(offline=True)
     opened = context.new_page()
     asked: list[str] = []
