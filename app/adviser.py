@@ -59,6 +59,8 @@ def show(settings: pl.DataFrame, wanted: Wish) -> None:
     st.markdown(f"#### → {label(found.best)}  \n{_figures(found.best)}")
     for sentence in filter(None, [*found.why, told(found.best)]):
         st.caption(_dollars(sentence))
+    price, _ = costs.chosen()
+    st.caption(f"Prices: “{price.name}”, to be changed under Cost. An instance is the index's memory and the cores.")
     serving.offer(found.best, "best")
     for row, why in found.alternatives:
         st.markdown(_dollars(f"**{label(row)}**  \n{why}"))

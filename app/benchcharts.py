@@ -9,7 +9,7 @@ from app.marks import Series, hover, series
 from app.theme import Palette
 from pipeline.bench.advise import usd
 from pipeline.bench.front import BEATEN, FRONT, OBJECTIVES, PLACE, front, place
-from pipeline.bench.settings import label
+from pipeline.bench.settings import differ, label
 from pipeline.text import duration, number, size
 
 MOST_BEATEN = 600  # of the settings that another beats, so many are drawn: a browser stays quick
@@ -21,7 +21,7 @@ _HOVER = "%{hovertext}<extra></extra>"
 def frontier(settings: pl.DataFrame, mode: str, objective: str = "qps", target: float = 0.95) -> Figure:
     """Draw settings by recall and an objective: each index type's front as a line, what is beaten faint.
 
-    Bars are the spread of repeats and of sampled recall; an arrow says that the client was the limit.
+    Bars are the spread of repeats and of sampled recall; a ring says that the client was the limit.
     """
     aim = OBJECTIVES[objective]
     known = settings.drop_nulls(objective)
@@ -140,9 +140,9 @@ def _bound(figure: Figure, settings: pl.DataFrame, objective: str, palette: Pale
         return
     figure.add_scatter(
         x=rows["recall"],
-        y=rows["qps"] * 1.22,
+        y=rows["qps"],
         mode="markers",
-        marker={"symbol": "arrow-up", "size": 11, "color": palette.missed},
+        marker={"symbol": "circle-open", "size": 18, "color": palette.missed, "line": {"width": 2}},
         name="the client was the limit: the server can do more",
         hoverinfo="skip",
     )
@@ -222,7 +222,10 @@ def _scaling(rows: pl.DataFrame, target: float) -> str:
     best = rows.sort("qps", descending=True).row(0, named=True)
     alone = rows.filter((pl.col("index") == best["index"]) & (pl.col("client") == best["client"])).sort("concurrency")
     first = alone.row(0, named=True)
-    grew = f"{best['qps'] / first['qps']:.2g} times the {number(first['qps'])} QPS of {first['concurrency']}"
+    few = f"{first['concurrency']} client{'s' if first['concurrency'] > 1 else ''}"
+    if not differ(*((row["qps_low"], row["qps_high"]) for row in (first, best))):
+        return f"{best['index']} answers no more, that could be told, with more than {few}: {number(first['qps'])} QPS"
+    grew = f"{best['qps'] / first['qps']:.2g} times the {number(first['qps'])} of {few}"
     return f"{best['index']} answers most with {best['concurrency']} clients: {number(best['qps'])} QPS, {grew}"
 
 

@@ -11,7 +11,7 @@ from pipeline import published
 from pipeline.bench import runs
 from pipeline.bench.quality import QUALITY, with_quality
 from pipeline.bench.runs import Run
-from pipeline.bench.settings import gather, summarise, under
+from pipeline.bench.settings import BOTH, gather, summarise, under
 from pipeline.workspace import Workspace
 
 TARGET = 0.95
@@ -30,15 +30,17 @@ _CHOICES = (
 
 
 @st.cache_data(max_entries=12, show_spinner=False)
-def _settings(root: str, names: tuple[str, ...], state_of_runs: tuple[Any, ...]) -> pl.DataFrame:
+def _read(root: str, names: tuple[str, ...], state_of_runs: tuple[Any, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
     opened = Workspace.open(root)
-    return with_quality(opened, summarise(gather(opened, names)))
+    points = gather(opened, names)
+    failed = points.drop_nulls("error").group_by("error", maintain_order=True).len("points")
+    return with_quality(opened, summarise(points)), failed
 
 
-def settings(names: Sequence[str], known: Sequence[Run]) -> pl.DataFrame:
-    """Read runs as settings, again only when one has grown."""
+def read(names: Sequence[str], known: Sequence[Run]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Read runs as settings, again only when one has grown; and why points have no figures: (error, points)."""
     grown = tuple((run.name, *_grown(run.name)) for run in known if run.name in names)
-    return _settings(str(state.workspace().root), tuple(names), grown)
+    return _read(str(state.workspace().root), tuple(names), grown)
 
 
 def _grown(run: str) -> list[int]:
@@ -70,14 +72,15 @@ def choose_load(table: pl.DataFrame) -> dict[str, Any]:
     varied = [(name, *words) for name, *words in _CHOICES if table[name].n_unique() > 1]
     columns = iter(st.columns(max(len(varied), 1)))
     for name, title, about in varied:
-        there = sorted(under(table, given)[name].unique().to_list()) if name == "concurrency" else _there(table, name)
+        there = _there(under(table, given) if name == "concurrency" else table, name)
         default = None if name == "concurrency" else usual[name][0]
         given[name] = _select(next(columns), name, title, there, default, about)
     return given
 
 
 def _there(table: pl.DataFrame, name: str) -> list[Any]:
-    return sorted(table[name].drop_nulls().unique().to_list())
+    values = sorted(table[name].drop_nulls().unique().to_list())
+    return [*values, BOTH] if name == "client" else values
 
 
 def _select(column: Any, name: str, title: str, there: list[Any], default: Any, about: str) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import streamlit as st
 
 from app import costs, state
@@ -43,12 +44,22 @@ def _line(run: Run) -> dict[str, Any]:
         "run": run.name,
         "state": run.status,
         "points": f"{run.points:,} of {run.planned:,}",
+        "note": run.note,
         "made": run.created.replace("T", " ")[:16],
         "hardware": f"{hardware.get('cores', '?')} cores, {hardware.get('cpu', 'unknown')}{gpu}",
         "versions": ", ".join(f"{name} {version}" for name, version in run.versions.items()),
         "seed": run.seed,
-        "note": run.note,
     }
+
+
+def failures(failed: pl.DataFrame) -> None:
+    """Say why points have no figures; `failed`: (error, points)."""
+    if failed.is_empty():
+        return
+    many = failed["points"].sum()
+    with st.expander(f"{many:,} point{'s have' if many > 1 else ' has'} no figures", icon=":material/error:"):
+        for error, points in failed.iter_rows():
+            st.markdown(f"{points:,} × {error}")
 
 
 def export(names: Sequence[str], given: dict[str, Any]) -> None:

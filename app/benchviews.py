@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import benchcharts, costs, fairness, parts, serving, state
+from app import benchcharts, costs, fairness, parts, serving, state, worth
 from app.figure import Figure
 from pipeline.bench.advise import Wish
 from pipeline.bench.compare import at_equal_recall, sentence
@@ -52,9 +52,10 @@ def recall_qps(settings: pl.DataFrame, wanted: Wish) -> None:
     clickable(benchcharts.frontier(settings, state.mode(), "qps", wanted.recall or 0), settings, "qps")
     if settings["client_bound"].any():
         st.caption(
-            ":material/arrow_upward: Where the client was the limit, the server can do more than the figure says: the "
-            "client's processes were busy, not the server's."
+            ":material/trip_origin: A ring: the client was the limit, and the server can do more than the figure "
+            "says: the client's processes were busy, not the server's."
         )
+    worth.show(settings)
 
 
 def latency(settings: pl.DataFrame, wanted: Wish) -> None:
@@ -71,6 +72,7 @@ def clients(settings: pl.DataFrame, wanted: Wish) -> None:
 def building(settings: pl.DataFrame, wanted: Wish) -> None:
     """Draw what builds take."""
     draw(benchcharts.building(settings, state.mode()), "builds")
+    st.caption("Memory is estimated from the type's layout: the server does not tell.")
     if settings["memory_mb"].null_count() < settings.height:
         clickable(benchcharts.frontier(settings, state.mode(), "memory_mb", wanted.recall or 0), settings, "memory")
 

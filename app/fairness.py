@@ -29,8 +29,9 @@ def over(found: Comparison, a: str, b: str, mode: str) -> Figure:
     figure.add_scatter(
         x=recall,
         y=found.curve["times"],
-        mode="lines",
+        mode="lines" if found.high > found.low else "markers",
         line={"color": palette.session, "width": 3},
+        marker={"size": 11},
         customdata=found.curve.select("a", "b").rows(),
         hovertemplate="recall %{x:.3f}: %{y:.2f} times<br>%{customdata[0]:,.0f} against %{customdata[1]:,.0f} QPS<extra></extra>",
     )

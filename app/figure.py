@@ -14,6 +14,7 @@ from pipeline.text import number
 Figure: TypeAlias = go.Figure
 _TITLE_COLUMNS = 40  # what a phone of 390 px shows in one line
 _LINE_PX = 22
+_FEWEST_TICKS = 4
 
 
 def _template(palette: Palette) -> go.layout.Template:
@@ -61,12 +62,14 @@ def blank(mode: str, title: str, height: int = 340, *, legend: bool = True) -> t
 
 
 def log_axis(values: Iterable[float | None], title: str) -> dict[str, Any]:
-    """Give a logarithmic axis around values, its ticks at 1, 2 and 5 of each decade, at 1 only where they are many."""
+    """Give a logarithmic axis around values, with ticks at 1, at 1, 2 and 5, or at all digits: four at least, or all."""
     known = [value for value in values if value is not None and value > 0] or [1.0]
     low, high = math.log10(min(known)) - 0.08, math.log10(max(known)) + 0.12
-    steps = (1, 2, 5) if high - low < 3 else (1,)
-    ticks = [s * 10.0**d for d in range(math.floor(low), math.ceil(high) + 1) for s in steps]
-    ticks = [tick for tick in ticks if low <= math.log10(tick) <= high]
+    ticks: list[float] = []
+    for steps in ((1,), (1, 2, 5), range(1, 10)):
+        if len(ticks) < _FEWEST_TICKS:
+            decades = range(math.floor(low), math.ceil(high) + 1)
+            ticks = [s * 10.0**d for d in decades for s in steps if low <= math.log10(s) + d <= high]
     return {
         "type": "log",
         "range": [low, high],

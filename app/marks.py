@@ -95,7 +95,7 @@ def hover(row: dict[str, Any]) -> str:
     if row["p50_ms"] is not None:
         lines.append("p50, p95, p99: " + ", ".join(number(row[n]) for n in ("p50_ms", "p95_ms", "p99_ms")) + " ms")
     built = [f"build {number(row['build_s'])} s"] if row["build_s"] is not None else []
-    built += [f"memory {number(row['memory_mb'])} MB"] if row["memory_mb"] is not None else []
+    built += [f"memory ≈ {number(row['memory_mb'])} MB"] if row["memory_mb"] is not None else []
     lines += [", ".join(built)] if built else []
     if row["client_cpu"] is not None and row["server_cpu"] is not None:
         lines.append(f"CPU: server {number(row['server_cpu'])} s, client {number(row['client_cpu'])} s")

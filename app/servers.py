@@ -21,34 +21,34 @@ def choose() -> ServerFacts | None:
     asked = "GPU" if state.url("device") == "gpu" else "CPU"
     title = left.segmented_control("Search on", list(_DEVICES), default=asked) or asked
     device = _DEVICES[title]
-    known = _servers(device)
+    there = {name: facts for name, facts in known().items() if facts.device == device}
     state.remember(device="gpu" if device == "gpu" else None)
     with right:
-        chosen = _pick(known) if known else None
+        chosen = _pick(there) if there else None
     _add()
     if chosen is None:
         _no_gpu()
     return chosen
 
 
-def _servers(device: Device) -> dict[str, ServerFacts]:
-    named = {p.name: p.facts for p in profiles.profiles(state.workspace()) if p.device == device}
+def known() -> dict[str, ServerFacts]:
+    """Give the servers by name, the usual one first."""
     default = server.server_name()
     first = EMBEDDED if default == EMBEDDED.name else ServerFacts(default, "0")
-    return ({first.name: first} if device == "cpu" else {}) | named
+    return {first.name: first} | {p.name: p.facts for p in profiles.profiles(state.workspace())}
 
 
-def _pick(known: dict[str, ServerFacts]) -> ServerFacts:
+def _pick(there: dict[str, ServerFacts]) -> ServerFacts:
     asked = state.url("server")
-    names = list(known)
+    names = list(there)
     name = st.selectbox(
         "Server",
         names,
         names.index(asked) if asked in names else 0,
-        format_func=lambda n: f"{n} · Milvus {known[n].version}" if known[n].version != "0" else n,
+        format_func=lambda n: f"{n} · Milvus {there[n].version}" if there[n].version != "0" else n,
     )
     state.remember(server=name if name != names[0] else None)
-    return known[name]
+    return there[name]
 
 
 def _add() -> None:

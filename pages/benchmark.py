@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import adviser, benchdata, benchruns, benchviews, parts, state, study
+from app import adviser, benchdata, benchruns, benchviews, parts, state, study, sweep, tray
 from pipeline.bench.settings import under
 
 STUDY = "Published study"
@@ -13,7 +13,9 @@ def main() -> None:
         "Which index gives the recall you need for the least money?",
         "Every setting is measured against the exact answers and under load; the server is measured, not its client.",
     )
-    live = benchdata.running(benchdata.list_runs())
+    known = benchdata.list_runs()
+    sweep.form(expanded=not known)
+    live = benchdata.running(known) or any(job.title.startswith("bench") for job in tray.live())
     st.fragment(_results, run_every=2.0 if live else None)()
 
 
@@ -25,11 +27,15 @@ def _results() -> None:
             parts.empty("Nothing has been measured here yet: press Run above. Until then, what others published:")
         study.show()
         return
+    for run in known:
+        if run.status == "running":
+            sweep.progress(run.points, run.planned)
     names = benchdata.choose_runs(known)
     if not names:
         parts.empty("No run is chosen: choose one above, or 'published'.")
         return
-    settings = benchdata.settings(names, known)
+    settings, failed = benchdata.read(names, known)
+    benchruns.failures(failed)
     if settings.is_empty():
         parts.empty("No point has arrived yet: the first comes when its index is built.")
         return
@@ -52,7 +58,8 @@ def _view(measured: bool) -> str:
     usual = views[0] if measured else STUDY
     asked = state.url("view", usual)
     start = asked if asked in views else usual
-    chosen = str(st.segmented_control("View", views, default=start, label_visibility="collapsed", key="view") or start)
+    key = f"view-{measured}"  # the first run that is there takes the study's place
+    chosen = str(st.segmented_control("View", views, default=start, label_visibility="collapsed", key=key) or start)
     state.remember(view=chosen if chosen != usual else None)
     return chosen
 

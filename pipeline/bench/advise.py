@@ -121,7 +121,8 @@ def _why(rows: list[Row], wish: Wish) -> Iterator[str]:
     measured += f", p99 {number(best['p99_ms'])} ms" if best["p99_ms"] is not None else ""
     priced = best["usd_instance"] is not None
     rank = "cheapest" if priced else "fastest"
-    yield f"{label(best)} is the {rank} of {len(rows):,} measured settings with {limits}: {measured}."
+    among = f"the {rank} of {len(rows):,} measured settings" if len(rows) > 1 else "the only measured setting"
+    yield f"{label(best)} is {among} with {limits}: {measured}."
     yield _price(best, wish) if priced else "No cost is known for it, so the most QPS came first."
     if wish.recall is not None and best["recall_low"] < wish.recall:
         yield (
@@ -137,7 +138,8 @@ def _why(rows: list[Row], wish: Wish) -> Iterator[str]:
 
 
 def _price(best: Row, wish: Wish) -> str:
-    memory = f"{number(best['memory_mb'])} MB" if best["memory_mb"] is not None else "memory that was not measured"
+    known = best["memory_mb"] is not None
+    memory = f"{number(best['memory_mb'])} MB of memory" if known else "memory that was not measured"
     if not wish.qps:
         return (
             f"A million queries cost {usd(best['usd_million'])} on an instance that is busy all the time, "

@@ -26,9 +26,9 @@ class BuiltIndex:
     """A loaded collection, and what it took."""
 
     collection: str
-    build_s: float
-    load_s: float
-    memory_mb: float
+    build_s: float | None
+    load_s: float | None
+    memory_mb: float | None
     """Estimated from what is stored, as the catalogue has it: the server does not tell."""
     disk_mb: float | None
     """By which the embedded server's files grew; None where they are on another machine."""
@@ -64,6 +64,11 @@ def build(
     after = _files_mb(home)
     disk = None if before is None or after is None else round(max(0.0, after - before), 3)
     return BuiltIndex(collection, built.seconds, load_s, round(takes.memory_bytes / 1e6, 3), disk)
+
+
+def given(collection: str) -> BuiltIndex:
+    """Stand for a collection that others built: what it took is not known."""
+    return BuiltIndex(collection, None, None, None, None)
 
 
 class TooSlow(UserError):

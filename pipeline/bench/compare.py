@@ -83,7 +83,8 @@ def sentence(found: Comparison, a: str, b: str) -> str:
     """Say a comparison in words."""
     least, most = f"{found.least:.2g}", f"{found.most:.2g}"
     times = least if least == most else f"{least} to {most}"
-    told = f"{a} answers {times} times the queries of {b} at equal recall, {found.low:.3f} to {found.high:.3f}"
+    recall = f"{found.low:.3f} to {found.high:.3f}" if found.high > found.low else f"{found.low:.3f}"
+    told = f"{a} answers {times} times the queries of {b} at equal recall, {recall}"
     parts = [told]
     if found.both_from > found.low:
         name = a if found.later == "a" else b

@@ -57,6 +57,8 @@ class SweepConfig:
     skip_dominated: bool = False
     build_limit: float = 1800.0
     """Seconds that an index may take to be built."""
+    collection: str = ""
+    """A collection of others on the server, which is asked as it is; empty: the scenario is indexed."""
     dask: str = ""
     """A Dask scheduler whose workers are the clients; empty: processes of this machine."""
 
@@ -196,8 +198,8 @@ def _check_sizes(config: SweepConfig, rows: int, queries: int) -> None:
 def _builds(index: IndexType, grid: IndexGrid, dim: int, rows: int, notes: list[str]) -> list[Build]:
     found: dict[tuple[tuple[str, Value], ...], None] = {}
     for values in _expanded(parse_grid(grid.build)):
-        fitted = _fitted(index.build, values, {"rows": rows, "dim": dim}, index.name, notes)
-        found[tuple(validate_build(index, fitted, dim, rows).items())] = None
+        moved = fitted(index.build, values, {"rows": rows, "dim": dim}, index.name, notes)
+        found[tuple(validate_build(index, moved, dim, rows).items())] = None
     return [Build(index.name, params) for params in found]
 
 
@@ -206,8 +208,8 @@ def _searches(
 ) -> list[tuple[tuple[str, Value], ...]]:
     found: dict[tuple[tuple[str, Value], ...], None] = {}
     for values in _expanded(parse_grid(grid.search)):
-        fitted = _fitted(index.search, values, {**build.values, "top_k": top_k}, index.name, notes)
-        found[tuple(validate_search(index, build.values, fitted, top_k).items())] = None
+        moved = fitted(index.search, values, {**build.values, "top_k": top_k}, index.name, notes)
+        found[tuple(validate_search(index, build.values, moved, top_k).items())] = None
     return list(found)
 
 
@@ -215,26 +217,26 @@ def _expanded(grid: Grid) -> list[dict[str, Value]]:
     return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
 
 
-def _fitted(
+def fitted(
     params: tuple[Param, ...], values: Values, context: Mapping[str, Value], index: str, notes: list[str]
 ) -> dict[str, Value]:
-    """Move values to the limit that another value sets: there they behave alike, and are one point."""
+    """Move values to the limit that another value sets, and note it: there they behave alike, and are one point."""
     known = {p.name: p for p in params}
-    fitted = dict(values)
+    found = dict(values)
     for name, value in values.items():
         param = known.get(name)
         if param is None or param.kind in ("bool", "choice") or isinstance(value, bool | str):
             continue
-        low, high = param.limits({**context, **fitted})
+        low, high = param.limits({**context, **found})
         moved = min(max(value, low), high)
         if moved != value and param.low <= value <= param.high:
             limit, bound = ("at least", param.at_least) if moved > value else ("at most", param.at_most)
-            fitted[name] = int(moved) if param.kind == "int" else moved
+            found[name] = int(moved) if param.kind == "int" else moved
             notes.append(
                 f"{index}: {name} {value} behaves as {name} {moved:g}, as it is {limit} {' and '.join(bound)}: "
                 "one point in place of two."
             )
-    return fitted
+    return found
 
 
 def keyed(point: dict[str, Any]) -> str:

@@ -15,13 +15,13 @@ from pipeline.bench.sources import SYNTHETIC, Source, file_sources, source
 from pipeline.brought import METRICS, default_metric, digest
 from pipeline.embed import Entity, vectors_stage, way_to_vectors
 from pipeline.errors import UserError
-from pipeline.names import DEFAULT_MODEL
+from pipeline.names import DEFAULT_MODEL, VECTOR
 from pipeline.progress import Progress, silent
 from pipeline.stage import Metrics, need, run_stage
 from pipeline.text import number
 from pipeline.vectors.arrays import DISTANCE
 from pipeline.vectors.catalogue import MIN_INDEXED_ROWS
-from pipeline.vectors.memory import Floats, one_of
+from pipeline.vectors.memory import Floats, Rows, one_of
 from pipeline.workspace import Workspace
 
 QUERIES = 10_000  # that recall is measured with where there are more
@@ -92,11 +92,22 @@ class Scenario:
     population: int
     """Of queries, which these are drawn from."""
     metric: str
+    keys: Rows | None = None
+    """(n) of the rows in the server; None where they are the row numbers."""
+    field: str = VECTOR
 
     @property
     def dim(self) -> int:
         """Give the length of a vector."""
         return int(self.vectors.shape[1])
+
+    def rows_of(self, answers: Rows) -> Rows:
+        """Turn keys (q, k) that a server answered into row numbers; -1 for what is no row here."""
+        if self.keys is None:
+            return answers
+        order = np.argsort(self.keys)
+        at = order[np.minimum(np.searchsorted(self.keys, answers, sorter=order), len(order) - 1)]
+        return np.where(self.keys[at] == answers, at, -1)
 
 
 def prepare(workspace: Workspace, config: ScenarioConfig, progress: Progress = silent) -> Scenario:

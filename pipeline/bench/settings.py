@@ -15,6 +15,7 @@ from pipeline.vectors.params import Values
 from pipeline.workspace import Workspace
 
 RUN, CORES = "run", "cores"
+BOTH = "both"
 LOAD = ("scenario", "nq", "concurrency", "top_k", "client", "loop", "rate")
 """How a server was asked: figures under different loads are not compared."""
 SETTING = (RUN, CORES, *LOAD, "server", "device", "index", "metric", "build", "search")
@@ -89,9 +90,12 @@ def under(settings: pl.DataFrame, given: Mapping[str, Any]) -> pl.DataFrame:
     """Keep the settings that were asked alike: with the load that is `given`, else the usual one of those there.
 
     Usual is the scenario and the top-k of most settings, the raw client, a closed loop, and the smallest nq. Every
-    concurrency is kept where none is given. UserError where nothing was asked like that.
+    concurrency is kept where none is given, and every client where that is 'both'. UserError where nothing was asked
+    like that.
     """
     for name in ("scenario", "client", "loop", "top_k", "nq", "concurrency"):
+        if given.get(name) == BOTH:
+            continue
         there = settings[name].value_counts().sort(["count", name], descending=[True, False])[name].to_list()
         value = given[name] if given.get(name) is not None else _usual(name, there)
         if value is not None:

@@ -18,7 +18,7 @@ ScenarioOption = Annotated[str | None, typer.Option(help="One of the run's; defa
 NqOption = Annotated[int | None, typer.Option(help="Queries a request; default: the fewest that were measured.")]
 TopKOption = Annotated[int | None, typer.Option(help="Neighbours asked for; default: as most settings.")]
 ConcurrencyOption = Annotated[int | None, typer.Option(help="Client processes; default: all that were measured.")]
-ClientOption = Annotated[str | None, typer.Option(help="raw or pymilvus; default: raw where it was measured.")]
+ClientOption = Annotated[str | None, typer.Option(help="raw, pymilvus or both; default: raw where it was measured.")]
 PricesOption = Annotated[str | None, typer.Option(help="Prices as `prices list` names them; default: the first.")]
 CoresOption = Annotated[float | None, typer.Option(help="Cores of an instance; default: those of the run's machine.")]
 _COLUMNS = ["setting", "nq", "concurrency", "recall", "qps", "p50_ms", "p99_ms", "build_s", "memory_mb", "next_recall"]

@@ -59,6 +59,9 @@ def bench(
         bool, typer.Option("--skip-dominated", help="Leave out what another setting beat at the first load.")
     ] = False,
     build_limit: Annotated[float, typer.Option(help="Seconds that an index may take to be built.")] = 1800.0,
+    collection: Annotated[
+        str, typer.Option(help="Ask this collection of others on the server as it is; it is only read.")
+    ] = "",
     dask: Annotated[str, typer.Option(help="A Dask scheduler, tcp://HOST:PORT, whose workers are the clients.")] = "",
     name: Annotated[str | None, typer.Option(help="Call the run so.")] = None,
     resume: Annotated[str | None, typer.Option(help="Go on with this run, whatever else is given.")] = None,
@@ -86,7 +89,7 @@ def bench(
             "preset": preset, "indexes": index, "builds": build, "searches": search, "nq": nq,
             "concurrency": concurrency, "top_k": top_k, "rates": rate, "client": client, "seconds": seconds,
             "repeats": repeats, "server": server, "skip_dominated": skip_dominated, "build_limit": build_limit,
-            "dask": dask,
+            "collection": collection, "dask": dask,
         }  # fmt: skip
         drawn = _scenario(scenario, model, file, query_file, metric, rows, queries, seed)
         config = resumed(opened, resume) if resume else sweep_config(drawn, **options)
@@ -203,6 +206,67 @@ def drop(run: RunArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOpt
         return {"dropped": run}
 
     finish(workspace, json, body, lambda a: print(f"{a['dropped']} is removed."))
+
+
+@bench_app.command("tune")
+def tune(
+    recall: Annotated[float, typer.Option(help="The recall@top_k to keep.")],
+    p99: Annotated[float | None, typer.Option(help="The milliseconds that 99 of 100 requests may take.")] = None,
+    trials: Annotated[int, typer.Option(help="Settings that are measured.")] = 20,
+    scenario: ScenarioOption = "item-item",
+    model: VectorsOption = "two_tower",
+    file: FileOption = "",
+    query_file: QueryFileOption = "",
+    metric: MetricOption = "",
+    rows: RowsOption = 0,
+    queries: QueriesOption = 10_000,
+    seed: SeedOption = 0,
+    index: Annotated[list[str] | None, typer.Option(help="An index type; may be given several times.")] = None,
+    build: Annotated[list[str] | None, typer.Option(help="Values to choose from, e.g. 'M=8,16,32'.")] = None,
+    search: Annotated[list[str] | None, typer.Option(help="Values to choose from; without them, all.")] = None,
+    nq: Annotated[int, typer.Option(help="Queries a request.")] = 1,
+    concurrency: Annotated[int, typer.Option(help="Client processes.")] = 4,
+    top_k: Annotated[int, typer.Option(help="Neighbours asked for.")] = 100,
+    seconds: Annotated[float, typer.Option(help="Measured at each trial.")] = 3.0,
+    server: ServerOption = None,
+    build_limit: Annotated[float, typer.Option(help="Seconds that an index may take to be built.")] = 1800.0,
+    name: Annotated[str | None, typer.Option(help="Call the run so.")] = None,
+    workspace: WorkspaceOption = WORKSPACE,
+    json: JsonOption = False,
+    wait: WaitOption = False,
+) -> None:
+    """Look for the setting with the most QPS that keeps a recall, and a p99 if one is given.
+
+    Example: python -m pipeline bench tune --recall 0.95 --p99 20 --trials 20 --scenario user-user --index HNSW
+    """
+
+    def body() -> Answer:
+        from pipeline.bench import sweep
+        from pipeline.bench.options import sweep_config
+        from pipeline.bench.tune import Goal
+        from pipeline.bench.tune import tune as search_for
+
+        goal = Goal(recall, p99, trials)
+        config = sweep_config(
+            _scenario(scenario, model, file, query_file, metric, rows, queries, seed),
+            indexes=index, builds=build, searches=search, server=server, build_limit=build_limit, nq=str(nq),
+            concurrency=str(concurrency), top_k=str(top_k), seconds=seconds,
+        )  # fmt: skip
+        run = name or sweep.fresh_name(config, "tune")
+        with writing(workspace, f"bench {run}", wait, 3) as (opened, job):
+            ready = sweep.prepared(opened, config, job.progress("scenario"))
+            found = search_for(opened, run, ready, goal, job.progress("ready"), job.progress("tune"))
+            job.result = {"run": run, "goal": asdict(goal)} | found
+            return job.result
+
+    def show(answer: Answer) -> None:
+        best, nearest = answer["best"], answer["nearest"]
+        if best is None:
+            print(f"None of {answer['trials']} settings keeps both; the nearest:")
+        table([row for row in [best or nearest] if row], [c for c in COLUMNS if c != "error"], "Nothing was measured.")
+        print(f"{answer['trials']} settings are in {answer['run']}: `bench show {answer['run']}`")
+
+    finish(workspace, json, body, show)
 
 
 @bench_app.command("data")

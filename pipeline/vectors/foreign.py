@@ -7,12 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import UserError
+from pipeline.progress import Progress, silent
 from pipeline.text import did_you_mean
 from pipeline.vectors.catalogue import CATALOGUE
 from pipeline.vectors.milvus import MilvusEngine
 from pipeline.vectors.params import validate_search
 
 MOST_QUERIES = 1000
+_BATCH = 5000  # rows read at once: Milvus answers with 64 MB at most
 
 
 def look(engine: MilvusEngine, name: str) -> dict[str, Any]:
@@ -25,7 +27,7 @@ def look(engine: MilvusEngine, name: str) -> dict[str, Any]:
 
 def neighbours(engine: MilvusEngine, name: str, k: int, queries: int = 1) -> dict[str, Any]:
     """Search a collection for the nearest of some of its own vectors: {queries, answers, p50_ms}."""
-    about = _searchable(engine, name)
+    about = searchable(engine, name)
     keys, vectors = _stored(engine, about, queries)
     found, seconds = _asked(engine, about, vectors, k)
     return {"queries": keys, "answers": found.tolist(), "p50_ms": round(float(np.median(seconds)) * 1000, 3)}
@@ -33,7 +35,7 @@ def neighbours(engine: MilvusEngine, name: str, k: int, queries: int = 1) -> dic
 
 def compare(engine: MilvusEngine, left: str, right: str, k: int, queries: int) -> dict[str, Any]:
     """Ask two collections the same queries, stored in `left`: {queries, k, in_common (a share), p50_ms by name}."""
-    first, second = (_searchable(engine, name) for name in (left, right))
+    first, second = (searchable(engine, name) for name in (left, right))
     if first["dim"] != second["dim"]:
         raise UserError(
             f"'{left}' has vectors of {first['dim']} dimensions and '{right}' of {second['dim']}: "
@@ -51,7 +53,8 @@ def compare(engine: MilvusEngine, left: str, right: str, k: int, queries: int) -
     }
 
 
-def _searchable(engine: MilvusEngine, name: str) -> dict[str, Any]:
+def searchable(engine: MilvusEngine, name: str) -> dict[str, Any]:
+    """Report a collection as `look` does, or raise UserError where it cannot be searched."""
     about = look(engine, name)
     if about["vector"] is None:
         raise UserError(f"Collection '{name}' has no column of float vectors: choose one that has.")
@@ -61,6 +64,25 @@ def _searchable(engine: MilvusEngine, name: str) -> dict[str, Any]:
             "there."
         )
     return about
+
+
+def everything(
+    engine: MilvusEngine, about: dict[str, Any], progress: Progress = silent
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Read all keys (n) and vectors (n, dim) of a collection that `searchable` reported, in batches."""
+    kind = next(field["type"] for field in about["fields"] if field["name"] == about["key"])
+    if kind != "INT64":
+        raise UserError(f"Collection '{about['name']}' has keys of type {kind}: only INT64 keys can be compared here.")
+    keys = np.empty(about["rows"], np.int64)
+    vectors = np.empty((about["rows"], about["dim"]), np.float32)
+    done = 0
+    for rows in engine.all_rows(about["name"], [about["key"], about["vector"]], _BATCH):
+        part = slice(done, done + len(rows))
+        keys[part] = [row[about["key"]] for row in rows][: len(keys) - done]
+        vectors[part] = [row[about["vector"]] for row in rows][: len(keys) - done]
+        done += len(rows)
+        progress(done, max(about["rows"], done), f"reading '{about['name']}'")
+    return keys[:done], vectors[:done]  # the server counts deleted rows, too
 
 
 def _stored(engine: MilvusEngine, about: dict[str, Any], count: int) -> tuple[list[Any], npt.NDArray[np.float32]]:

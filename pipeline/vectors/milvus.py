@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -196,6 +196,16 @@ class MilvusEngine(Connection):
                 filter, output_fields=columns, limit=most, timeout=TIMEOUT_S, consistency_level=_level(wait)
             )
             return list(found)
+
+    def all_rows(self, name: str, columns: list[str], batch: int) -> Iterator[list[dict[str, Any]]]:
+        """Read every row of a loaded collection, `batch` at a time."""
+        with self._sentences(name):
+            pages = self._collection(name).query_iterator(batch_size=batch, output_fields=columns, timeout=_FLUSH_S)
+            try:
+                while rows := pages.next():
+                    yield rows
+            finally:
+                pages.close()
 
     def search(
         self,

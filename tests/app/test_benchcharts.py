@@ -68,7 +68,7 @@ def test_titles_say_the_finding() -> None:
     assert titles["qps"] == "HNSW M 16, ef 100 is the fastest above recall 0.95: 4,000 QPS"
     assert titles["cost"] == "HNSW M 16, ef 100 is the cheapest above recall 0.95: $0.0043 a million queries"
     assert titles["latency"] == "HNSW M 16, ef 100 is the quickest above recall 0.95: 3 ms"
-    assert titles["load"] == "HNSW answers most with 4 clients: 4,000 QPS, 4 times the 1,000 QPS of 1"
+    assert titles["load"] == "HNSW answers most with 4 clients: 4,000 QPS, 4 times the 1,000 of 1 client"
     assert titles["build"] == "IVF_FLAT builds in 2.0 s, HNSW in up to 10 s; IVF_FLAT takes least memory, 400 MB"
     assert titles["speed-ups"] == "Like for like the GPU answered 1.4 to 3.7 times the CPU's queries, not up to 92"
     assert "No setting reaches recall 0.999" in _title(benchcharts.frontier(MADE, "light", "qps", 0.999))
@@ -78,6 +78,14 @@ def test_spreads_are_bars_and_one_measurement_has_none() -> None:
     traces = {t.name: t for t in _figures("light")["qps"].data if t.mode == "lines+markers"}
     assert traces["HNSW"].error_y.array == pytest.approx((400, 240))
     assert traces["IVF_FLAT"].error_y.array is None
+
+
+def test_clients_that_add_nothing_that_could_be_told_are_said_to() -> None:
+    rows = [
+        point(0.96, q * (1 + 0.2 * r), concurrency=c, repeat=r) for c, q in ((1, 100.0), (4, 105.0)) for r in (0, 1)
+    ]
+    title = _title(benchcharts.concurrency(summarise(points(*rows)), "light"))
+    assert title == "HNSW answers no more, that could be told, with more than 1 client: 110 QPS"
 
 
 def test_the_line_is_the_front_and_what_is_beaten_is_faint() -> None:
@@ -99,13 +107,13 @@ def test_what_was_published_is_hollow_and_a_gpu_is_a_diamond() -> None:
     assert {t.marker.color for t in _figures("light")["as published"].data} == {"rgba(0,0,0,0)"}
 
 
-def test_a_point_where_the_client_was_the_limit_has_an_arrow_and_says_so() -> None:
+def test_a_point_where_the_client_was_the_limit_has_a_ring_and_says_so() -> None:
     bound = _made(client_bound=True)
-    arrows = [t for t in benchcharts.frontier(bound, "light").data if t.marker.symbol == "arrow-up"]
-    assert len(arrows) == 1
-    assert "the server can do more" in arrows[0].name
+    rings = [t for t in benchcharts.frontier(bound, "light").data if t.marker.symbol == "circle-open"]
+    assert len(rings) == 1
+    assert "the server can do more" in rings[0].name
     assert "the server can do more" in hover(bound.row(0, named=True))
-    assert not [t for t in _figures("light")["qps"].data if t.marker.symbol == "arrow-up"]
+    assert not [t for t in _figures("light")["qps"].data if t.marker.symbol == "circle-open"]
 
 
 def test_hovering_tells_the_whole_setting() -> None:
@@ -139,7 +147,8 @@ def test_empty_tables_are_drawn_too() -> None:
 def test_ticks_of_a_logarithmic_axis_are_few_and_in_range() -> None:
     assert log_axis([12.0, 800.0], "x")["ticktext"] == ["10", "20", "50", "100", "200", "500", "1,000"]
     assert log_axis([0.001, 1000.0], "x")["ticktext"][:2] == ["0.001", "0.01"]
-    assert log_axis([None], "x")["ticktext"] == ["1"]
+    assert log_axis([None], "x")["ticktext"] == ["0.9", "1"]
+    assert log_axis([4.1, 6.5], "x")["ticktext"] == ["4", "5", "6", "7", "8"]
 
 
 @pytest.mark.parametrize("mode", PALETTES)

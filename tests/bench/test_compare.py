@@ -70,5 +70,6 @@ def test_only_what_was_asked_alike_is_compared() -> None:
     assert under(made, {})["qps"].to_list() == [1]
     assert under(made, {"nq": 1000})["qps"].to_list() == [9]
     assert under(made, {"client": "pymilvus"})["qps"].to_list() == [5]
+    assert under(made, {"client": "both"})["qps"].to_list() == [1, 5]
     with pytest.raises(UserError, match="No point was measured with nq 7: choose 1, 1000"):
         under(made, {"nq": 7})

@@ -245,6 +245,18 @@ def test_dominated_settings_are_measured_once(root: Path) -> None:
         assert len(left_out) == 3
 
 
+def test_a_collection_of_others_is_asked_as_it_is(served: Served, root: Path) -> None:
+    before = served.engine.describe("ready")
+    options = ("--search", "nprobe=1,16", "--nq", "50", "--concurrency", "1", "--top-k", "10", "--seconds", "0.2")
+    answer = bench(root, "--collection", "ready", *options, "--queries", "200")
+    low, high = answer["rows"]
+    assert (low["index"], low["build"], low["scenario"]) == ("IVF_FLAT", {"nlist": 16}, "ready")
+    assert low["recall"] < high["recall"] == 1.0
+    assert low["build_s"] is None
+    assert served.engine.describe("ready") == before
+    assert "There is no collection 'raedy'" in bench(root, "--collection", "raedy", code=2)["error"]
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [

@@ -10,11 +10,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.benchviews import VIEWS
-from pipeline.bench.runs import Recorder
+from pipeline.bench.runs import Recorder, list_runs, load
+from pipeline.indexes import served_search, serving
 from pipeline.workspace import Workspace
 from tests.bench.made import point
 from tests.browser.conftest import serve, settled
 from tests.browser.test_pages import ERRORS
+from tests.conftest import wait_for
 
 pytestmark = pytest.mark.browser
 FRONT = ((100, 0.96, 3000.0), (200, 0.985, 2000.0), (400, 0.995, 1000.0))
@@ -28,6 +30,8 @@ def _points() -> Iterator[dict[str, object]]:
                 bound = clients == 4 and ef == 100
                 yield point(recall, reached, build, {"ef": ef}, concurrency=clients, repeat=repeat, client_bound=bound)
         yield point(0.97, 900, {"nlist": 64}, {"nprobe": 8}, index="IVF_FLAT", concurrency=clients, build_s=2.0)
+    yield point(0.96, 1000.0, {"M": 16, "efConstruction": 200}, {"ef": 100}, concurrency=1, client="pymilvus")
+    yield point(None, None, {"nlist": 64, "m": 8, "nbits": 12}, index="IVF_PQ", error="Building IVF_PQ took longer.")
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +105,15 @@ def test_the_adviser_answers_and_its_link_reproduces_it(page: Page) -> None:
     expect(page.get_by_text("The most recall is 0.995").first).to_be_visible()
 
 
+def test_what_failed_says_why_and_the_clients_own_figure_stands_beside_the_servers(page: Page) -> None:
+    page.goto("/benchmark?runs=mine&view=Compare&client=both&a=client%3Draw&b=client%3Dpymilvus")
+    settled(page)
+    page.get_by_text("1 point has no figures").click()
+    expect(page.get_by_text("1 × Building IVF_PQ took longer.")).to_be_visible()
+    beside = "raw answers 6 times the queries of pymilvus at equal recall, 0.960."
+    expect(page.get_by_text(beside)).to_be_visible()
+
+
 def _click_point(page: Page, number: int) -> None:
     """Click on a drawn point of the first figure's fronts; Plotly listens where it is, not on its path."""
     dot = page.locator(".js-plotly-plot").first.locator(".scatterlayer .trace.scatter .points path.point")
@@ -117,6 +130,17 @@ def test_a_click_on_a_point_describes_it_and_offers_to_serve(page: Page) -> None
     _click_point(page, 2)
     expect(page.get_by_text(re.compile(r": recall 0\.\d+, [\d,]+ QPS"))).to_be_visible()
     expect(page.get_by_role("button", name=re.compile("serve with it")).first).to_be_disabled()  # there is no model
+
+
+def test_the_figure_is_saved_as_png_in_the_browser(page: Page, tmp_path: Path) -> None:
+    page.goto("/benchmark?runs=mine")
+    settled(page)
+    page.locator(".js-plotly-plot").first.hover()
+    with page.expect_download() as download:
+        page.locator(".modebar-btn[data-title*='Download']").first.click()
+    download.value.save_as(tmp_path / "benchmark.png")
+    assert (tmp_path / "benchmark.png").read_bytes().startswith(b"\x89PNG")
+    assert download.value.suggested_filename == "benchmark.png"
 
 
 def test_points_arrive_while_a_run_lives(page: Page, measured: Workspace) -> None:
@@ -137,7 +161,7 @@ def test_a_run_is_taken_out_as_files_and_the_html_opens_offline(page: Page, brow
         with page.expect_download() as download:
             page.get_by_role("button", name=re.compile(f"download {button}$")).click()
         download.value.save_as(tmp_path / f"mine.{suffix}")
-    assert pl.read_parquet(tmp_path / "mine.parquet").height == pl.read_csv(tmp_path / "mine.csv").height == 20
+    assert pl.read_parquet(tmp_path / "mine.parquet").height == pl.read_csv(tmp_path / "mine.csv").height == 22
     context = browser.new_context(offline=True)
     opened = context.new_page()
     asked: list[str] = []
@@ -157,8 +181,57 @@ def test_without_a_run_it_says_what_to_press_and_shows_what_was_published(browse
         opened.goto("/benchmark")
         settled(opened)
         expect(opened.get_by_text(re.compile("Nothing has been measured here yet: press Run above"))).to_be_visible()
+        expect(opened.get_by_role("button", name=re.compile("Run$"))).to_be_enabled()
+        expect(opened.get_by_text(re.compile(r"pipeline bench --scenario \w+-\w+")).first).to_be_visible()
         expect(opened.get_by_text("Like for like").first).to_be_visible(timeout=60_000)
         opened.context.close()
     finally:
         process.terminate()
         process.wait(20)
+
+
+@pytest.mark.milvus
+def test_a_sweep_is_set_up_and_measured_from_the_page(browser: Browser, tmp_path: Path) -> None:
+    process, address = serve(tmp_path / "ws")
+    try:
+        opened = browser.new_context(base_url=address, viewport={"width": 1440, "height": 1600}).new_page()
+        opened.set_default_timeout(60_000)
+        opened.goto("/benchmark?of=item-item&vectors=synthetic:10000,20000,64&types=IVF_FLAT&recall=0.1")
+        settled(opened)
+        opened.get_by_role("button", name="Values to try").click()
+        for title, value in (("Search", "nprobe=4,16"), ("nq", "10"), ("Seconds", "0.3")):
+            field = opened.get_by_label(title, exact=True)
+            field.fill(value)
+            field.press("Enter")
+            settled(opened)
+        opened.keyboard.press("Escape")
+        expect(opened.get_by_text(re.compile("^2 points, about"))).to_be_visible()
+        expect(opened.get_by_text(re.compile(r"--build nlist=128 --search nprobe=4,16 --nq 10")).first).to_be_visible()
+        opened.get_by_role("button", name=re.compile("Run$")).click()
+        workspace = Workspace.open(tmp_path / "ws")
+        wait_for(lambda: any(run.status == "done" for run in list_runs(workspace)), 200, "the sweep")
+        (run,) = list_runs(workspace)
+        assert load(workspace, run.name).select("index", "nq", "error").rows() == [("IVF_FLAT", 10, None)] * 2
+        expect(opened.get_by_role("heading", name="→ IVF_FLAT nlist 128")).to_be_visible(timeout=30_000)
+        opened.context.close()
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.mark.milvus
+@pytest.mark.merlin
+def test_a_measured_setting_is_built_and_serves(browser: Browser, app: str, shop: Workspace) -> None:
+    with Recorder(shop, "chosen") as run:
+        run.begin({}, {"cores": 2}, {}, 0, 1)
+        run.add(point(0.97, 900, {"M": 12, "efConstruction": 100}, {"ef": 130}))
+    opened = browser.new_context(base_url=app, viewport={"width": 1440, "height": 1400}).new_page()
+    opened.set_default_timeout(60_000)
+    opened.goto("/benchmark?runs=chosen")
+    settled(opened)
+    opened.get_by_role("button", name="Build it for the items and serve with it").click()
+    built = {"M": 12, "efConstruction": 100}
+    wait_for(lambda: serving(shop, "two_tower")["params"] == built, 150, "the index to serve")
+    assert served_search(shop, serving(shop, "two_tower")["name"]) == "ef=130"
+    expect(opened.get_by_text("items-two_tower-hnsw-bench serves with it")).to_be_visible(timeout=30_000)
+    opened.context.close()

@@ -22,7 +22,7 @@ COMMANDS = [
     "library list", "library bench",
     "vectors import", "vectors list", "prices list", "prices set",
     "bench advise", "bench front", "bench compare", "bench quality", "bench published", "bench report", "bench note",
-    "bench", "bench list", "bench show", "bench export", "bench drop", "bench data",
+    "bench", "bench list", "bench show", "bench export", "bench drop", "bench data", "bench tune",
 ]  # fmt: skip
 
 

@@ -1,0 +1,57 @@
+"""The table of a benchmark's front: what is worth choosing, with what recommendations lose there."""
+
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from app import parts, state, tray
+from pipeline.bench.front import front
+from pipeline.bench.quality import told
+from pipeline.bench.settings import label
+from pipeline.published import NAME as PUBLISHED
+from pipeline.vectors.catalogue import MIN_INDEXED_ROWS
+
+_MODEL = "two_tower"
+_HELP = {
+    "recall": "Share of the exact nearest neighbours that the answers hold.",
+    "recall@20": parts.TERMS["recall@20"] + " Through the index; in brackets what exact search gives.",
+    "mrr@20": parts.TERMS["mrr@20"] + " Through the index; in brackets what exact search gives.",
+}
+
+
+def show(settings: pl.DataFrame) -> None:
+    """Draw the front's settings, most recall first."""
+    rows = list(front(settings, "qps", by=("scenario",)).reverse().iter_rows(named=True))
+    st.markdown("**What is worth choosing**: no other setting has more of both, recall and QPS.")
+    lines = [_line(row) for row in rows]
+    columns = {name: st.column_config.Column(help=text) for name, text in _HELP.items()}
+    st.dataframe(lines, hide_index=True, column_config=columns)
+    runs = settings["run"].unique().to_list()
+    if not any(told(row) for row in rows) and len(runs) == 1 and runs[0] != PUBLISHED:
+        _offer(str(runs[0]))
+
+
+def _line(row: dict[str, Any]) -> dict[str, Any]:
+    line = {
+        "setting": label(row),
+        "recall": f"{row['recall']:.3f}",
+        "QPS": f"{row['qps']:,.0f}",
+        "clients": row["concurrency"],
+    }
+    if told(row):
+        line["recall@20"] = f"{row['next_recall']:.3f} ({row['exact_recall']:.3f})"
+        line["mrr@20"] = f"{row['next_mrr']:.3f} ({row['exact_mrr']:.3f})"
+    return line
+
+
+def _offer(run: str) -> None:
+    """Offer to measure what recommendations lose, where the model has items enough for an index to lose any."""
+    manifest = state.workspace().manifest(f"vectors/{_MODEL}")
+    if manifest is None:
+        return
+    items = int(manifest["metrics"]["items"])
+    if items < MIN_INDEXED_ROWS:
+        st.caption(f"Recommendations lose nothing here: {_MODEL} has {items:,} items, and all of them are compared.")
+    elif st.button("Measure what recommendations lose at these settings", icon=":material/recommend:"):
+        tray.launch(["bench", "quality", "--run", run, "--model", _MODEL], f"quality of {run}")

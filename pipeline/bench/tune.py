@@ -1,0 +1,164 @@
+"""Find the setting with the most QPS that keeps a recall and a latency, within so many trials, by Optuna."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.bench.built import BuiltIndex
+from pipeline.bench.measuring import Measuring, Row
+from pipeline.bench.plan import Build, Point, fitted, parse_grid
+from pipeline.bench.sweep import Prepared, measuring
+from pipeline.errors import UserError
+from pipeline.progress import Progress, silent
+from pipeline.vectors.catalogue import index_type
+from pipeline.vectors.params import Context, IndexType, Param, Value, validate_build, validate_search
+from pipeline.workspace import Workspace
+
+_EASY = 10  # trials at random before the model of what is good begins to choose
+_FACTORS = (0.5, 1.0, 2.0)  # of a build parameter's default, where no values are given: each costs a build
+_REACH = 10  # times top_k: as far as candidates while searching are tried
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a setting must keep, and how long it is looked for."""
+
+    recall: float
+    p99_ms: float | None = None
+    trials: int = 20
+
+    def __post_init__(self) -> None:
+        if not 0 < self.recall <= 1:
+            raise UserError(f"recall {self.recall} is out of range: choose above 0, at most 1.")
+        if self.p99_ms is not None and self.p99_ms <= 0:
+            raise UserError(f"p99 {self.p99_ms} ms is out of range: choose above 0.")
+        if not 1 <= self.trials <= 10_000:
+            raise UserError(f"{self.trials} trials are out of range: choose 1 to 10,000.")
+
+    def misses(self, row: Row) -> list[float]:
+        """Give by how much a point misses recall and p99, 0 or less where it keeps them, 1 where it has no figures."""
+        if row["error"] is not None:
+            return [1.0, 1.0]
+        late = 0.0 if self.p99_ms is None else row["p99_ms"] / self.p99_ms - 1
+        return [self.recall - row["recall"], late]
+
+    def keeps(self, row: Row) -> bool:
+        """Tell whether a point was measured and keeps both."""
+        return row["error"] is None and max(self.misses(row)) <= 0
+
+
+def tune(
+    workspace: Workspace,
+    name: str,
+    ready: Prepared,
+    goal: Goal,
+    starting: Progress = silent,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Try settings at the first nq, concurrency and top-k of the config; give the best row, or why there is none.
+
+    Every trial is a point of run `name`. Values of a grid are the choices; parameters without any are chosen from the
+    catalogue's ranges. A setting that comes up again is not measured again, and no trial is spent on it.
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    sampler = optuna.samplers.TPESampler(seed=ready.config.scenario.seed, n_startup_trials=min(_EASY, goal.trials))
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    with measuring(workspace, name, ready, goal.trials, starting) as open_run:
+        tuning = _Tuning(open_run, ready, goal)
+        for _ in range(3 * goal.trials):  # a small space is used up before there were so many different ones
+            if len(tuning.known) >= goal.trials:
+                break
+            trial = study.ask()
+            row = tuning.row(trial)
+            for kept, missed in zip(("recall", "p99"), goal.misses(row), strict=True):
+                trial.set_constraint(kept, missed)
+            study.tell(trial, row["qps"] if row["error"] is None else 0.0)
+            best = tuning.best()
+            said = (
+                f"best so far {best['qps']:,.0f} QPS at recall {best['recall']:.3f}" if best else "none keeps both yet"
+            )
+            progress(len(tuning.known), goal.trials, said)
+        return {"best": tuning.best(), "nearest": tuning.nearest(), "trials": len(tuning.known)}
+
+
+class _Tuning:
+    """Trials as points, each measured once."""
+
+    def __init__(self, measuring: Measuring, ready: Prepared, goal: Goal) -> None:
+        self.measuring, self.config, self.goal = measuring, ready.config, goal
+        self.rows, self.dim = ready.scenario.vectors.shape
+        self.known: dict[Point, Row] = {}
+        self._built: dict[Build, BuiltIndex | str] = {}
+
+    def row(self, trial: Any) -> Row:
+        """Measure what a trial suggests."""
+        point = self._point(trial)
+        if point not in self.known:
+            if point.build not in self._built:
+                self._built[point.build] = self.measuring.build(point.build)
+            built = self._built[point.build]
+            failed = isinstance(built, str)
+            self.known[point] = (
+                self.measuring.add(point, {"error": built}) if failed else self.measuring.measure(point, built)  # type: ignore[arg-type]
+            )
+        return self.known[point]
+
+    def best(self) -> Row | None:
+        """Give the point with the most QPS that keeps both, or None."""
+        return max((r for r in self.known.values() if self.goal.keeps(r)), key=lambda r: r["qps"], default=None)
+
+    def nearest(self) -> Row | None:
+        """Give the point that comes nearest to keeping both."""
+        measured = (r for r in self.known.values() if r["error"] is None)
+        return min(measured, key=lambda r: (max(0.0, *self.goal.misses(r)), -r["qps"]), default=None)
+
+    def _point(self, trial: Any) -> Point:
+        names = [str(n) for n in range(len(self.config.indexes))]
+        grid = self.config.indexes[int(trial.suggest_categorical("index", names) if len(names) > 1 else 0)]
+        index, top_k = index_type(grid.index), self.config.top_k[0]
+        size: Context = {"rows": self.rows, "dim": self.dim}
+        built = self._suggested(trial, index, index.build, parse_grid(grid.build), size, _builds)
+        params = validate_build(index, fitted(index.build, built, size, index.name, []), self.dim, self.rows)
+        context = {**params, "top_k": top_k}
+        searched = self._suggested(trial, index, index.search, parse_grid(grid.search), {"top_k": top_k, **size}, None)
+        search = validate_search(index, params, fitted(index.search, searched, context, index.name, []), top_k)
+        build = Build(index.name, tuple(params.items()))
+        first = (self.config.nq[0], self.config.concurrency[0], self.config.clients[0])
+        rate = self.config.rates[0] if self.config.rates else None
+        return Point(build, tuple(search.items()), top_k, *first, rate, 0)
+
+    def _suggested(
+        self, trial: Any, index: IndexType, params: tuple[Param, ...], grid: Any, context: Context, few: Any
+    ) -> dict[str, Value]:
+        """Let the trial choose: of the given values, of a `few` where each costs a build, or of a range."""
+        found: dict[str, Value] = {}
+        for param in params:
+            name = f"{index.name} {param.name}"
+            if param.name in grid:
+                found[param.name] = trial.suggest_categorical(name, grid[param.name])
+            elif param.optional or param.kind in ("bool", "choice"):
+                continue
+            elif few:
+                found[param.name] = trial.suggest_categorical(name, few(param, context))
+            else:
+                low, high = _range(param, context)
+                found[param.name] = trial.suggest_int(name, low, high, log=low > 0)
+        return found
+
+
+def _builds(param: Param, context: Context) -> list[Value]:
+    usual = param.fitting(context)
+    if param.divides:
+        return [usual]
+    low, high = param.limits(context)
+    return sorted({int(min(max(float(usual) * factor, low), high)) for factor in _FACTORS})
+
+
+def _range(param: Param, context: Context) -> tuple[int, int]:
+    low, high = param.limits(context)
+    if "top_k" in param.at_least:
+        high = min(high, _REACH * low)
+    elif param.at_most:
+        high = min(high, float(context["rows"]) ** 0.5 * 4)  # as many clusters as an index is usually given
+    return int(low), max(int(low), int(high))

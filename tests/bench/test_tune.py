@@ -1,0 +1,52 @@
+"""Tuning finds, on a real server, a setting that keeps what was asked, and says when there is none."""
+
+from typing import Any
+
+import pytest
+
+from pipeline.bench import runs
+from tests.bench.conftest import Served
+from tests.bench.test_sweep import VECTORS, bench
+
+pytestmark = pytest.mark.milvus
+FAST = ("--nq", "100", "--concurrency", "1", "--top-k", "10", "--seconds", "0.1")
+
+
+def test_the_best_setting_keeps_the_recall(served: Served) -> None:
+    options = ("--index", "IVF_FLAT", "--build", "nlist=32", "--recall", "0.9", "--trials", "8")
+    answer: dict[str, Any] = bench(served.workspace.root, "tune", *VECTORS, *options, *FAST)
+    table = runs.load(served.workspace, answer["run"])
+    assert answer["trials"] == table.height == 8
+    assert table.unique("search").height == 8, "no setting twice"
+    kept = table.filter(table["recall"] >= 0.9)
+    assert answer["best"]["qps"] == kept["qps"].max()
+    assert answer["best"]["recall"] >= 0.9
+    assert table["build"].unique().len() == 1
+
+
+def test_where_none_keeps_it_the_nearest_is_told_and_a_small_space_ends_early(served: Served) -> None:
+    options = (
+        "--index",
+        "IVF_FLAT",
+        "--build",
+        "nlist=64",
+        "--search",
+        "nprobe=1,2",
+        "--recall",
+        "1",
+        "--trials",
+        "20",
+    )
+    answer = bench(served.workspace.root, "tune", *VECTORS, *options, *FAST)
+    assert answer["best"] is None
+    assert answer["trials"] == 2
+    assert '"nprobe": 2' in answer["nearest"]["search"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [(["--recall", "2"], "recall 2.0 is out of range"), (["--recall", "0.9", "--p99", "0"], "p99 0.0 ms is out"),
+     (["--recall", "0.9", "--trials", "0"], "0 trials are out of range")],
+)  # fmt: skip
+def test_goals_that_cannot_be_are_refused(served: Served, options: list[str], expected: str) -> None:
+    assert expected in bench(served.workspace.root, "tune", *VECTORS, *options, code=2)["error"]
