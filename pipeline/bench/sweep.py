@@ -83,12 +83,15 @@ def sweep(
 
 @contextmanager
 def measuring(
-    workspace: Workspace, name: str, ready: Prepared, planned: int, starting: Progress = silent
+    workspace: Workspace, name: str, ready: Prepared, planned: int, starting: Progress = silent, **more: Any
 ) -> Iterator[Measuring]:
-    """Open run `name` and a server for the block; collections that it makes are gone afterwards."""
+    """Open run `name` and a server for the block; collections that it makes are gone afterwards.
+
+    `more` is kept with the run's config.
+    """
     config, drawn = ready.config, ready.scenario
     with Recorder(workspace, name) as recorder:
-        recorder.begin(as_json(config), hardware(), {}, config.scenario.seed, planned)
+        recorder.begin(as_json(config) | more, hardware(), {}, config.scenario.seed, planned)
         best = truth(workspace, drawn.vectors, drawn.queries, max(config.top_k), drawn.metric, starting)
         with Served(workspace, config.server, f"bench {name}", starting, config.dask) as served:
             recorder.tell_versions(versions(served.engine.version()))
