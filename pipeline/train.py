@@ -10,7 +10,8 @@ import polars as pl
 
 from pipeline import preprocess
 from pipeline.errors import UserError
-from pipeline.models import item_to_item, two_tower, vsknn
+from pipeline.models import dlrm, dlrm_training, item_to_item, two_tower, vsknn
+from pipeline.models.dlrm import DlrmConfig
 from pipeline.models.item_to_item import ItemKnnConfig, RulesConfig
 from pipeline.models.metrics import Scores
 from pipeline.models.sessions import Histories
@@ -19,7 +20,7 @@ from pipeline.models.two_tower import TwoTowerConfig
 from pipeline.models.vsknn import VsKnnConfig
 from pipeline.names import CATEGORY_IDX, ITEM_IDX
 from pipeline.progress import Progress, silent
-from pipeline.stage import Done, Metrics, need, run_stage
+from pipeline.stage import Done, Metrics, is_stale, need, run_stage
 from pipeline.text import did_you_mean
 from pipeline.workspace import Workspace
 
@@ -54,12 +55,14 @@ class Kind:
     title: str
     about: str
     config: Any
-    train: Callable[[Path, pl.DataFrame, pl.DataFrame, Any, Progress], Metrics]
-    load: Callable[[Path, pl.DataFrame], Model]
+    train: Callable[..., Metrics]  # (folder, clicks, catalogue, config, progress)
+    load: Callable[..., Model]  # (folder, catalogue)
     packages: tuple[str, ...] = ()
     has_vectors: bool = False
     baseline: bool = False
     """Simple and hard to beat: what a model is compared with."""
+    ranks: bool = False
+    """Orders what the model named by its option `retrieval` retrieves; trained and read with that one."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,15 @@ KINDS: dict[str, Kind] = {
         ("merlin-models", "tensorflow-cpu"),
         has_vectors=True,
     ),
+    "dlrm": Kind(
+        "DLRM ranker",
+        "Merlin Models' DLRM, trained with negatives: it orders the hundred items that another model retrieves.",
+        DlrmConfig(),
+        dlrm_training.train,
+        dlrm.load,
+        ("merlin-models", "tensorflow-cpu"),
+        ranks=True,
+    ),
     "popularity": Kind(
         "Popularity",
         "The most clicked items, to everyone the same: what any model has to beat.",
@@ -166,6 +178,11 @@ def kind(name: str) -> Kind:
     return KINDS[name]
 
 
+def baselines() -> list[str]:
+    """List the models that others are compared with."""
+    return [name for name, entry in KINDS.items() if entry.baseline]
+
+
 def stage_name(model: str) -> str:
     """Name the stage that holds a model."""
     return f"models/{model}"
@@ -200,10 +217,18 @@ def train(workspace: Workspace, model: str, options: dict[str, Any], progress: P
     """Train a model on the training sessions; `options` replace its config's defaults."""
     chosen = kind(model)
     config = training_config(model, options)
+    inputs = [preprocess.STAGE]
+    if chosen.ranks:
+        inputs.append(stage_name(config.retrieval))
+        if not kind(config.retrieval).has_vectors:
+            raise UserError(
+                f"A ranker takes what a model with vectors retrieves; {config.retrieval} has none: choose {_able()}."
+            )
 
     def body(folder: Path, report: Progress) -> Metrics:
         catalogue = preprocess.load_catalogue(workspace)
-        metrics = chosen.train(folder, preprocess.load_part(workspace, "train"), catalogue, config, report)
+        clicks = preprocess.load_part(workspace, "train")
+        metrics = chosen.train(folder, clicks, catalogue, config, report, *_retrieval(workspace, chosen, config))
         catalogue.write_parquet(
             folder / "items.parquet"
         )  # a model answers by its own catalogue, also when data moved on
@@ -214,7 +239,7 @@ def train(workspace: Workspace, model: str, options: dict[str, Any], progress: P
         stage_name(model),
         config,
         body,
-        inputs=[preprocess.STAGE],
+        inputs=inputs,
         packages=chosen.packages,
         revision=2,
         progress=progress,
@@ -227,16 +252,29 @@ def load_model(workspace: Workspace, model: str) -> tuple[Model, pl.DataFrame]:
     need(workspace, stage_name(model), f"run `train --model {model}`, or train it on the Train page.")
     folder = workspace.stage(stage_name(model))
     catalogue = pl.read_parquet(folder / "items.parquet")
-    return chosen.load(folder, catalogue), catalogue
+    config = training_config(model, need(workspace, stage_name(model), "run `train`.")["config"])
+    return chosen.load(folder, catalogue, *_retrieval(workspace, chosen, config)), catalogue
+
+
+def _retrieval(workspace: Workspace, chosen: Kind, config: Any) -> list[Model]:
+    """Read the model that retrieves for a ranker; nothing for any other model."""
+    if not chosen.ranks:
+        return []
+    if is_stale(workspace, stage_name(config.retrieval)):
+        raise UserError(f"{config.retrieval} was trained on other sessions: run `train --model {config.retrieval}`.")
+    return [load_model(workspace, config.retrieval)[0]]
 
 
 def load_encoder(workspace: Workspace, model: str) -> tuple[Encoder, pl.DataFrame]:
     """Read a trained model that has vectors, and its catalogue; raise UserError for a model that has none."""
     if not kind(model).has_vectors:
-        able = " or ".join(name for name, entry in KINDS.items() if entry.has_vectors)
-        raise UserError(f"Model '{model}' has no vectors to search with: choose {able}.")
+        raise UserError(f"Model '{model}' has no vectors to search with: choose {_able()}.")
     loaded, catalogue = load_model(workspace, model)
     return cast(Encoder, loaded), catalogue
+
+
+def _able() -> str:
+    return " or ".join(name for name, entry in KINDS.items() if entry.has_vectors)
 
 
 def trained(workspace: Workspace) -> list[str]:

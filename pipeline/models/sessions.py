@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipeline.names import CATEGORY_IDX, FIRST_IDX, ITEM_IDX, SESSION_ID
+from pipeline.names import CATEGORY_IDX, FIRST_IDX, ITEM_IDX, SESSION_ID, TIMESTAMP
 
+VALIDATION_SHARE = 0.1  # of the training sessions, the last to end
 MAX_HISTORY = 20  # clicks that a model looks back on
 Ints = npt.NDArray[np.int64]
 
@@ -34,6 +35,16 @@ class Histories:
     def take(self, rows: npt.NDArray[np.bool_] | Ints | slice) -> "Histories":
         """Keep some of the histories; the clicks are shared, not copied."""
         return Histories(self.items, self.categories, self.low[rows], self.end[rows])
+
+
+def hold_out(clicks: pl.DataFrame, share: float = VALIDATION_SHARE) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Split off the sessions that end last: no model is fitted on them, an epoch is chosen by them, a ranker fitted."""
+    ends = clicks.group_by(SESSION_ID).agg(pl.col(TIMESTAMP).max()).sort(TIMESTAMP, SESSION_ID)
+    held = max(1, int(len(ends) * share))
+    late = ends[SESSION_ID][-held:].implode()
+    is_late = pl.col(SESSION_ID).is_in(late)
+    fitting = clicks.filter(~is_late)
+    return (fitting if len(fitting) else clicks), clicks.filter(is_late)
 
 
 def next_clicks(clicks: pl.DataFrame, max_history: int = MAX_HISTORY) -> tuple[Histories, Ints, Ints]:
