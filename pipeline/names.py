@@ -16,6 +16,7 @@ ID = "id"
 DEFAULT_MODEL = "session"  # what commands and pages speak of where no model is named
 
 # NVTabular's encoding: 0 padding, 1 null, 2 out of vocabulary, the first value 3
+OUT_OF_VOCABULARY = 2
 FIRST_IDX = 3
 
 UNKNOWN_CATEGORY = "0"  # how YOOCHOOSE writes "no category"

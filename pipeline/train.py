@@ -11,7 +11,8 @@ import polars as pl
 
 from pipeline import preprocess
 from pipeline.errors import UserError
-from pipeline.models import item_to_item, session, two_tower, vsknn
+from pipeline.models import dlrm, dlrm_training, item_to_item, session, two_tower, vsknn
+from pipeline.models.dlrm import DlrmConfig
 from pipeline.models.item_to_item import ItemKnnConfig, RulesConfig
 from pipeline.models.metrics import Scores
 from pipeline.models.session import SessionConfig
@@ -22,7 +23,7 @@ from pipeline.models.two_tower import TwoTowerConfig
 from pipeline.models.vsknn import VsKnnConfig
 from pipeline.names import CATEGORY_IDX, ITEM_IDX
 from pipeline.progress import Progress, silent
-from pipeline.stage import Done, Metrics, need, run_stage
+from pipeline.stage import Done, Metrics, is_stale, need, run_stage
 from pipeline.text import did_you_mean
 from pipeline.workspace import Workspace
 
@@ -58,7 +59,7 @@ class Kind:
     about: str
     config: Any
     train: Callable[..., Metrics]  # (folder, clicks, catalogue, config, progress), and kept= where it resumes
-    load: Callable[[Path, pl.DataFrame], Model]
+    load: Callable[..., Model]  # (folder, catalogue)
     packages: tuple[str, ...] = ()
     has_vectors: bool = False
     """What it loads is an `Encoder`."""
@@ -66,6 +67,8 @@ class Kind:
     """A training that was killed goes on from the checkpoint file `kept`."""
     baseline: bool = False
     """Simple and hard to beat: what a model is compared with."""
+    ranks: bool = False
+    """Orders what the model named by its option `retrieval` retrieves; trained and read with that one."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,15 @@ KINDS: dict[str, Kind] = {
         ("merlin-models", "tensorflow-cpu"),
         has_vectors=True,
     ),
+    "dlrm": Kind(
+        "DLRM ranker",
+        "Merlin Models' DLRM, trained with negatives: it orders the hundred items that another model retrieves.",
+        DlrmConfig(),
+        dlrm_training.train,
+        dlrm.load,
+        ("merlin-models", "tensorflow-cpu"),
+        ranks=True,
+    ),
     "popularity": Kind(
         "Popularity",
         "The most clicked items, to everyone the same: what any model has to beat.",
@@ -187,6 +199,11 @@ def kind(name: str) -> Kind:
     return KINDS[name]
 
 
+def baselines() -> list[str]:
+    """List the models that others are compared with."""
+    return [name for name, entry in KINDS.items() if entry.baseline]
+
+
 def stage_name(model: str) -> str:
     """Name the stage that holds a model."""
     return f"models/{model}"
@@ -221,12 +238,20 @@ def train(workspace: Workspace, model: str, options: dict[str, Any], progress: P
     """Train a model on the training sessions; `options` replace its config's defaults."""
     chosen = kind(model)
     config = training_config(model, options)
+    inputs = [preprocess.STAGE]
+    if chosen.ranks:
+        inputs.append(stage_name(config.retrieval))
+        if not kind(config.retrieval).has_vectors:
+            raise UserError(
+                f"A ranker takes what a model with vectors retrieves; {config.retrieval} has none: choose {_able()}."
+            )
 
     def body(folder: Path, report: Progress) -> Metrics:
         catalogue = preprocess.load_catalogue(workspace)
         clicks = preprocess.load_part(workspace, "train")
         kept = {"kept": _checkpoint(workspace, model, config)} if chosen.resumes else {}
-        metrics = chosen.train(folder, clicks, catalogue, config, report, **kept)
+        retrieval = _retrieval(workspace, chosen, config)
+        metrics = chosen.train(folder, clicks, catalogue, config, report, *retrieval, **kept)
         catalogue.write_parquet(
             folder / "items.parquet"
         )  # a model answers by its own catalogue, also when data moved on
@@ -237,7 +262,7 @@ def train(workspace: Workspace, model: str, options: dict[str, Any], progress: P
         stage_name(model),
         config,
         body,
-        inputs=[preprocess.STAGE],
+        inputs=inputs,
         packages=chosen.packages,
         revision=2,
         progress=progress,
@@ -265,8 +290,7 @@ def load_encoder(workspace: Workspace, model: str) -> tuple[Encoder, pl.DataFram
 def need_vectors(model: str) -> None:
     """Raise UserError for a model that makes no vectors."""
     if not kind(model).has_vectors:
-        able = " or ".join(name for name, other in KINDS.items() if other.has_vectors)
-        raise UserError(f"Model '{model}' makes no vectors to search with: choose one that does, such as {able}.")
+        raise UserError(f"Model '{model}' makes no vectors to search with: choose one that does, such as {_able()}.")
 
 
 def load_model(workspace: Workspace, model: str) -> tuple[Model, pl.DataFrame]:
@@ -275,7 +299,21 @@ def load_model(workspace: Workspace, model: str) -> tuple[Model, pl.DataFrame]:
     need(workspace, stage_name(model), f"run `train --model {model}`, or train it on the Train page.")
     folder = workspace.stage(stage_name(model))
     catalogue = pl.read_parquet(folder / "items.parquet")
-    return chosen.load(folder, catalogue), catalogue
+    config = training_config(model, need(workspace, stage_name(model), "run `train`.")["config"])
+    return chosen.load(folder, catalogue, *_retrieval(workspace, chosen, config)), catalogue
+
+
+def _retrieval(workspace: Workspace, chosen: Kind, config: Any) -> list[Model]:
+    """Read the model that retrieves for a ranker; nothing for any other model."""
+    if not chosen.ranks:
+        return []
+    if is_stale(workspace, stage_name(config.retrieval)):
+        raise UserError(f"{config.retrieval} was trained on other sessions: run `train --model {config.retrieval}`.")
+    return [load_model(workspace, config.retrieval)[0]]
+
+
+def _able() -> str:
+    return " or ".join(name for name, entry in KINDS.items() if entry.has_vectors)
 
 
 def trained(workspace: Workspace) -> list[str]:

@@ -11,7 +11,7 @@ from pipeline.errors import UserError
 from pipeline.models import sparse
 from pipeline.models.sessions import Histories
 from pipeline.names import FIRST_IDX, ITEM_IDX, SESSION_ID
-from pipeline.progress import Progress
+from pipeline.progress import Progress, silent
 from pipeline.stage import Metrics
 
 if TYPE_CHECKING:
@@ -64,42 +64,51 @@ class ItemToItem:
         return self.matrix[rows]
 
 
-def train_item_knn(
-    folder: Path, clicks: pl.DataFrame, catalogue: pl.DataFrame, config: ItemKnnConfig, progress: Progress
-) -> Metrics:
-    """Compare items by the cosine of the sessions that clicked them.
+def similarities(clicks: pl.DataFrame, items: int, config: ItemKnnConfig) -> "csr_matrix":
+    """Compare items by the cosine of the sessions that clicked them, to (items, items).
 
     The baseline of Hidasi et al., Session-based recommendations with recurrent neural networks, ICLR 2016, with the
     shrinkage of their published code: sessions in common / sqrt((sessions of a + shrinkage) (of b + shrinkage)).
     """
-    progress(0, 1, "counting sessions in common")
-    sessions = sparse.session_items(clicks, catalogue.height)
+    sessions = sparse.session_items(clicks, items)
     length = 1 / np.sqrt(np.asarray(sessions.sum(axis=0)).ravel() + config.shrinkage)
     together = (sessions.T @ sessions).tocoo()
     other = together.row != together.col
     rows, columns = together.row[other], together.col[other]
     similar = sparse.table(rows, columns, together.data[other] * length[rows] * length[columns], together.shape)
-    return _save(folder, sparse.strongest(similar, config.neighbours))
+    return sparse.strongest(similar, config.neighbours)
+
+
+def rules(clicks: pl.DataFrame, items: int, config: RulesConfig, progress: Progress = silent) -> "csr_matrix":
+    """Count how often one item is clicked after another, each time as 1 / how many clicks later; (items, items).
+
+    Sequential rules (SR) of Ludewig and Jannach, Evaluation of session-based recommendation algorithms, UMUAI 2018.
+    """
+    sessions, clicked = clicks[SESSION_ID], clicks[ITEM_IDX].to_numpy() - FIRST_IDX
+    rows, columns, weights = [], [], []
+    for step in range(1, config.steps + 1):
+        progress(step - 1, config.steps, f"clicks {step} apart")
+        same = (sessions == sessions.shift(step)).fill_null(False).to_numpy()[step:]
+        rows.append(clicked[:-step][same])
+        columns.append(clicked[step:][same])
+        weights.append(np.full(int(same.sum()), 1 / step, np.float32))
+    counted = sparse.table(np.concatenate(rows), np.concatenate(columns), np.concatenate(weights), (items, items))
+    return sparse.strongest(counted, config.rules)
+
+
+def train_item_knn(
+    folder: Path, clicks: pl.DataFrame, catalogue: pl.DataFrame, config: ItemKnnConfig, progress: Progress
+) -> Metrics:
+    """Write ItemKNN's matrix."""
+    progress(0, 1, "counting sessions in common")
+    return _save(folder, similarities(clicks, catalogue.height, config))
 
 
 def train_rules(
     folder: Path, clicks: pl.DataFrame, catalogue: pl.DataFrame, config: RulesConfig, progress: Progress
 ) -> Metrics:
-    """Count how often one item is clicked after another, the sooner the more: 1 / the number of clicks between.
-
-    Sequential rules (SR) of Ludewig and Jannach, Evaluation of session-based recommendation algorithms, UMUAI 2018.
-    """
-    sessions, items = clicks[SESSION_ID], clicks[ITEM_IDX].to_numpy() - FIRST_IDX
-    rows, columns, weights = [], [], []
-    for step in range(1, config.steps + 1):
-        progress(step - 1, config.steps, f"clicks {step} apart")
-        same = (sessions == sessions.shift(step)).fill_null(False).to_numpy()[step:]
-        rows.append(items[:-step][same])
-        columns.append(items[step:][same])
-        weights.append(np.full(int(same.sum()), 1 / step, np.float32))
-    shape = (catalogue.height, catalogue.height)
-    rules = sparse.table(np.concatenate(rows), np.concatenate(columns), np.concatenate(weights), shape)
-    return _save(folder, sparse.strongest(rules, config.rules))
+    """Write the matrix of sequential rules."""
+    return _save(folder, rules(clicks, catalogue.height, config, progress))
 
 
 def load(folder: Path, catalogue: pl.DataFrame) -> ItemToItem:

@@ -9,7 +9,7 @@ from pipeline.clicks import ClickSource
 from pipeline.evaluate import evaluate
 from pipeline.ingest import ingest
 from pipeline.preprocess import PreprocessConfig, preprocess
-from pipeline.train import KINDS, train
+from pipeline.train import baselines, train
 from pipeline.workspace import Workspace
 
 CLICKS = "synthetic:140000"
@@ -23,7 +23,7 @@ def main() -> None:
         clicks = ingest(workspace, ClickSource(source)).manifest["metrics"]["clicks"]
         items = preprocess(workspace, PreprocessConfig()).manifest["metrics"]["items"]
         print(f"{platform.machine()}, {os.cpu_count()} cores: {clicks:,} clicks on {items:,} items")
-        for name in (name for name, kind in KINDS.items() if kind.baseline):
+        for name in baselines():
             fit, ranked = train(workspace, name, {}), evaluate(workspace, name)
             found = ranked.manifest["metrics"]
             print(

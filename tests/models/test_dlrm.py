@@ -1,0 +1,87 @@
+"""The ranker: its negatives, its AUC, and that it puts right what retrieval does not know."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from pipeline.cli import app
+from pipeline.models.dlrm import DlrmConfig, load
+from pipeline.models.dlrm_training import TARGET, auc, pairs, train
+from pipeline.models.metrics import top
+from pipeline.models.pairs import PairFeatures, retrieve
+from pipeline.models.sessions import Histories, hold_out
+from pipeline.progress import silent
+from pipeline.train import KINDS
+from tests.models import made
+
+ITEMS = 40
+FRAME, _ = made.clicks(1200, ITEMS, seed=3)
+CATALOGUE = made.catalogue(ITEMS, FRAME)
+CONFIG = DlrmConfig(candidates=20, retrieved=6, popular=2, in_batch=2, epochs=3, batch_size=256, min_clicks=1)
+
+
+class Blind:
+    """Retrieve at random, but the same for the same history."""
+
+    def score(self, histories: Histories) -> np.ndarray:
+        """Give each history scores that follow from its last item and its place."""
+        seeds = np.where(histories.end > histories.low, histories.items[histories.end - 1], 0)
+        return np.stack([np.random.default_rng(int(seed)).random(ITEMS, np.float32) for seed in seeds])
+
+
+def test_auc_is_the_chance_to_be_above() -> None:
+    random = np.random.default_rng(0)
+    positive, scores = random.random(300) < 0.2, random.integers(0, 20, 300).astype(np.float32)
+    above = [(p > n) + 0.5 * (p == n) for p in scores[positive] for n in scores[~positive]]
+    assert auc(positive, scores) == pytest.approx(np.mean(above))
+
+
+def test_with_positives_only_there_is_no_auc() -> None:
+    assert np.isnan(auc(np.ones(5, bool), np.arange(5, dtype=np.float32)))
+
+
+def test_each_next_click_has_its_negatives() -> None:
+    features = PairFeatures.of(FRAME, CATALOGUE, 1)
+    table = pairs(Blind(), features, hold_out(FRAME)[1], CATALOGUE, CONFIG)
+    clicked, ranks = table[TARGET].to_numpy() == 1, table["rank"].to_numpy()
+    assert 1 / 11 <= clicked.mean() < 1 / 9  # ten each, but for those that were the next click itself
+    assert ranks[clicked].min() >= np.float32(1 / 20)  # only what was retrieved is ranked
+    assert ranks[~clicked].min() == np.float32(1 / 21)  # other negatives come behind
+
+
+@pytest.mark.merlin
+def test_it_ranks_better_than_retrieval_and_recommends_nothing_else(tmp_path: Path) -> None:
+    found = train(tmp_path, FRAME, CATALOGUE, CONFIG, silent, Blind())
+    assert found["held_out"]["mrr@20"] > 1.5 * found["held_out_retrieval"]["mrr@20"]
+    assert found["held_out"]["auc"] > 0.7
+    ranker = load(tmp_path, CATALOGUE, Blind())
+    histories = made.histories([[1, 2], [5], [9, 8, 7]])
+    scores = ranker.score(histories)
+    retrieved = retrieve(Blind(), histories, 20).items
+    assert (np.sort(top(scores, 20), axis=1) == np.sort(retrieved, axis=1)).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["retrieval=sr"], "sr has none"),
+        (["retrieval=two_towre"], "Did you mean two_tower?"),
+        (["candidates=1"], "candidates 1 is out of range"),
+        ([], "is not there yet"),
+    ],
+)
+def test_a_ranker_needs_a_model_that_retrieves(tmp_path: Path, options: list[str], expected: str) -> None:
+    given = [part for option in options for part in ("--set", option)]
+    command = ["train", "--model", "dlrm", *given, "--workspace", str(tmp_path / "ws"), "--json"]
+    ended = CliRunner().invoke(app, command)
+    assert ended.exit_code == 2
+    assert expected in json.loads(ended.stdout.splitlines()[-1])["error"]
+
+
+def test_a_ranker_is_no_baseline_and_has_no_vectors() -> None:
+    assert KINDS["dlrm"].ranks
+    assert not KINDS["dlrm"].has_vectors
+    assert not KINDS["dlrm"].baseline
