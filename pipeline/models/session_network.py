@@ -2,8 +2,9 @@
 
 The heavy part of a step is three matrix products over the catalogue. So the rest is kept to what they need: all vectors
 have length one, so a logit is at most `scale` and the softmax needs no maximum; the row sums of the exponentials come
-out of the product that the gradient needs anyway (a column of ones); the gradient of a logit is never written down.
-TensorFlow's tape differentiates only the small part, from clicks to a session's vector.
+out of the product that the gradient needs anyway (a column of ones); the gradient of a logit is never written down; a
+history that many sessions share – their first click, above all – is one row with many targets. TensorFlow's tape
+differentiates only the small part, from clicks to a session's vector.
 """
 
 from collections.abc import Mapping
@@ -38,15 +39,19 @@ class Known:
         return Known(rows, codes, (1 / np.sqrt(np.maximum(count, 1))).astype(np.float32), size)
 
 
+NOTHING = Known(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32), 0)
+
+
 @dataclass(frozen=True)
 class Batch:
-    """Histories laid flat (session_encoder.flat) and the row of each one's next item."""
+    """Histories laid flat (session_encoder.flat), and the next items of them all with the history that each follows."""
 
     items: Ints
     owner: Ints
     ago: Ints
     last: Ints
     targets: Ints
+    of: Ints
     step: int
 
 
@@ -69,14 +74,16 @@ class Network:
             self.known = tf.sparse.SparseTensor(pairs, known.weights, (items, known.size))
         numbers = tf.TensorSpec([None], tf.int32)
         scalars = [tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.float32)]
-        self._full = tf.function(self._full_step, input_signature=[numbers] * 5 + scalars)
+        self._full = tf.function(self._full_step, input_signature=[numbers] * 6 + scalars)
 
     def train(self, batch: Batch, rate: float) -> Any:
         """Take one step of Adam with `rate`; give the loss, a scalar tensor."""
-        numbers = (batch.items, batch.owner, batch.ago, batch.last, batch.targets)
+        numbers = (batch.items, batch.owner, batch.ago, batch.last, batch.targets, batch.of)
         return self._full(*(n.astype(np.int32) for n in numbers), np.int32(batch.step), np.float32(rate))
 
-    def _full_step(self, items: Any, owner: Any, ago: Any, last: Any, targets: Any, step: Any, rate: Any) -> Any:
+    def _full_step(
+        self, items: Any, owner: Any, ago: Any, last: Any, targets: Any, of: Any, step: Any, rate: Any
+    ) -> Any:
         tf = self.tf
         raw = self._raw()
         length = tf.sqrt(tf.reduce_sum(tf.square(raw), axis=1, keepdims=True) + 1e-12)
@@ -86,7 +93,7 @@ class Network:
             clicks = tf.gather(vectors, items)
             tape.watch(clicks)
             sessions = encode(tf, small, self._drop(clicks, step), owner, ago, last)
-        loss, to_sessions, to_vectors, to_targets = softmax(tf, sessions, vectors, targets, self.scale)
+        loss, to_sessions, to_vectors, to_targets = softmax(tf, sessions, vectors, targets, of, self.scale)
         to_clicks, to_small = tape.gradient(sessions, (clicks, small), output_gradients=to_sessions)
         rows = tf.concat([targets, items], axis=0)[:, None]
         to_vectors = tf.tensor_scatter_nd_add(to_vectors, rows, tf.concat([to_targets, to_clicks], axis=0))
@@ -193,16 +200,21 @@ def encode(tf: Any, weights: Mapping[str, Any], clicks: Any, owner: Any, ago: An
     return tf.math.l2_normalize(vectors, axis=1, epsilon=1e-12)
 
 
-def softmax(tf: Any, sessions: Any, vectors: Any, targets: Any, scale: float) -> tuple[Any, Any, Any, Any]:
-    """Give the mean cross-entropy over all items, and its gradients to sessions, to vectors and to the targets'."""
-    count = tf.shape(sessions)[0]
-    ones = tf.pad(vectors, [[0, 0], [0, 1]], constant_values=1.0)
-    scaled = tf.pad(sessions * scale, [[0, 0], [0, 1]], constant_values=-scale)
-    shares = tf.exp(tf.matmul(scaled, ones, transpose_b=True))  # of a logit less `scale`, so at most 1
-    sums = tf.matmul(shares, ones)
-    mean, total = sums[:, :-1] / sums[:, -1:], sums[:, -1]
-    wanted = tf.gather(vectors, targets)
-    loss = tf.reduce_mean(scale * (1 - tf.reduce_sum(sessions * wanted, axis=1)) + tf.math.log(total))
-    weight = scale / tf.cast(count, tf.float32)
-    to_vectors = tf.matmul(shares, sessions * (weight / sums[:, -1:]), transpose_a=True)
-    return loss, weight * (mean - wanted), to_vectors, -weight * sessions
+def softmax(tf: Any, sessions: Any, vectors: Any, targets: Any, of: Any, scale: float) -> tuple[Any, Any, Any, Any]:
+    """Give the mean cross-entropy of the targets over all items, and its gradients.
+
+    Target i follows session `of[i]`, in order. Gradients are those to the sessions, to the vectors but for what each
+    target adds to its own, and what it adds.
+    """
+    followed = tf.ones_like(targets, tf.float32)
+    counts = tf.math.segment_sum(followed, of)[:, None]
+    weight = scale / tf.reduce_sum(followed)
+    shares = tf.exp(tf.matmul(sessions * scale, vectors, transpose_b=True))
+    sums = tf.matmul(shares, tf.pad(vectors, [[0, 0], [0, 1]], constant_values=1.0))
+    totals = sums[:, -1:]
+    wanted = tf.math.segment_sum(tf.gather(vectors, targets), of)
+    logits = scale * tf.reduce_sum(sessions * wanted, axis=1, keepdims=True)
+    loss = tf.reduce_sum(counts * tf.math.log(totals) - logits) / tf.reduce_sum(followed)
+    to_sessions = weight * (counts * sums[:, :-1] / totals - wanted)
+    to_vectors = tf.matmul(shares, sessions * (weight * counts / totals), transpose_a=True)
+    return loss, to_sessions, to_vectors, -weight * tf.gather(sessions, of)

@@ -24,7 +24,7 @@ from pipeline.names import CATEGORY, CATEGORY_IDX, FIRST_IDX, ITEM_ID, ITEM_IDX,
 
 pytestmark = pytest.mark.merlin
 ITEMS = 40
-CONFIG = SessionConfig(epochs=6, finish=2, batch_size=64, dim=16, learning_rate=0.02)
+CONFIG = SessionConfig(epochs=8, finish=4, batch_size=16, dim=16, learning_rate=0.02)
 
 
 def clicks(sessions: int = 400, items: int = ITEMS, length: int = 4) -> pl.DataFrame:
@@ -147,7 +147,7 @@ def test_stopped_early_it_keeps_the_best(tmp_path: Path, when: str, passes: int)
 def test_a_loss_that_is_not_a_number_is_said_and_the_best_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="lower --learning-rate"):
         _diverge(monkeypatch, after=0, run=lambda: _train(tmp_path / "a"))
-    found = _diverge(monkeypatch, after=30, run=lambda: _train(tmp_path / "b"))
+    found = _diverge(monkeypatch, after=12, run=lambda: _train(tmp_path / "b"))
     assert found["note"].startswith("the loss was not a number in pass 2")
     assert np.isfinite(_vectors(tmp_path / "b")).all()
 
@@ -182,7 +182,7 @@ def test_out_of_memory_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         raise MemoryError
 
     monkeypatch.setattr(Network, "train", full)
-    with pytest.raises(UserError, match="Out of memory at batch_size 64 and 40 items: lower --batch-size"):
+    with pytest.raises(UserError, match="Out of memory at batch_size 16 and 40 items: lower --batch-size"):
         _train(tmp_path)
 
 
