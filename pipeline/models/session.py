@@ -25,7 +25,7 @@ from pipeline.models.sessions import Histories, Ints, hold_out, next_clicks
 from pipeline.names import FIRST_IDX
 from pipeline.progress import Progress, silent
 
-VALIDATION_SHARE = 0.05  # of the training sessions, the last to end
+HELD_OUT = 0.05  # of the training sessions, the last to end
 MOST_VALIDATED = 20_000  # next clicks
 FEWEST_SESSIONS = 20  # with fewer, none is held out
 CUTOFF = 20
@@ -216,7 +216,7 @@ class _Training:
         self.network, self.config, self.kept, self.progress = network, config, kept, progress
         self.everything = Examples.of(clicks).merged()
         few = clicks["session_id"].n_unique() < FEWEST_SESSIONS
-        fitting, late = (clicks, clicks.head(0)) if few else hold_out(clicks, VALIDATION_SHARE)
+        fitting, late = (clicks, clicks.head(0)) if few else hold_out(clicks, HELD_OUT)
         self.fitting = Examples.of(fitting).merged()
         validation = Examples.of(late)
         last = slice(-MOST_VALIDATED, None)

@@ -8,6 +8,7 @@ import polars as pl
 
 from pipeline.names import CATEGORY_IDX, FIRST_IDX, ITEM_IDX, SESSION_ID, TIMESTAMP
 
+VALIDATION_SHARE = 0.1  # of the training sessions, the last to end
 MAX_HISTORY = 20  # clicks that a model looks back on
 Ints = npt.NDArray[np.int64]
 
@@ -46,6 +47,16 @@ class Histories:
         return Histories(self.items, self.categories, self.low[rows], self.end[rows])
 
 
+def hold_out(clicks: pl.DataFrame, share: float = VALIDATION_SHARE) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Split off the sessions that end last: no model is fitted on them, an epoch is chosen by them, a ranker fitted."""
+    ends = clicks.group_by(SESSION_ID).agg(pl.col(TIMESTAMP).max()).sort(TIMESTAMP, SESSION_ID)
+    held = max(1, int(len(ends) * share))
+    late = ends[SESSION_ID][-held:].implode()
+    is_late = pl.col(SESSION_ID).is_in(late)
+    fitting = clicks.filter(~is_late)
+    return (fitting if len(fitting) else clicks), clicks.filter(is_late)
+
+
 def next_clicks(clicks: pl.DataFrame, max_history: int = MAX_HISTORY) -> tuple[Histories, Ints, Ints]:
     """Reveal each session click by click; give the histories, and the item and category of the click after each.
 
@@ -64,15 +75,6 @@ def whole_sessions(clicks: pl.DataFrame, max_history: int = MAX_HISTORY) -> tupl
     first = np.flatnonzero(starts)
     end = np.append(first[1:], len(items))
     return clicks[SESSION_ID].gather(first), _histories(items, categories, first, end, max_history)
-
-
-def hold_out(clicks: pl.DataFrame, share: float) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Split off the `share` of the sessions that end last, at least one; the first part is never empty."""
-    ends = clicks.group_by(SESSION_ID).agg(pl.col(TIMESTAMP).max()).sort(TIMESTAMP, SESSION_ID)
-    held = max(1, int(len(ends) * share))
-    is_late = pl.col(SESSION_ID).is_in(ends[SESSION_ID][-held:].implode())
-    first = clicks.filter(~is_late)
-    return (first if len(first) else clicks), clicks.filter(is_late)
 
 
 def _flat(clicks: pl.DataFrame) -> tuple[npt.NDArray[np.bool_], Ints, Ints]:

@@ -17,7 +17,6 @@ from pipeline.progress import Progress, silent
 
 DIM = 64
 LAYERS = [128, DIM]
-VALIDATION_SHARE = 0.1  # of the training sessions, the last to end
 TOLERANCE = 1e-3  # the exported weights against Merlin's own outputs, of vectors of length about 1 to 10
 HISTORY_ITEM, HISTORY_CATEGORY = "history_item", "history_category"
 
@@ -53,7 +52,7 @@ def train(
     from merlin.io import Dataset
 
     tf.keras.utils.set_random_seed(config.seed)
-    fitting, validation = hold_out(clicks, VALIDATION_SHARE)
+    fitting, validation = hold_out(clicks)
     histories, items, categories = next_clicks(fitting)
     schema = _schema(int(catalogue[ITEM_IDX].max()) + 1, _categories(catalogue, clicks))  # type: ignore[arg-type]
     table = folder / "examples.parquet"
