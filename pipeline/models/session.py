@@ -22,7 +22,7 @@ from pipeline.models.metrics import rank
 from pipeline.models.session_encoder import SessionEncoder, flat
 from pipeline.models.session_network import Batch, Known, Network, State
 from pipeline.models.sessions import Histories, Ints, hold_out, next_clicks
-from pipeline.names import FIRST_IDX
+from pipeline.names import FIRST_IDX, ITEM_IDX
 from pipeline.progress import Progress, silent
 
 HELD_OUT = 0.05  # of the training sessions, the last to end
@@ -161,9 +161,9 @@ def train(
         )
     features = learn(catalogue)
     network = Network(
-        catalogue.height,
+        np.bincount(clicks[ITEM_IDX].to_numpy(), minlength=catalogue.height + FIRST_IDX)[FIRST_IDX:],
         config.dim,
-        Known.of(*features.codes(catalogue), len(features)),
+        Known(*features.codes(catalogue), len(features)),
         config.scale or usual_scale(catalogue.height),
         config.dropout,
         config.seed,

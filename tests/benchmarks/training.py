@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def _compare(config: SessionConfig, found: Examples, batch: int) -> None:
-    network = Network(ITEMS, config.dim, NOTHING, 12.0, config.dropout, 1)
+    network = Network(np.ones(ITEMS, np.int64), config.dim, NOTHING, 12.0, config.dropout, 1)
     order, steps = np.random.default_rng(1).permutation(len(found)), itertools.count()
 
     def train() -> None:

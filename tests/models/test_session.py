@@ -16,6 +16,7 @@ import pytest
 
 from pipeline.errors import Cancelled, StopEarly, UserError
 from pipeline.models import checkpoint, session
+from pipeline.models.sampling import Sampler
 from pipeline.models.session import Examples, SessionConfig
 from pipeline.models.session_encoder import SessionEncoder
 from pipeline.models.session_network import Network
@@ -164,6 +165,28 @@ def _diverge(monkeypatch: pytest.MonkeyPatch, after: int, run: Callable[[], Any]
     with monkeypatch.context() as patch:
         patch.setattr(Network, "train", bent)
         return run()
+
+
+def test_where_items_are_many_a_sample_stands_for_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.models.session_network.FULL_UP_TO", 10)
+    monkeypatch.setattr("pipeline.models.sampling.SAMPLE", 16)
+    _train(tmp_path)
+    encoder, examples = SessionEncoder.load(tmp_path / "encoder.npz"), Examples.of(clicks())
+    assert (encoder.score(examples.histories).argmax(axis=1) == examples.targets).mean() > 0.9
+
+
+def test_a_sample_weighs_as_much_as_all() -> None:
+    random = np.random.default_rng(3)
+    clicked, values = random.integers(0, 50, 3000), random.random(3000)
+    sampler, targets, others = Sampler.by(clicked), np.array([7, 2999, 7]), np.array([1, 2])
+    sums = []
+    for _ in range(300):
+        rows, weights = sampler.draw(random, targets, others)
+        assert np.all(np.diff(rows) > 0)
+        assert set(targets) | set(others) <= set(rows)
+        assert np.all(weights[np.searchsorted(rows, targets)] == 1)
+        sums.append(float((weights * values[rows]).sum()))
+    assert np.mean(sums) == pytest.approx(values.sum(), rel=0.01)
 
 
 def test_one_item_is_nothing_to_rank(tmp_path: Path) -> None:
