@@ -22,10 +22,10 @@ from pipeline.models.metrics import rank
 from pipeline.models.session_encoder import SessionEncoder, flat
 from pipeline.models.session_network import Batch, Known, Network, State
 from pipeline.models.sessions import Histories, Ints, hold_out, next_clicks
-from pipeline.names import FIRST_IDX
+from pipeline.names import FIRST_IDX, ITEM_IDX
 from pipeline.progress import Progress, silent
 
-VALIDATION_SHARE = 0.05  # of the training sessions, the last to end
+HELD_OUT = 0.05  # of the training sessions, the last to end
 MOST_VALIDATED = 20_000  # next clicks
 FEWEST_SESSIONS = 20  # with fewer, none is held out
 CUTOFF = 20
@@ -33,6 +33,7 @@ GAIN = 1.01  # a search pass that improves NDCG@20 by less than 1 % is the last
 WARM_UP = 0.3  # of the first pass, in which the rate rises
 LAST_RATE = 0.05  # of the rate, where it has fallen to at the end
 TOLERANCE = 1e-5  # the exported encoder against TensorFlow
+MOST_TARGETS = 16  # of one history: a first click that thousands share must not weigh on a batch alone
 _BLOCK = 1024  # histories validated at once
 
 
@@ -45,13 +46,13 @@ class SessionConfig:
     finish: int = 3
     """Passes over all sessions, those held out too, with a falling rate."""
     batch_size: int = 512
-    """Next clicks in a batch."""
+    """Different histories in a batch, each with all the clicks that follow it."""
     learning_rate: float = 0.005
     """Adam's step size."""
     dropout: float = 0.2
     """Share of a click's vector that is dropped in training."""
-    scale: float = 12.0
-    """What the cosine of session and item is multiplied by before the softmax: more follows the clicks more closely."""
+    scale: float = 0.0
+    """What a cosine is multiplied by before the softmax; more fits the clicks more closely. 0: by the items' number."""
     dim: int = 100
     """Numbers in a vector."""
     budget: float = 10.0
@@ -66,7 +67,7 @@ class SessionConfig:
             "batch_size": (16, 65536),
             "learning_rate": (1e-6, 1.0),
             "dropout": (0.0, 0.9),
-            "scale": (1.0, 40.0),
+            "scale": (0.0, 40.0),
             "dim": (4, 1024),
             "budget": (0.01, 10_000),
             "seed": (0, 2**31 - 1),
@@ -78,24 +79,41 @@ class SessionConfig:
 
 @dataclass(frozen=True)
 class Examples:
-    """Histories, none of them empty, and the catalogue's row of the item clicked after each."""
+    """Histories, none of them empty, and the catalogue's rows of the items clicked after each."""
 
     histories: Histories
     targets: Ints
+    low: Ints  # history i is followed by targets low[i]:end[i]
+    end: Ints
 
     @staticmethod
     def of(clicks: pl.DataFrame) -> "Examples":
-        """Reveal each session click by click."""
+        """Reveal each session click by click: a history for every next click."""
         histories, items, _ = next_clicks(clicks)
         usable = (histories.end > histories.low) & (items >= FIRST_IDX)
-        return Examples(histories.take(usable), items[usable] - FIRST_IDX)
+        each = np.arange(usable.sum())
+        return Examples(histories.take(usable), items[usable] - FIRST_IDX, each, each + 1)
 
     def __len__(self) -> int:
-        return len(self.targets)
+        return len(self.low)
+
+    def merged(self) -> "Examples":
+        """Let equal histories be one, followed by the targets of all, by `MOST_TARGETS` of them at most."""
+        code = self.histories.codes()
+        order = np.argsort(code, kind="stable")
+        begins = np.flatnonzero(np.diff(code[order], prepend=code[order[:1]] + 1))
+        place = np.arange(len(order)) - np.repeat(begins, np.diff(begins, append=len(order)))
+        low = np.flatnonzero(place % MOST_TARGETS == 0)
+        end = np.append(low[1:], len(order))
+        return Examples(self.histories.take(order[low]), self.targets[order], low, end)
 
     def batch(self, rows: Ints, step: int) -> Batch:
         """Lay some of them out for one step."""
-        return Batch(*flat(self.histories.take(rows)), self.targets[rows], step)
+        low, counts = self.low[rows], self.end[rows] - self.low[rows]
+        of = np.repeat(np.arange(len(rows)), counts)
+        firsts = np.cumsum(counts) - counts
+        targets = self.targets[np.arange(len(of)) + np.repeat(low - firsts, counts)]
+        return Batch(*flat(self.histories.take(rows)), targets, of, step)
 
 
 @dataclass
@@ -143,10 +161,10 @@ def train(
         )
     features = learn(catalogue)
     network = Network(
-        catalogue.height,
+        np.bincount(clicks[ITEM_IDX].to_numpy(), minlength=catalogue.height + FIRST_IDX)[FIRST_IDX:],
         config.dim,
-        Known.of(*features.codes(catalogue), len(features)),
-        config.scale,
+        Known(*features.codes(catalogue), len(features)),
+        config.scale or usual_scale(catalogue.height),
         config.dropout,
         config.seed,
     )
@@ -163,6 +181,14 @@ def train(
     write(folder, network, encoder, features, training.course)
     kept.unlink(missing_ok=True)
     return training.summary()
+
+
+def usual_scale(items: int) -> float:
+    """Give the scale at which the right item can take 88 % of the softmax: ln(items - 1) + 2.
+
+    The lower bound of Wang et al. (CosFace, CVPR 2018); less cannot fit the clicks, more fits them too well.
+    """
+    return float(np.log(max(2, items) - 1) + 2)
 
 
 def write(folder: Path, network: Network, encoder: SessionEncoder, features: Features, course: _Course) -> None:
@@ -188,13 +214,13 @@ class _Training:
         self, network: Network, clicks: pl.DataFrame, config: SessionConfig, kept: Path, progress: Progress
     ) -> None:
         self.network, self.config, self.kept, self.progress = network, config, kept, progress
-        self.everything = Examples.of(clicks)
+        self.everything = Examples.of(clicks).merged()
         few = clicks["session_id"].n_unique() < FEWEST_SESSIONS
-        fitting, late = (clicks, clicks.head(0)) if few else hold_out(clicks, VALIDATION_SHARE)
-        self.fitting, validation = Examples.of(fitting), Examples.of(late)
-        self.validation = Examples(
-            validation.histories.take(slice(-MOST_VALIDATED, None)), validation.targets[-MOST_VALIDATED:]
-        )
+        fitting, late = (clicks, clicks.head(0)) if few else hold_out(clicks, HELD_OUT)
+        self.fitting = Examples.of(fitting).merged()
+        validation = Examples.of(late)
+        last = slice(-MOST_VALIDATED, None)
+        self.validation = validation.histories.take(last), validation.targets[last]
         if not len(self.fitting):
             raise UserError("No session of the training part has two clicks on known items: bring more clicks.")
         self.course = _Course()
@@ -209,7 +235,7 @@ class _Training:
     def run(self) -> None:
         """Train to the end, or to where it was stopped or diverged; the network then has the weights to keep."""
         self._resume()
-        if not len(self.validation):
+        if not len(self.validation[1]):
             self.course.note = "too few sessions to hold some out: every pass was trained, none chosen"
         try:
             self._search()
@@ -302,7 +328,7 @@ class _Training:
     def _validated(self, loss: float) -> None:
         """Rank the held-out sessions' next clicks over the whole catalogue; keep the best weights so far."""
         course, entry = self.course, {"epoch": self._pass(), "loss": loss}
-        if len(self.validation):
+        if len(self.validation[1]):
             figures = self._validate()
             entry |= figures
             point = {"step": course.step, **figures}
@@ -317,11 +343,11 @@ class _Training:
         course.epochs.append(entry)
 
     def _validate(self) -> dict[str, float]:
-        encoder, count = self.network.export(), len(self.validation)
-        ranks = np.empty(count, np.int64)
-        for begin in range(0, count, _BLOCK):
+        encoder, (histories, targets) = self.network.export(), self.validation
+        ranks = np.empty(len(targets), np.int64)
+        for begin in range(0, len(targets), _BLOCK):
             block = slice(begin, begin + _BLOCK)
-            ranks[block] = rank(encoder.score(self.validation.histories.take(block)), self.validation.targets[block])
+            ranks[block] = rank(encoder.score(histories.take(block)), targets[block])
         hit = ranks <= CUTOFF
         return {
             "validation_recall@20": float(hit.mean()),

@@ -2,8 +2,9 @@
 
 The heavy part of a step is three matrix products over the catalogue. So the rest is kept to what they need: all vectors
 have length one, so a logit is at most `scale` and the softmax needs no maximum; the row sums of the exponentials come
-out of the product that the gradient needs anyway (a column of ones); the gradient of a logit is never written down.
-TensorFlow's tape differentiates only the small part, from clicks to a session's vector.
+out of the product that the gradient needs anyway (a column of ones); the gradient of a logit is never written down; a
+history that many sessions share – their first click, above all – is one row with many targets. TensorFlow's tape
+differentiates only the small part, from clicks to a session's vector.
 """
 
 from collections.abc import Mapping
@@ -13,99 +14,138 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.models.sampling import FULL_UP_TO, Sampler
 from pipeline.models.session_encoder import SessionEncoder
 from pipeline.models.sessions import MAX_HISTORY, Ints
 from pipeline.models.tower import Floats
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-7  # Adam's
+TINY = 1e-12  # added to a squared length
 TABLES = ("items", "features")  # the rest is small
 State = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of the items, as a sparse matrix: item `rows` has feature `codes` with `weights`."""
+    """What is known of the items, as a sparse matrix: (items, features), of which a row's squares add up to 1."""
 
-    rows: Ints
+    rows: Ints  # sorted
     codes: Ints
-    weights: Floats
     size: int  # features
 
-    @staticmethod
-    def of(rows: Ints, codes: Ints, size: int) -> "Known":
-        """Weigh an item's features so that their sum is no longer for an item with many."""
-        count = np.bincount(rows, minlength=1)[rows] if len(rows) else np.empty(0)
-        return Known(rows, codes, (1 / np.sqrt(np.maximum(count, 1))).astype(np.float32), size)
+    def of_rows(self, wanted: Ints) -> tuple[Ints, Floats]:
+        """Give ((n, 2) pairs of a place in `wanted` and a feature, (n,) weights)."""
+        low, end = (np.searchsorted(self.rows, wanted, side=side) for side in ("left", "right"))
+        counts = end - low
+        place = np.repeat(np.arange(len(wanted)), counts)
+        codes = self.codes[np.arange(len(place)) + np.repeat(low - (np.cumsum(counts) - counts), counts)]
+        return np.stack([place, codes], axis=1), (counts[place] ** -0.5).astype(np.float32)
+
+
+NOTHING = Known(np.empty(0, np.int64), np.empty(0, np.int64), 0)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Histories laid flat (session_encoder.flat) and the row of each one's next item."""
+    """Histories laid flat (session_encoder.flat), and the next items of them all with the history that each follows."""
 
     items: Ints
     owner: Ints
     ago: Ints
     last: Ints
     targets: Ints
+    of: Ints
     step: int
 
 
 class Network:
     """Weights with their optimiser's moments, and the steps that train them."""
 
-    def __init__(self, items: int, dim: int, known: Known, scale: float, dropout: float, seed: int) -> None:
+    def __init__(self, clicks: Ints, dim: int, known: Known, scale: float, dropout: float, seed: int) -> None:
         import tensorflow as tf
 
         self.tf, self.dim, self.scale, self.dropout, self.seed = tf, dim, scale, dropout, seed
-        self.weights = {name: tf.Variable(value, name=name) for name, value in first(items, dim, known, seed).items()}
+        first = first_weights(len(clicks), dim, known, seed)
+        self.weights = {name: tf.Variable(value, name=name) for name, value in first.items()}
         self.moments = {
             f"{name}/{which}": tf.Variable(tf.zeros_like(value))
             for name, value in self.weights.items()
             for which in ("mean", "square")
         }
-        self.known = None
-        if known.size:
-            pairs = np.stack([known.rows, known.codes], axis=1)
-            self.known = tf.sparse.SparseTensor(pairs, known.weights, (items, known.size))
-        numbers = tf.TensorSpec([None], tf.int32)
-        scalars = [tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.float32)]
-        self._full = tf.function(self._full_step, input_signature=[numbers] * 5 + scalars)
+        self.known = known
+        self.everything = known.of_rows(np.arange(len(clicks)))
+        self.sampler = Sampler.by(clicks) if len(clicks) > FULL_UP_TO else None
+        numbers, floats = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)
+        batch = [numbers] * 6 + [tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.float32)]
+        self._full = tf.function(self._full_step, input_signature=batch)
+        part = [numbers, floats, tf.TensorSpec([None, 2], tf.int64), floats]
+        self._sampled = tf.function(self._sampled_step, input_signature=[*part, *batch])
 
     def train(self, batch: Batch, rate: float) -> Any:
         """Take one step of Adam with `rate`; give the loss, a scalar tensor."""
-        numbers = (batch.items, batch.owner, batch.ago, batch.last, batch.targets)
-        return self._full(*(n.astype(np.int32) for n in numbers), np.int32(batch.step), np.float32(rate))
+        end = np.int32(batch.step), np.float32(rate)
+        if self.sampler is None:
+            numbers = (batch.items, batch.owner, batch.ago, batch.last, batch.targets, batch.of)
+            return self._full(*(n.astype(np.int32) for n in numbers), *end)
+        random = np.random.default_rng([self.seed, batch.step])
+        rows, weights = self.sampler.draw(random, batch.targets, batch.items)
+        items, targets = np.searchsorted(rows, batch.items), np.searchsorted(rows, batch.targets)
+        numbers = (items, batch.owner, batch.ago, batch.last, targets, batch.of)
+        part = rows.astype(np.int32), weights, *self.known.of_rows(rows)
+        return self._sampled(*part, *(n.astype(np.int32) for n in numbers), *end)
 
-    def _full_step(self, items: Any, owner: Any, ago: Any, last: Any, targets: Any, step: Any, rate: Any) -> Any:
+    def _full_step(
+        self, items: Any, owner: Any, ago: Any, last: Any, targets: Any, of: Any, step: Any, rate: Any
+    ) -> Any:
+        raw = self._raw(self.weights["items"], *self.everything)
+        loss, to_raw, small = self._gradients(raw, None, (items, owner, ago, last), targets, of, step)
+        self._apply(small | {"items": to_raw} | self._to_features(to_raw, *self.everything), step, rate)
+        return loss
+
+    def _sampled_step(
+        self, rows: Any, weights: Any, pairs: Any, shares: Any,
+        items: Any, owner: Any, ago: Any, last: Any, targets: Any, of: Any, step: Any, rate: Any,
+    ) -> Any:  # fmt: skip
+        """Do what a full step does with some rows of the items' table, and leave the others alone."""
+        raw = self._raw(self.tf.gather(self.weights["items"], rows), pairs, shares)
+        loss, to_raw, small = self._gradients(raw, weights, (items, owner, ago, last), targets, of, step)
+        self._apply(small | self._to_features(to_raw, pairs, shares), step, rate)
+        self._adam_on_rows("items", rows, to_raw, step, rate)
+        return loss
+
+    def _gradients(
+        self, raw: Any, weights: Any, histories: tuple[Any, ...], targets: Any, of: Any, step: Any
+    ) -> tuple[Any, Any, dict[str, Any]]:
+        """Give the loss, its gradient to the items' vectors before they get length one, and to the small weights."""
         tf = self.tf
-        raw = self._raw()
-        length = tf.sqrt(tf.reduce_sum(tf.square(raw), axis=1, keepdims=True) + 1e-12)
+        items, *where = histories
+        length = tf.sqrt(tf.reduce_sum(tf.square(raw), axis=1, keepdims=True) + TINY)
         vectors = raw / length
         small = {name: value for name, value in self.weights.items() if name not in TABLES}
         with tf.GradientTape() as tape:
             clicks = tf.gather(vectors, items)
             tape.watch(clicks)
-            sessions = encode(tf, small, self._drop(clicks, step), owner, ago, last)
-        loss, to_sessions, to_vectors, to_targets = softmax(tf, sessions, vectors, targets, self.scale)
+            sessions = encode(tf, small, self._drop(clicks, step), *where)
+        loss, to_sessions, to_vectors, to_targets = softmax(tf, sessions, vectors, weights, targets, of, self.scale)
         to_clicks, to_small = tape.gradient(sessions, (clicks, small), output_gradients=to_sessions)
-        rows = tf.concat([targets, items], axis=0)[:, None]
-        to_vectors = tf.tensor_scatter_nd_add(to_vectors, rows, tf.concat([to_targets, to_clicks], axis=0))
+        touched = tf.concat([targets, items], axis=0)[:, None]
+        to_vectors = tf.tensor_scatter_nd_add(to_vectors, touched, tf.concat([to_targets, to_clicks], axis=0))
         along = tf.reduce_sum(to_vectors * vectors, axis=1, keepdims=True)
-        to_raw = (to_vectors - vectors * along) / length
-        gradients = to_small | {"items": to_raw}
-        if self.known is not None:
-            gradients["features"] = tf.sparse.sparse_dense_matmul(self.known, to_raw, adjoint_a=True)
-        count = tf.cast(step + 1, tf.float32)
-        for name, gradient in gradients.items():
-            self._adam(name, gradient, count, rate)
-        return loss
+        return loss, (to_vectors - vectors * along) / length, to_small
 
-    def _raw(self) -> Any:
+    def _raw(self, items: Any, pairs: Any, shares: Any) -> Any:
         """Add what is known of each item to what was learnt of it alone."""
-        items = self.weights["items"]
-        if self.known is None:
-            return items + 0.0
-        return items + self.tf.sparse.sparse_dense_matmul(self.known, self.weights["features"])
+        if not self.known.size:
+            return self.tf.convert_to_tensor(items)
+        known = self.tf.sparse.SparseTensor(pairs, shares, (self.tf.shape(items, self.tf.int64)[0], self.known.size))
+        return items + self.tf.sparse.sparse_dense_matmul(known, self.weights["features"])
+
+    def _to_features(self, to_raw: Any, pairs: Any, shares: Any) -> dict[str, Any]:
+        if not self.known.size:
+            return {}
+        size = (self.tf.shape(to_raw, self.tf.int64)[0], self.known.size)
+        known = self.tf.sparse.SparseTensor(pairs, shares, size)
+        return {"features": self.tf.sparse.sparse_dense_matmul(known, to_raw, adjoint_a=True)}
 
     def _drop(self, clicks: Any, step: Any) -> Any:
         """Drop parts of the clicks' vectors; by seed and step, so that a training that goes on drops the same."""
@@ -113,34 +153,40 @@ class Network:
             return clicks
         return self.tf.nn.experimental.stateless_dropout(clicks, self.dropout, seed=[self.seed, step])
 
-    def _adam(self, name: str, gradient: Any, count: Any, rate: Any) -> None:
-        """Update in one pass over the weights (Kingma & Ba, ICLR 2015): TensorFlow's own kernel."""
-        moments = [self.moments[f"{name}/{which}"].handle for which in ("mean", "square")]
-        self.tf.raw_ops.ResourceApplyAdam(
-            var=self.weights[name].handle,
-            m=moments[0],
-            v=moments[1],
-            beta1_power=BETA1**count,
-            beta2_power=BETA2**count,
-            lr=rate,
-            beta1=BETA1,
-            beta2=BETA2,
-            epsilon=EPSILON,
-            grad=gradient,
-        )
+    def _apply(self, gradients: dict[str, Any], step: Any, rate: Any) -> None:
+        """Update by Adam (Kingma & Ba, ICLR 2015) in one pass over the weights: TensorFlow's own kernel."""
+        count = self.tf.cast(step + 1, self.tf.float32)
+        for name, gradient in gradients.items():
+            mean, square = (self.moments[f"{name}/{which}"].handle for which in ("mean", "square"))
+            self.tf.raw_ops.ResourceApplyAdam(
+                var=self.weights[name].handle, m=mean, v=square, beta1_power=BETA1**count, beta2_power=BETA2**count,
+                lr=rate, beta1=BETA1, beta2=BETA2, epsilon=EPSILON, grad=gradient,
+            )  # fmt: skip
+
+    def _adam_on_rows(self, name: str, rows: Any, gradient: Any, step: Any, rate: Any) -> None:
+        """Update some rows of a table by Adam, with the moments of these rows alone."""
+        tf, count = self.tf, self.tf.cast(step + 1, self.tf.float32)
+        mean, square = (self.moments[f"{name}/{which}"] for which in ("mean", "square"))
+        new_mean = BETA1 * tf.gather(mean, rows) + (1 - BETA1) * gradient
+        new_square = BETA2 * tf.gather(square, rows) + (1 - BETA2) * tf.square(gradient)
+        speed = rate * tf.sqrt(1 - BETA2**count) / (1 - BETA1**count)
+        mean.scatter_update(tf.IndexedSlices(new_mean, rows))
+        square.scatter_update(tf.IndexedSlices(new_square, rows))
+        change = speed * new_mean / (tf.sqrt(new_square) + EPSILON)
+        self.weights[name].scatter_sub(tf.IndexedSlices(change, rows))
 
     def export(self) -> SessionEncoder:
         """Give the weights as the encoder that answers without TensorFlow."""
-        raw = self._raw().numpy()
-        vectors = raw / np.sqrt(np.square(raw).sum(axis=1, keepdims=True) + 1e-12)
+        raw = self._raw(self.weights["items"], *self.everything).numpy()
+        vectors = raw / np.sqrt(np.square(raw).sum(axis=1, keepdims=True) + TINY)
         small = {name: value.numpy() for name, value in self.weights.items() if name not in TABLES}
         return SessionEncoder(vectors=vectors, **small)
 
     def encode(self, batch: Batch) -> Floats:
         """Encode a batch's histories with TensorFlow, to (n, dim): what the exported encoder is held against."""
         tf = self.tf
-        raw = self._raw()
-        clicks = tf.gather(raw / tf.sqrt(tf.reduce_sum(tf.square(raw), axis=1, keepdims=True) + 1e-12), batch.items)
+        raw = self._raw(self.weights["items"], *self.everything)
+        clicks = tf.gather(raw / tf.sqrt(tf.reduce_sum(tf.square(raw), axis=1, keepdims=True) + TINY), batch.items)
         small = {name: value for name, value in self.weights.items() if name not in TABLES}
         return np.asarray(encode(tf, small, clicks, batch.owner, batch.ago, batch.last).numpy())
 
@@ -154,7 +200,7 @@ class Network:
             value.assign(state[name])
 
 
-def first(items: int, dim: int, known: Known, seed: int) -> dict[str, Floats]:
+def first_weights(items: int, dim: int, known: Known, seed: int) -> dict[str, Floats]:
     """Draw the first weights; a session begins as a mixture of its last click and of all its clicks."""
     random = np.random.default_rng(seed)
 
@@ -190,19 +236,28 @@ def encode(tf: Any, weights: Mapping[str, Any], clicks: Any, owner: Any, ago: An
     attended = tf.math.segment_sum(placed * shares, owner) / tf.math.segment_sum(shares, owner)
     vectors = newest @ weights["last"] + attended @ weights["context"] + weights["bias"]
     vectors += tf.nn.relu(tf.concat([newest, attended], axis=1) @ weights["hidden"]) @ weights["out"]
-    return tf.math.l2_normalize(vectors, axis=1, epsilon=1e-12)
+    return tf.math.l2_normalize(vectors, axis=1, epsilon=TINY)
 
 
-def softmax(tf: Any, sessions: Any, vectors: Any, targets: Any, scale: float) -> tuple[Any, Any, Any, Any]:
-    """Give the mean cross-entropy over all items, and its gradients to sessions, to vectors and to the targets'."""
-    count = tf.shape(sessions)[0]
+def softmax(
+    tf: Any, sessions: Any, vectors: Any, weights: Any, targets: Any, of: Any, scale: float
+) -> tuple[Any, Any, Any, Any]:
+    """Give the mean cross-entropy of the targets over all items, and its gradients.
+
+    Target i follows session `of[i]`, in order; `weights` are those of the vectors in the softmax's sum, None where all
+    are 1. Gradients are those to the sessions, to the vectors but for what a target adds to its own, and what it adds.
+    """
+    followed = tf.ones_like(targets, tf.float32)
+    counts = tf.math.segment_sum(followed, of)[:, None]
+    weight = scale / tf.reduce_sum(followed)
+    shares = tf.exp(tf.matmul(sessions * scale, vectors, transpose_b=True))
     ones = tf.pad(vectors, [[0, 0], [0, 1]], constant_values=1.0)
-    scaled = tf.pad(sessions * scale, [[0, 0], [0, 1]], constant_values=-scale)
-    shares = tf.exp(tf.matmul(scaled, ones, transpose_b=True))  # of a logit less `scale`, so at most 1
-    sums = tf.matmul(shares, ones)
-    mean, total = sums[:, :-1] / sums[:, -1:], sums[:, -1]
-    wanted = tf.gather(vectors, targets)
-    loss = tf.reduce_mean(scale * (1 - tf.reduce_sum(sessions * wanted, axis=1)) + tf.math.log(total))
-    weight = scale / tf.cast(count, tf.float32)
-    to_vectors = tf.matmul(shares, sessions * (weight / sums[:, -1:]), transpose_a=True)
-    return loss, weight * (mean - wanted), to_vectors, -weight * sessions
+    sums = tf.matmul(shares, ones if weights is None else ones * weights[:, None])
+    totals = sums[:, -1:]
+    wanted = tf.math.segment_sum(tf.gather(vectors, targets), of)
+    logits = scale * tf.reduce_sum(sessions * wanted, axis=1, keepdims=True)
+    loss = tf.reduce_sum(counts * tf.math.log(totals) - logits) / tf.reduce_sum(followed)
+    to_sessions = weight * (counts * sums[:, :-1] / totals - wanted)
+    to_vectors = tf.matmul(shares, sessions * (weight * counts / totals), transpose_a=True)
+    to_vectors = to_vectors if weights is None else to_vectors * weights[:, None]
+    return loss, to_sessions, to_vectors, -weight * tf.gather(sessions, of)

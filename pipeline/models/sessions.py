@@ -32,6 +32,16 @@ class Histories:
         rows = np.asarray(np.repeat(self.low - offsets[:-1], lengths) + np.arange(offsets[-1]), np.int64)
         return rows, offsets
 
+    def codes(self) -> npt.NDArray[np.uint64]:
+        """Give a number for each history, the same for equal ones (and for others in one of some 10^18 pairs)."""
+        code = np.zeros(len(self), np.uint64)
+        for ago in range(1, int((self.end - self.low).max(initial=0)) + 1):
+            there = self.end - ago >= self.low
+            item = self.items[(self.end - ago)[there]].astype(np.uint64)
+            mixed = (code[there] ^ (item + np.uint64(1))) * np.uint64(0x9E3779B97F4A7C15)
+            code[there] = mixed ^ (mixed >> np.uint64(29))
+        return code
+
     def take(self, rows: npt.NDArray[np.bool_] | Ints | slice) -> "Histories":
         """Keep some of the histories; the clicks are shared, not copied."""
         return Histories(self.items, self.categories, self.low[rows], self.end[rows])

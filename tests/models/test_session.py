@@ -16,6 +16,7 @@ import pytest
 
 from pipeline.errors import Cancelled, StopEarly, UserError
 from pipeline.models import checkpoint, session
+from pipeline.models.sampling import Sampler
 from pipeline.models.session import Examples, SessionConfig
 from pipeline.models.session_encoder import SessionEncoder
 from pipeline.models.session_network import Network
@@ -24,7 +25,7 @@ from pipeline.names import CATEGORY, CATEGORY_IDX, FIRST_IDX, ITEM_ID, ITEM_IDX,
 
 pytestmark = pytest.mark.merlin
 ITEMS = 40
-CONFIG = SessionConfig(epochs=6, finish=2, batch_size=64, dim=16, learning_rate=0.02)
+CONFIG = SessionConfig(epochs=8, finish=4, batch_size=16, dim=16, learning_rate=0.02)
 
 
 def clicks(sessions: int = 400, items: int = ITEMS, length: int = 4) -> pl.DataFrame:
@@ -147,7 +148,7 @@ def test_stopped_early_it_keeps_the_best(tmp_path: Path, when: str, passes: int)
 def test_a_loss_that_is_not_a_number_is_said_and_the_best_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="lower --learning-rate"):
         _diverge(monkeypatch, after=0, run=lambda: _train(tmp_path / "a"))
-    found = _diverge(monkeypatch, after=30, run=lambda: _train(tmp_path / "b"))
+    found = _diverge(monkeypatch, after=12, run=lambda: _train(tmp_path / "b"))
     assert found["note"].startswith("the loss was not a number in pass 2")
     assert np.isfinite(_vectors(tmp_path / "b")).all()
 
@@ -166,6 +167,28 @@ def _diverge(monkeypatch: pytest.MonkeyPatch, after: int, run: Callable[[], Any]
         return run()
 
 
+def test_where_items_are_many_a_sample_stands_for_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.models.session_network.FULL_UP_TO", 10)
+    monkeypatch.setattr("pipeline.models.sampling.SAMPLE", 16)
+    _train(tmp_path)
+    encoder, examples = SessionEncoder.load(tmp_path / "encoder.npz"), Examples.of(clicks())
+    assert (encoder.score(examples.histories).argmax(axis=1) == examples.targets).mean() > 0.9
+
+
+def test_a_sample_weighs_as_much_as_all() -> None:
+    random = np.random.default_rng(3)
+    clicked, values = random.integers(0, 50, 3000), random.random(3000)
+    sampler, targets, others = Sampler.by(clicked), np.array([7, 2999, 7]), np.array([1, 2])
+    sums = []
+    for _ in range(300):
+        rows, weights = sampler.draw(random, targets, others)
+        assert np.all(np.diff(rows) > 0)
+        assert set(targets) | set(others) <= set(rows)
+        assert np.all(weights[np.searchsorted(rows, targets)] == 1)
+        sums.append(float((weights * values[rows]).sum()))
+    assert np.mean(sums) == pytest.approx(values.sum(), rel=0.01)
+
+
 def test_one_item_is_nothing_to_rank(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="a ranking needs at least 2"):
         session.train(tmp_path, clicks(50, 1), catalogue(1), CONFIG, kept=tmp_path / "kept.npz")
@@ -182,7 +205,7 @@ def test_out_of_memory_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         raise MemoryError
 
     monkeypatch.setattr(Network, "train", full)
-    with pytest.raises(UserError, match="Out of memory at batch_size 64 and 40 items: lower --batch-size"):
+    with pytest.raises(UserError, match="Out of memory at batch_size 16 and 40 items: lower --batch-size"):
         _train(tmp_path)
 
 

@@ -38,6 +38,14 @@ def test_a_history_is_the_last_clicks_only() -> None:
     assert _lists(histories) == [items[-MAX_HISTORY:]]
 
 
+def test_equal_histories_have_equal_codes() -> None:
+    histories, _, _ = next_clicks(_clicks({1: [F, F + 1, F], 2: [F, F + 1, F + 2], 3: [F + 1, F, F], 4: [F, F, F]}))
+    codes = histories.codes()
+    assert codes[0] == codes[2] == codes[6]
+    assert codes[1] == codes[3]
+    assert len(set(codes.tolist())) == 5
+
+
 def test_ragged_gives_rows_and_offsets() -> None:
     histories, _, _ = next_clicks(_clicks({1: [F, F + 1, F + 2], 2: [F + 3, F]}))
     rows, offsets = histories.ragged()

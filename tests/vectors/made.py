@@ -64,15 +64,15 @@ def make_road(workspace: Workspace, items: int = 300, sessions: int = 400, seed:
 
 
 def encoder(random: np.random.Generator, items: int) -> SessionEncoder:
-    """Draw an encoder's weights; its item vectors have length one."""
+    """Draw an encoder's weights; its item vectors' lengths differ tenfold, which no approximate index likes."""
 
     def weights(*shape: int) -> Floats:
         return random.normal(size=shape).astype(np.float32)
 
-    vectors = weights(items, _DIM)
+    bent = np.maximum(weights(items, _DIM) @ weights(_DIM, _DIM) + weights(_DIM), 0)
     square, places = (_DIM, _DIM), (MAX_HISTORY, _DIM)
     return SessionEncoder(
-        vectors=vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
+        vectors=bent @ weights(_DIM, _DIM) + weights(_DIM),
         last=weights(*square),
         context=weights(*square),
         bias=weights(_DIM),
