@@ -1,64 +1,16 @@
 """Figures as functions of tables; a title says the finding, axes say the unit."""
 
-import textwrap
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
-import plotly.graph_objects as go
-import plotly.io as pio
 import polars as pl
 
-from app.theme import OTHER, PALETTES, Palette
+from app.figure import Figure, blank
+from app.theme import OTHER, Palette
 from pipeline.names import CATEGORY, ITEM_ID
 
-Figure: TypeAlias = go.Figure
 _MOST_CATEGORIES = 8
 _MOST_SVG = 3_000  # points; WebGL takes most of a second to begin, and stays quick above
-_TITLE_COLUMNS = 40  # what a phone of 390 px shows in one line
-_LINE_PX = 22
-
-
-def _template(palette: Palette) -> go.layout.Template:
-    axis = {
-        "gridcolor": palette.grid,
-        "zeroline": False,
-        "linecolor": palette.grid,
-        "title": {"standoff": 12, "font": {"size": 14}},
-        "automargin": True,
-    }
-    return go.layout.Template(
-        layout={
-            "font": {"family": "Source Sans, sans-serif", "size": 14, "color": palette.text},
-            "title": {"font": {"size": 17}, "x": 0, "xanchor": "left", "y": 1, "yanchor": "top", "yref": "container"},
-            "paper_bgcolor": "rgba(0,0,0,0)",
-            "plot_bgcolor": "rgba(0,0,0,0)",
-            "colorway": palette.categories,
-            "xaxis": axis,
-            "yaxis": axis,
-            "margin": {"l": 10, "r": 10, "b": 10},
-            "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1, "xanchor": "right"},
-            "hoverlabel": {"font": {"size": 13}},
-        }
-    )
-
-
-for _mode, _palette in PALETTES.items():
-    pio.templates[f"road-{_mode}"] = _template(_palette)
-
-
-def _figure(mode: str, title: str, height: int = 340, *, legend: bool = True) -> tuple[Figure, Palette]:
-    lines = textwrap.wrap(title, _TITLE_COLUMNS)
-    top = _LINE_PX * len(lines) + (46 if legend else 16)
-    return go.Figure(
-        layout={
-            "template": f"road-{mode}",
-            # Plotly hangs a title of several lines by its last one: the pad makes room for those above it
-            "title": {"text": "<br>".join(lines), "pad": {"t": _LINE_PX * (len(lines) - 1)}},
-            "height": height,
-            "margin": {"t": top},
-            "showlegend": legend,
-        }
-    ), PALETTES[mode]
 
 
 def training(points: Sequence[dict[str, float]], mode: str) -> Figure:
@@ -67,7 +19,7 @@ def training(points: Sequence[dict[str, float]], mode: str) -> Figure:
     recall = [(p["step"], p["validation_recall@20"]) for p in points if p.get("validation_recall@20") is not None]
     best = max(recall, key=lambda p: p[1]) if recall else None
     title = f"Validation recall@20 reached {best[1]:.3f}" if best else "Loss is falling; recall follows each epoch"
-    figure, palette = _figure(mode, title)
+    figure, palette = blank(mode, title)
     figure.add_scatter(
         x=[p[0] for p in loss], y=[p[1] for p in loss], name="loss (training)", line={"color": palette.exact}
     )
@@ -92,7 +44,7 @@ def training(points: Sequence[dict[str, float]], mode: str) -> Figure:
 def evaluation(models: dict[str, dict[str, float]], titles: dict[str, str], mode: str) -> Figure:
     """Compare models by their measures on the test sessions."""
     ranked = sorted(models, key=lambda m: models[m]["recall@20"])
-    figure, palette = _figure(mode, _comparison(models, titles, ranked))
+    figure, palette = blank(mode, _comparison(models, titles, ranked))
     measures = ["recall@10", "recall@20", "mrr@20", "ndcg@20"]
     for model, colour in zip(ranked, (palette.exact, palette.cpu, *palette.categories), strict=False):
         values = [models[model][m] for m in measures]
@@ -128,7 +80,7 @@ def item_map(
 ) -> Figure:
     """Draw the items (item_id, x, y, category, name), a session's path over them and the recommended items."""
     common = points[CATEGORY].value_counts(sort=True)[CATEGORY].head(_MOST_CATEGORIES).to_list()
-    figure, palette = _figure(mode, _map_title(points), 620)
+    figure, palette = blank(mode, _map_title(points), 620)
     colours = dict(zip(common, palette.categories, strict=False)) | {OTHER: palette.exact}
     grouped = points.with_columns(
         pl.when(pl.col(CATEGORY).is_in(common)).then(pl.col(CATEGORY)).otherwise(pl.lit(OTHER)).alias("group")
@@ -196,7 +148,7 @@ def _overlay(
 
 def histogram(values: pl.DataFrame, mode: str, title: str, x_title: str, y_title: str) -> Figure:
     """Draw counts (value, count) as bars."""
-    figure, palette = _figure(mode, title, 300, legend=False)
+    figure, palette = blank(mode, title, 300, legend=False)
     figure.add_bar(x=values["value"], y=values["count"], marker_color=palette.cpu)
     figure.update_layout(xaxis_title=x_title, yaxis_title=y_title, bargap=0.1)
     return figure
@@ -207,9 +159,7 @@ def long_tail(counts: pl.Series, mode: str) -> Figure:
     ordered = counts.sort(descending=True)
     share = (ordered.cum_sum() / ordered.sum() * 100).to_list()
     top = max(1, round(len(share) * 0.1))
-    figure, palette = _figure(
-        mode, f"The top 10 % of items take {share[top - 1]:.0f} % of the clicks", 300, legend=False
-    )
+    figure, palette = blank(mode, f"The top 10 % of items take {share[top - 1]:.0f} % of the clicks", 300, legend=False)
     step = max(1, len(share) // 400)
     x = [(i + 1) / len(share) * 100 for i in range(0, len(share), step)]
     figure.add_scatter(x=x, y=share[::step], mode="lines", line={"color": palette.cpu, "width": 3}, name="items")
@@ -220,7 +170,7 @@ def long_tail(counts: pl.Series, mode: str) -> Figure:
 def latency(parts: dict[str, float], mode: str) -> Figure:
     """Draw where a query's time went; parts: encode, search and total in milliseconds."""
     rest = max(parts["total"] - parts["encode"] - parts["search"], 0)
-    figure, palette = _figure(mode, f"Answered in {parts['total']:.1f} ms", 220, legend=False)
+    figure, palette = blank(mode, f"Answered in {parts['total']:.1f} ms", 220, legend=False)
     named = {"describe the items": rest, "search in Milvus": parts["search"], "encode the session": parts["encode"]}
     figure.add_bar(
         x=list(named.values()),
@@ -240,7 +190,7 @@ def published_devices(best: pl.DataFrame, recall: float, mode: str) -> Figure:
     wide = best.pivot("device", index="scenario", values="qps").with_columns((pl.col("gpu") / pl.col("cpu")).alias("x"))
     times = wide["x"].sort().to_list()
     title = f"At recall ≥ {recall}, an A100 answered {times[0]:.1f} to {times[-1]:.1f} times the queries of 96 cores"
-    figure, palette = _figure(mode, title, 320)
+    figure, palette = blank(mode, title, 320)
     for device, name, colour in (("cpu", "CPU", palette.cpu), ("gpu", "GPU", palette.gpu)):
         part = best.filter(pl.col("device") == device)
         figure.add_bar(
@@ -267,7 +217,7 @@ def index_quality(rows: Sequence[dict[str, Any]], mode: str) -> Figure:
         if best
         else "No index reaches 0.95"
     )
-    figure, palette = _figure(mode, title, 360, legend=False)
+    figure, palette = blank(mode, title, 360, legend=False)
     for row in rows:
         gpu = row.get("device") == "gpu"
         figure.add_scatter(

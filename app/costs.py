@@ -13,9 +13,10 @@ _CORES = 2  # of a server that does nothing else
 
 def chosen() -> tuple[Price, int]:
     """Give the prices and the number of cores that the page's URL names, else the first list and two cores."""
-    known = {price.name: price for price in prices.load(state.workspace())}
-    cores = state.url("cores")
-    return known.get(state.url("prices"), next(iter(known.values()))), int(cores) if cores.isdigit() else _CORES
+    known = {price.name for price in prices.load(state.workspace())}
+    asked, cores = state.url("prices"), state.url("cores")
+    price = prices.find(state.workspace(), asked if asked in known else None)
+    return price, int(cores) if cores.isdigit() else _CORES
 
 
 def edit() -> None:

@@ -13,6 +13,7 @@ PAGES = {
     "index": ("Index", ":material/account_tree:"),
     "recommend": ("Recommend", ":material/shopping_bag:"),
     "map": ("Map", ":material/map:"),
+    "benchmark": ("Benchmark", ":material/speed:"),
 }
 
 

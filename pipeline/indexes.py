@@ -6,12 +6,12 @@ from pipeline.errors import UserError
 from pipeline.names import FIRST_IDX
 from pipeline.stage import is_stale
 from pipeline.text import did_you_mean
-from pipeline.vectors.catalogue import CATALOGUE
+from pipeline.vectors.catalogue import CATALOGUE, index_type
 from pipeline.vectors.engine import Engine
-from pipeline.vectors.params import estimate
+from pipeline.vectors.params import estimate, parse_params, validate_search
 from pipeline.workspace import Workspace, read_json, write_json
 
-FOLDER, TRASH, CHANGES = "indexes", "dropped", "changes.json"
+FOLDER, TRASH, CHANGES, SERVING = "indexes", "dropped", "changes.json", "serving.json"
 _ROW_OVERHEAD = 16  # bytes on disk a row beside its vector: key and timestamp
 
 
@@ -77,16 +77,23 @@ def serving(workspace: Workspace, model: str) -> dict[str, Any]:
     built = [row for row in list_indexes(workspace) if row["vectors"] == "items" and row["model"] == model]
     if not built:
         raise UserError(f"No index of {model}'s items is built: run `index build`, or build it on the Index page.")
-    chosen = (read_json(workspace.root / "serving.json") or {}).get("index")
+    chosen = (read_json(workspace.root / SERVING) or {}).get("index")
     return next((row for row in built if row["name"] == chosen), built[0])
 
 
-def serve(workspace: Workspace, name: str) -> None:
-    """Let an item index answer from now on; nothing is built anew."""
+def serve(workspace: Workspace, name: str, search: str = "") -> None:
+    """Let an item index answer from now on, with search parameters such as 'ef=120'; nothing is built anew."""
     index = find_index(workspace, name)
     if index["vectors"] != "items":
         raise UserError(f"Index '{name}' holds sessions, and recommendations are items: choose an index of items.")
-    write_json(workspace.root / "serving.json", {"index": name})
+    validate_search(index_type(index["index"]), index["params"], parse_params(search), 1)
+    write_json(workspace.root / SERVING, {"index": name, "search": search})
+
+
+def served_search(workspace: Workspace, name: str) -> str:
+    """Give the search parameters that an index was chosen to serve with, '' where it was not, or with none."""
+    chosen = read_json(workspace.root / SERVING) or {}
+    return str(chosen.get("search", "")) if chosen.get("index") == name else ""
 
 
 def load_index(workspace: Workspace, name: str, engine: Engine) -> None:

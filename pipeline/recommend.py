@@ -1,4 +1,4 @@
-"""From a session's clicks to items: the query tower, then Milvus, without TensorFlow."""
+"""From a session's clicks to items: the encoder, then Milvus, without TensorFlow."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,18 +10,18 @@ import polars as pl
 
 from pipeline.errors import NotLoaded, UserError
 from pipeline.filters import check_filter
-from pipeline.indexes import find_index, serving
+from pipeline.indexes import find_index, served_search, serving
 from pipeline.ingest import session_clicks
 from pipeline.models.sessions import MAX_HISTORY, Histories
 from pipeline.models.tower import Floats
-from pipeline.names import CATEGORY, CATEGORY_IDX, ID, ITEM_ID, ITEM_IDX, PRICE, VECTOR
+from pipeline.names import CATEGORY, CATEGORY_IDX, DEFAULT_MODEL, ID, ITEM_ID, ITEM_IDX, PRICE, VECTOR
 from pipeline.text import did_you_mean
-from pipeline.train import Towers, load_model
+from pipeline.train import load_encoder
 from pipeline.vectors.catalogue import index_type
 from pipeline.vectors.engine import Database
 from pipeline.vectors.measure import recall
 from pipeline.vectors.memory import Rows
-from pipeline.vectors.params import Values, parse_params, validate_search
+from pipeline.vectors.params import Values, parse_params, raised, validate_search
 from pipeline.workspace import Workspace
 
 MOST_COMPARED = 50_000  # rows under a filter that recall is measured over: reading more would outlast the search
@@ -42,13 +42,9 @@ class Query:
 class Recommender:
     """Answer queries with one model; keeps its weights and catalogue in memory (some 10 MB)."""
 
-    def __init__(self, workspace: Workspace, model: str = "two_tower") -> None:
-        loaded, self.catalogue = load_model(workspace, model)
-        if not isinstance(loaded, Towers):
-            raise UserError(
-                f"Model '{model}' makes no vectors to search with: choose one that does, such as two_tower."
-            )
-        self.workspace, self.model, self.towers = workspace, model, loaded
+    def __init__(self, workspace: Workspace, model: str = DEFAULT_MODEL) -> None:
+        self.encoder, self.catalogue = load_encoder(workspace, model)
+        self.workspace, self.model = workspace, model
         ids = self.catalogue[ITEM_ID].cast(pl.String).to_list()
         self.rows = {item: row for row, item in enumerate(ids)}
         self.row_of_key = {int(key): row for row, key in enumerate(self.catalogue[ITEM_IDX])}
@@ -79,11 +75,11 @@ class Recommender:
         histories = Histories(
             clicked[ITEM_IDX].to_numpy(), clicked[CATEGORY_IDX].to_numpy(), np.array([0]), np.array([len(rows)])
         )
-        return self.towers.towers.query.histories(histories)
+        return self.encoder.encode(histories)
 
     def exact(self, items: Sequence[str], k: int) -> list[str]:
         """Give the model's own top k by comparing with every item."""
-        scores = (self.encode(items) @ self.towers.vectors.T)[0]
+        scores = (self.encode(items) @ self.encoder.vectors.T)[0]
         best = np.argsort(-scores, kind="stable")[:k]
         return self.catalogue[ITEM_ID][best].cast(pl.String).to_list()
 
@@ -103,7 +99,7 @@ class Recommender:
             raise UserError(f"k {query.k} is out of range: choose 1 to {most:,}, the size of the catalogue.")
         if query.filter:
             check_filter(index, query.filter)
-        self._params(index, query, self._fetch(index, history, query))
+        self.search_params(index, query, self._fetch(index, history, query))
         self.encode(history)
         return index
 
@@ -112,8 +108,12 @@ class Recommender:
         seen = {item for item in history if index["changed"] or item in self.rows} if query.exclude_seen else set()
         return min(query.k + len(seen), _size(index, len(self.rows)))
 
-    def _params(self, index: dict[str, Any], query: Query, fetch: int) -> Values:
-        return validate_search(index_type(index["index"]), index["params"], parse_params(query.search), fetch)
+    def search_params(self, index: dict[str, Any], query: Query, fetch: int) -> Values:
+        """Give what is asked with: the query's own parameters, else those that the index serves with, made to fit."""
+        kind = index_type(index["index"])
+        served = parse_params(served_search(self.workspace, index["name"]))
+        given = parse_params(query.search) if query.search else raised(kind, served, fetch)
+        return validate_search(kind, index["params"], given, fetch)
 
     def recommend(self, history: Sequence[str], query: Query, engine: Database) -> dict[str, Any]:
         """Search the index for the session's vector; give history, items, latency_ms and what the filter did."""
@@ -124,7 +124,7 @@ class Recommender:
         encoded = time.perf_counter()
         seen = set(history) if query.exclude_seen else set()
         fetch = self._fetch(index, history, query)
-        params = self._params(index, query, fetch)
+        params = self.search_params(index, query, fetch)
         collection = index["collection"]
         found = _loaded(engine, collection, lambda: engine.search(collection, vector, fetch, params, query.filter))
         searched = time.perf_counter()
@@ -198,7 +198,7 @@ class Recommender:
         keys = [int(row[ID]) for row in engine.rows(index["collection"], expression, [ID])]
         left_out = {int(self.catalogue[ITEM_IDX][self.rows[item]]) for item in seen if item in self.rows}
         kept = np.array([key for key in keys if key not in left_out], np.int64)
-        return kept, self.towers.vectors[[self.row_of_key[int(key)] for key in kept]]
+        return kept, self.encoder.vectors[[self.row_of_key[int(key)] for key in kept]]
 
     def describe(self, item: str) -> dict[str, Any]:
         """Give what is known of an item; only its id where training has not seen it."""

@@ -6,10 +6,12 @@ import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
 from pipeline.cli.stages import IndexOption, ParamsOption, show_stage, stage_answer
+from pipeline.names import DEFAULT_MODEL
 from pipeline.workspace import Workspace
 
 index_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Indexes in Milvus.")
 app.add_typer(index_app, name="index")
+SearchOption = Annotated[str, typer.Option(help="Search parameters to serve with, e.g. 'ef=120'.")]
 NameArgument = Annotated[str, typer.Argument(help="An index as `index list` names it.")]
 
 
@@ -66,13 +68,15 @@ def _range(param: Answer) -> str:
 def build(
     index: IndexOption = "HNSW",
     vectors: Annotated[str, typer.Option(help="items or sessions.")] = "items",
-    model: Annotated[str, typer.Option(help="A model, or vectors as `vectors list` names them.")] = "two_tower",
+    model: Annotated[str, typer.Option(help="A model, or vectors as `vectors list` names them.")] = DEFAULT_MODEL,
     build: ParamsOption = "",
     server: Annotated[str | None, typer.Option(help="A server as `server list` names it.")] = None,
     metric: Annotated[
         str | None, typer.Option(help="IP, L2 or COSINE; without it, as the vectors were imported, IP for a model's.")
     ] = None,
     label: Annotated[str, typer.Option(help="Ends the index's name, so that two of a type stand side by side.")] = "",
+    serve: Annotated[bool, typer.Option("--serve", help="Let it answer as soon as it is built.")] = False,
+    search: SearchOption = "",
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
     wait: WaitOption = False,
@@ -86,8 +90,9 @@ def build(
         from pipeline.brought import default_metric
         from pipeline.errors import UserError
         from pipeline.index import IndexConfig, build_index
+        from pipeline.indexes import serve as serve_index
         from pipeline.vectors.catalogue import index_type
-        from pipeline.vectors.params import check_build, parse_params
+        from pipeline.vectors.params import check_build, parse_params, validate_search
         from pipeline.vectors.server import connect, facts, server_name
         from pipeline.vectors.support import why_not
 
@@ -95,6 +100,9 @@ def build(
         compared = metric or default_metric(Workspace.open(workspace), model)
         config = IndexConfig(vectors, model, index_type(index).name, build, name, compared, label)  # type: ignore[arg-type]
         check_build(index_type(index), parse_params(build))
+        if serve and vectors != "items":
+            raise UserError("Only an index of items can serve: leave --serve out, or choose --vectors items.")
+        validate_search(index_type(index), parse_params(build), parse_params(search), 1)
         if "://" not in name and (reason := why_not(index_type(index), facts(Workspace.open(workspace), name))):
             raise UserError(reason)
         with (
@@ -103,6 +111,8 @@ def build(
         ):
             can = facts(opened, name, engine)
             job.result = stage_answer(build_index(opened, config, engine, job.progress("index"), can))
+            if serve:
+                serve_index(opened, config.name, search)
             return job.result
 
     finish(workspace, json, body, show_stage)
@@ -139,17 +149,19 @@ def list_(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
 
 
 @index_app.command("serve")
-def serve(name: NameArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
-    """Let an index answer queries that name none; nothing is built anew.
+def serve(
+    name: NameArgument, search: SearchOption = "", workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False
+) -> None:
+    """Let an index answer queries that name none, with search parameters of its own; nothing is built anew.
 
-    Example: python -m pipeline index serve items-two_tower-hnsw
+    Example: python -m pipeline index serve items-session-hnsw --search ef=120
     """
 
     def body() -> Answer:
         from pipeline.indexes import serve as choose
 
-        choose(Workspace.open(workspace), name)
-        return {"index": name, "done": "serve"}
+        choose(Workspace.open(workspace), name, search)
+        return {"index": name, "search": search, "done": "serve"}
 
     finish(workspace, json, body, lambda answer: print(f"{name} serves from now on."))
 
@@ -179,7 +191,7 @@ def load(
 ) -> None:
     """Load an index into the server's memory.
 
-    Example: python -m pipeline index load items-two_tower-hnsw
+    Example: python -m pipeline index load items-session-hnsw
     """
     _act(workspace, json, wait, name, "load")
 
@@ -190,7 +202,7 @@ def release(
 ) -> None:
     """Take an index out of the server's memory.
 
-    Example: python -m pipeline index release items-two_tower-hnsw
+    Example: python -m pipeline index release items-session-hnsw
     """
     _act(workspace, json, wait, name, "release")
 
@@ -201,6 +213,6 @@ def drop(
 ) -> None:
     """Remove an index for good.
 
-    Example: python -m pipeline index drop items-two_tower-flat
+    Example: python -m pipeline index drop items-session-flat
     """
     _act(workspace, json, wait, name, "drop")

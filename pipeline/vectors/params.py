@@ -127,6 +127,12 @@ def validate_search(index: IndexType, build: Values, given: Values, top_k: int) 
     return _filled(index, index.search, given, {**build, "top_k": top_k})
 
 
+def raised(index: IndexType, search: Values, top_k: int) -> dict[str, Value]:
+    """Raise search parameters to the least that holds for `top_k`: an ef below it searches as ef = top_k does."""
+    least = {p.name: int(p.limits({"top_k": top_k})[0]) for p in index.search if "top_k" in p.at_least}
+    return {name: max(value, least.get(name, value)) for name, value in search.items()}  # type: ignore[type-var]
+
+
 def _filled(index: IndexType, params: tuple[Param, ...], given: Values, context: Context) -> dict[str, Value]:
     known = {p.name: p for p in params}
     for name in given:

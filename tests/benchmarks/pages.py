@@ -1,11 +1,13 @@
 """Print page times in headless Chromium: first paint after `streamlit run`, and each page from click to settled.
 
-Settled: no running status, and no change of the document for 200 ms (taken off). Median of 10, e-shop workspace.
+Settled: no running status, and no change of the document for 200 ms (taken off). Median of 10, e-shop workspace, with a
+benchmark run of 2,000 made-up points.
 """
 
 import os
 import platform
 import re
+import shutil
 import statistics
 import sys
 import tempfile
@@ -13,14 +15,20 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from app.routes import PAGES
+from pipeline.bench.runs import Recorder
 from pipeline.text import duration
+from pipeline.workspace import Workspace
+from tests.bench.made import point
 from tests.browser.conftest import chromium, serve
 from tests.conftest import run_road
 
 TIMES, PAINTS = 10, 5
+POINTS = 2000
+GOAL_MS, GOALS_MS = 500, {"benchmark": 1000}
 VIEWPORT: ViewportSize = {"width": 1440, "height": 1000}
 QUIET_MS = 200
 _SETTLED = """(quiet) => new Promise(done => {
@@ -59,11 +67,33 @@ def _first_paint(browser: Browser, root: Path, script: str) -> float:
     return seconds
 
 
+def _add_points(root: Path) -> None:
+    """Make up a run of four index types, most of whose points others beat, as they are in a sweep."""
+    random = np.random.default_rng(0)
+    with Recorder(Workspace.open(root), "two-thousand") as run:
+        run.begin({}, {"cores": 2}, {}, 0, POINTS)
+        for n in range(POINTS):
+            index = ("HNSW", "IVF_FLAT", "IVF_SQ8", "IVF_PQ")[n % 4]
+            chosen = ({"M": 8 + n % 40}, {"ef": 100 + n}) if index == "HNSW" else ({"nlist": 32 + n}, {"nprobe": 1 + n})
+            recall, qps = 1 - abs(random.normal(0, 0.05)), np.exp(random.normal(7, 0.6))
+            run.add(point(float(recall), float(qps), *chosen, index=index))
+
+
+def _workspace(folder: Path) -> Path:
+    """Copy the workspace that is named first, or make one; the run is added to it."""
+    root = folder / "ws"
+    if len(sys.argv) > 1:
+        shutil.copytree(sys.argv[1], root, symlinks=True)
+    else:
+        run_road(root, "--clicks", "eshop")
+    _add_points(root)
+    return root
+
+
 def main() -> None:
     """Measure and print."""
-    given = sys.argv[1] if len(sys.argv) > 1 else None
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        root = Path(given) if given else run_road(Path(folder) / "ws", "--clicks", "eshop").workspace.root
+        root = _workspace(Path(folder))
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
         empty = Path(folder) / "empty.py"
         empty.write_text("import streamlit as st\nst.title('empty')\n")
@@ -88,7 +118,8 @@ def main() -> None:
     print(f"first paint after `streamlit run`: {duration(ours)} (median of {PAINTS}, goal 3 s);")
     print(f"a script with a title only, in the same run: {duration(floor)}, so {ours / floor:.2f} times")
     for name, found in times.items():
-        print(f"{name:<10} {statistics.median(found):5.0f} ms   worst {max(found):5.0f} ms   (goal 500 ms)")
+        goal = GOALS_MS.get(name, GOAL_MS)
+        print(f"{name:<10} {statistics.median(found):5.0f} ms   worst {max(found):5.0f} ms   (goal {goal} ms)")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,13 @@ def test_the_shipped_ones_say_where_they_are_from(workspace: Workspace) -> None:
     assert all(row.source.startswith("https://") for row in shipped.values() if row.name != "example")
 
 
+def test_prices_are_found_by_name_and_the_first_is_usual(workspace: Workspace) -> None:
+    assert prices.find(workspace, None).name == "example"
+    assert prices.find(workspace, "aws-fargate-x86").vcpu_hour_usd == 0.04048
+    with pytest.raises(UserError, match="Did you mean gcp-n1-custom"):
+        prices.find(workspace, "gcp-n1")
+
+
 def test_a_month_is_730_hours_of_cores_and_gibibytes() -> None:
     price = Price("n1", 0.033174, 0.004446)
     assert prices.monthly(price, 0, 1) == pytest.approx(24.217, abs=0.001)

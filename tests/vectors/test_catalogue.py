@@ -6,7 +6,15 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.vectors.catalogue import CATALOGUE, index_type
-from pipeline.vectors.params import Values, estimate, format_params, parse_params, validate_build, validate_search
+from pipeline.vectors.params import (
+    Values,
+    estimate,
+    format_params,
+    parse_params,
+    raised,
+    validate_build,
+    validate_search,
+)
 from pipeline.vectors.support import EMBEDDED, ServerFacts, check_age, supported_names, why_not
 
 HNSW, IVF, FLAT = CATALOGUE["HNSW"], CATALOGUE["IVF_FLAT"], CATALOGUE["FLAT"]
@@ -146,3 +154,10 @@ def test_parameters_are_read_from_text() -> None:
     for text in ("M", "M=", "=3"):
         with pytest.raises(UserError, match="is not a parameter"):
             parse_params(text)
+
+
+def test_search_parameters_are_raised_to_what_holds_for_top_k() -> None:
+    assert raised(HNSW, {"ef": 10}, 100) == {"ef": 100}
+    assert raised(HNSW, {"ef": 120}, 100) == {"ef": 120}
+    assert raised(IVF, {"nprobe": 8}, 100) == {"nprobe": 8}
+    assert raised(CATALOGUE["SCANN"], {"nprobe": 8, "reorder_k": 50}, 100) == {"nprobe": 8, "reorder_k": 100}

@@ -1,0 +1,76 @@
+"""The adviser beside the figure: what is wanted, and the cheapest measured setting that has it, in sentences."""
+
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from app import costs, serving, state
+from app.benchdata import TARGET
+from pipeline.bench.advise import Wish, advise, usd
+from pipeline.bench.cost import with_cost
+from pipeline.bench.quality import told
+from pipeline.bench.settings import label
+from pipeline.text import number
+
+_WISHES = (
+    ("p99", "p99 at most (ms)", "Of a request: 99 of 100 are answered sooner."),
+    ("qps", "Queries a second", "All instances together; decides how many are needed."),
+    ("memory", "Memory at most (MB)", "Of one instance."),
+    ("budget", "A month at most ($)", "Of all instances together."),
+)
+
+
+def wish() -> Wish:
+    """Draw what can be wanted; the URL keeps it."""
+    recall = st.number_input(
+        "I need recall of at least", 0.0, 1.0, _asked("recall", TARGET), 0.01, format="%.3f",
+        help="Share of the exact nearest neighbours that the answers hold.",
+    )  # fmt: skip
+    chosen = {}
+    columns = st.columns(2)
+    for n, (name, title, about) in enumerate(_WISHES):
+        value = columns[n % 2].number_input(title, 0.0, None, _asked(name, None), help=about, placeholder="any")
+        chosen[name] = value or None
+    state.remember(recall=recall if recall != TARGET else None, **chosen)
+    return Wish(recall, chosen["p99"], chosen["memory"], chosen["budget"], chosen["qps"])
+
+
+def _asked(name: str, default: float | None) -> float | None:
+    try:
+        return float(state.url(name))
+    except ValueError:
+        return default
+
+
+def priced(settings: pl.DataFrame, wanted: Wish) -> pl.DataFrame:
+    """Add what settings cost by the prices that the page's URL names; cores are the run's unless others are chosen."""
+    price, cores = costs.chosen()
+    return with_cost(settings, price, wanted.qps, cores if state.url("cores") else None)
+
+
+def show(settings: pl.DataFrame, wanted: Wish) -> None:
+    """Say what to choose, why, and what else there is; `settings` with their cost."""
+    found = advise(settings, wanted)
+    if found.best is None:
+        for sentence in found.why:
+            st.markdown(sentence)
+        return
+    st.markdown(f"#### → {label(found.best)}  \n{_figures(found.best)}")
+    for sentence in filter(None, [*found.why, told(found.best)]):
+        st.caption(_dollars(sentence))
+    serving.offer(found.best, "best")
+    for row, why in found.alternatives:
+        st.markdown(_dollars(f"**{label(row)}**  \n{why}"))
+
+
+def _figures(best: dict[str, Any]) -> str:
+    shown = [f"**{number(best['qps'])}** QPS", f"recall **{best['recall']:.3f}**"]
+    shown += [f"p99 **{number(best['p99_ms'])}** ms"] if best["p99_ms"] is not None else []
+    shown += [f"**{usd(best['usd_month'])}** a month"] if best["usd_month"] is not None else []
+    return _dollars(" · ".join(shown))
+
+
+def _dollars(text: str) -> str:
+    """Keep Markdown from taking two dollar signs for a formula."""
+    return text.replace("$", "\\$")

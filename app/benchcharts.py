@@ -1,0 +1,265 @@
+"""Figures of a benchmark's settings: recall against what is wanted beside it, latency, load, and what a build takes."""
+
+from typing import Any
+
+import polars as pl
+
+from app.figure import Figure, blank, legend_below, log_axis
+from app.marks import Series, hover, series
+from app.theme import Palette
+from pipeline.bench.advise import usd
+from pipeline.bench.front import BEATEN, FRONT, OBJECTIVES, PLACE, front, place
+from pipeline.bench.settings import label
+from pipeline.text import duration, number, size
+
+MOST_BEATEN = 600  # of the settings that another beats, so many are drawn: a browser stays quick
+_BY = ("run", "device", "index", "client")
+_LOAD_BY = (*_BY, "scenario", "nq", "top_k", "loop")
+_HOVER = "%{hovertext}<extra></extra>"
+
+
+def frontier(settings: pl.DataFrame, mode: str, objective: str = "qps", target: float = 0.95) -> Figure:
+    """Draw settings by recall and an objective: each index type's front as a line, what is beaten faint.
+
+    Bars are the spread of repeats and of sampled recall; an arrow says that the client was the limit.
+    """
+    aim = OBJECTIVES[objective]
+    known = settings.drop_nulls(objective)
+    figure, palette = blank(mode, _finding(known, objective, target), 440)
+    placed = place(known, objective, _BY)
+    drawn = pl.concat([placed.filter(pl.col(PLACE) != BEATEN), thin(placed.filter(pl.col(PLACE) == BEATEN))])
+    for one in series(drawn, palette):
+        _cloud(figure, one, objective)
+        _line(figure, one, objective)
+    _bound(figure, drawn, objective, palette)
+    figure.add_vline(x=target, line={"color": palette.exact, "dash": "dash", "width": 1})
+    shown = [value for name in _ends(drawn, objective) for value in drawn[name]]
+    figure.update_layout(xaxis=_recall_axis(drawn, target), yaxis=log_axis(shown, f"{aim.title} ({aim.unit})"))
+    legend_below(figure)
+    return figure
+
+
+def _ends(settings: pl.DataFrame, column: str) -> list[str]:
+    return [name for name in (column, f"{column}_low", f"{column}_high") if name in settings.columns]
+
+
+def thin(settings: pl.DataFrame, most: int = MOST_BEATEN) -> pl.DataFrame:
+    """Keep every n-th setting by recall where there are too many to draw."""
+    return settings.sort("recall").gather_every(max(1, -(-settings.height // most)))
+
+
+def _finding(settings: pl.DataFrame, objective: str, target: float) -> str:
+    if settings.is_empty():
+        return f"Nothing measured has a {OBJECTIVES[objective].title} yet"
+    good = settings.filter(pl.col("recall") >= target)
+    if good.is_empty():
+        return f"No setting reaches recall {target:g}: the most is {max(settings['recall']):.3f}"
+    aim = OBJECTIVES[objective]
+    best = good.sort(objective, descending=aim.more_is_better).row(0, named=True)
+    return f"{label(best)} is {aim.superlative} above recall {target:g}: {_told(best[objective], objective)}"
+
+
+def _told(value: float, objective: str) -> str:
+    if objective.startswith("usd"):
+        return f"{usd(value)} a {objective.removeprefix('usd_')}{' queries' if objective == 'usd_million' else ''}"
+    return f"{number(value)} {OBJECTIVES[objective].unit}"
+
+
+def _recall_axis(settings: pl.DataFrame, target: float) -> dict[str, Any]:
+    """Zoom to the target and to what is better, and say so; the rest is there when a person zooms out."""
+    if settings.is_empty():
+        return {"title": {"text": "recall"}}
+    least, most = min(settings["recall"]), max(settings["recall"])
+    low = max(least, min(most, target) - 2 * (1 - target)) if most > least else least
+    below = settings.filter(pl.col("recall") < low - 1e-9).height
+    pad = max((most - low) * 0.04, 0.002)
+    title = f"recall@{', '.join(str(k) for k in sorted(settings['top_k'].unique()))}, from {low:.3g}"
+    return {"title": {"text": title + (f" ({below} lower)" if below else "")}, "range": [low - pad, most + pad]}
+
+
+def _traced(rows: pl.DataFrame) -> dict[str, Any]:
+    """Give what every point carries: the text of its hover, and what a click on it needs."""
+    return {
+        "hovertext": [hover(row) for row in rows.iter_rows(named=True)],
+        "hovertemplate": _HOVER,
+        "customdata": rows.select("run", "index", "build", "search").rows(),
+    }
+
+
+def _cloud(figure: Figure, one: Series, objective: str) -> None:
+    rows = one.rows.filter(pl.col(PLACE) != FRONT)
+    if rows.height:
+        figure.add_scatter(
+            x=rows["recall"],
+            y=rows[objective],
+            mode="markers",
+            marker=one.marker(6, 0.4),
+            name=one.name,
+            legendgroup=one.name,
+            showlegend=False,
+            **_traced(rows),
+        )
+
+
+def _line(figure: Figure, one: Series, objective: str) -> None:
+    rows = one.rows.filter(pl.col(PLACE) == FRONT).sort("recall")
+    figure.add_scatter(
+        x=rows["recall"],
+        y=rows[objective],
+        mode="lines+markers",
+        line={"color": one.colour, "dash": one.dash, "width": 1.8},
+        marker=one.marker(10),
+        name=one.name,
+        legendgroup=one.name,
+        error_y=_bars(rows, objective, one.colour),
+        error_x=_bars(rows, "recall", one.colour),
+        **_traced(rows),
+    )
+
+
+def _bars(rows: pl.DataFrame, column: str, colour: str) -> dict[str, Any] | None:
+    """Give the spread of a figure as bars, None where nothing varies."""
+    if f"{column}_low" not in rows.columns:
+        return None
+    above, below = rows[f"{column}_high"] - rows[column], rows[column] - rows[f"{column}_low"]
+    if not (above.sum() or below.sum()):
+        return None
+    return {
+        "type": "data",
+        "array": above.to_list(),
+        "arrayminus": below.to_list(),
+        "color": colour,
+        "thickness": 1.4,
+        "width": 4,
+    }
+
+
+def _bound(figure: Figure, settings: pl.DataFrame, objective: str, palette: Palette) -> None:
+    rows = settings.filter(pl.col("client_bound").fill_null(False) & (pl.col(PLACE) == FRONT))
+    if rows.is_empty() or objective != "qps":
+        return
+    figure.add_scatter(
+        x=rows["recall"],
+        y=rows["qps"] * 1.22,
+        mode="markers",
+        marker={"symbol": "arrow-up", "size": 11, "color": palette.missed},
+        name="the client was the limit: the server can do more",
+        hoverinfo="skip",
+    )
+
+
+def latencies(settings: pl.DataFrame, mode: str, target: float = 0.95) -> Figure:
+    """Draw a request's p99 as a mark, p95 as a dash, p50 as the foot of a bar: what no other beats in recall and p99."""
+    known = settings.drop_nulls("p99_ms")
+    best = front(known, "p99_ms", _BY)
+    figure, palette = blank(mode, _finding(known, "p99_ms", target), 440)
+    for one in series(best, palette):
+        rows = one.rows.sort("recall")
+        to_median = {
+            "type": "data",
+            "array": [0] * rows.height,
+            "arrayminus": (rows["p99_ms"] - rows["p50_ms"]).to_list(),
+        }
+        figure.add_scatter(
+            x=rows["recall"],
+            y=rows["p99_ms"],
+            mode="lines+markers",
+            line={"color": one.colour, "dash": one.dash, "width": 1.8},
+            marker=one.marker(10),
+            error_y=to_median | {"color": one.colour, "thickness": 1.4, "width": 5},
+            name=one.name,
+            legendgroup=one.name,
+            **_traced(rows),
+        )
+        figure.add_scatter(
+            x=rows["recall"],
+            y=rows["p95_ms"],
+            mode="markers",
+            marker={"symbol": "line-ew", "size": 14, "line": {"color": one.colour, "width": 2.5}},
+            name=one.name,
+            legendgroup=one.name,
+            showlegend=False,
+            hoverinfo="skip",
+        )
+    shown = [value for name in ("p50_ms", "p99_ms") for value in best[name]]
+    axis = log_axis(shown, "time of a request (ms)")
+    figure.update_layout(xaxis=_recall_axis(best, target), yaxis=axis)
+    legend_below(figure)
+    return figure
+
+
+def concurrency(settings: pl.DataFrame, mode: str, target: float = 0.95) -> Figure:
+    """Draw QPS by the number of clients: for each index type the setting above the target that reaches the most."""
+    good = settings.filter(pl.col("recall") >= target)
+    chosen = good.sort("qps", descending=True).unique(_LOAD_BY, keep="first", maintain_order=True)
+    rows = settings.join(chosen.select(*_LOAD_BY, "build", "search"), on=[*_LOAD_BY, "build", "search"], how="semi")
+    figure, palette = blank(mode, _scaling(rows, target), 420)
+    for one in series(rows, palette):
+        ordered = one.rows.sort("concurrency")
+        figure.add_scatter(
+            x=ordered["concurrency"],
+            y=ordered["qps"],
+            mode="lines+markers",
+            line={"color": one.colour, "dash": one.dash, "width": 1.8},
+            marker=one.marker(10),
+            name=one.name,
+            error_y=_bars(ordered, "qps", one.colour),
+            **_traced(ordered),
+        )
+    many = sorted(rows["concurrency"].unique().to_list())
+    figure.update_layout(xaxis_title="clients at once (processes)", yaxis_title="queries a second (QPS)")
+    figure.update_xaxes(type="log", tickvals=many, ticktext=[str(n) for n in many])
+    figure.update_yaxes(rangemode="tozero")
+    legend_below(figure)
+    return figure
+
+
+def _scaling(rows: pl.DataFrame, target: float) -> str:
+    if rows.is_empty():
+        return f"No setting reaches recall {target:g}"
+    if rows["concurrency"].n_unique() == 1:
+        return f"Measured with {rows['concurrency'][0]} clients only: others show how it grows"
+    best = rows.sort("qps", descending=True).row(0, named=True)
+    alone = rows.filter((pl.col("index") == best["index"]) & (pl.col("client") == best["client"])).sort("concurrency")
+    first = alone.row(0, named=True)
+    grew = f"{best['qps'] / first['qps']:.2g} times the {number(first['qps'])} QPS of {first['concurrency']}"
+    return f"{best['index']} answers most with {best['concurrency']} clients: {number(best['qps'])} QPS, {grew}"
+
+
+def building(settings: pl.DataFrame, mode: str) -> Figure:
+    """Draw what each build takes: seconds and memory, one mark a build."""
+    on = ["run", "scenario", "server", "device", "index", "client", "build"]
+    builds = settings.drop_nulls(["build_s"]).sort("recall").unique(on, keep="last", maintain_order=True)
+    known = builds.drop_nulls("memory_mb")
+    rows = known if known.height else builds.with_columns(pl.lit(0.0).alias("memory_mb"))
+    figure, palette = blank(mode, _building(rows), 400)
+    for one in series(rows, palette):
+        figure.add_scatter(
+            x=one.rows["build_s"].clip(0.01),
+            y=one.rows["memory_mb"],
+            mode="markers",
+            marker=one.marker(12),
+            name=one.name,
+            **_traced(one.rows),
+        )
+    figure.update_layout(xaxis=log_axis(rows["build_s"].clip(0.01), "time to build (s)"), yaxis_title="memory (MB)")
+    figure.update_yaxes(rangemode="tozero")
+    legend_below(figure)
+    return figure
+
+
+def _building(rows: pl.DataFrame) -> str:
+    if rows.is_empty():
+        return "Nothing built has told its time yet"
+    quick, slow = (rows.sort("build_s").row(n, named=True) for n in (0, -1))
+    told = f"{quick['index']} builds in {_kept(duration(quick['build_s']))}"
+    if slow["build_s"] > quick["build_s"]:
+        told += f", {slow['index']} in up to {_kept(duration(slow['build_s']))}"
+    least = rows.sort("memory_mb").row(0, named=True)
+    takes = f"; {least['index']} takes least memory, {_kept(size(least['memory_mb'] * 1e6))}"
+    return told + (takes if least["memory_mb"] else "")
+
+
+def _kept(text: str) -> str:
+    """Keep a number and its unit on one line."""
+    return text.replace(" ", "\u00a0")

@@ -1,0 +1,89 @@
+"""Runs in a table – hardware, versions, seed, a note to edit – and what is taken out of them as files."""
+
+import io
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from app import costs, state
+from pipeline import published
+from pipeline.bench import runs
+from pipeline.bench.runs import Run
+from pipeline.bench.settings import gather
+
+_FILES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "html": "text/html"}
+
+
+def table(known: Sequence[Run]) -> None:
+    """Draw the runs; a note that is written is kept."""
+    if not known:
+        return
+    st.subheader("Runs")
+    edited = st.data_editor(
+        [_line(run) for run in known],
+        hide_index=True,
+        disabled=[name for name in _line(known[0]) if name != "note"],
+        key="runs-table",
+        column_config={
+            "note": st.column_config.TextColumn("note", help="Yours to write.", max_chars=300, width="medium")
+        },
+    )
+    for run, line in zip(known, edited, strict=True):
+        if (line["note"] or "") != run.note:
+            runs.set_note(state.workspace(), run.name, line["note"] or "")
+
+
+def _line(run: Run) -> dict[str, Any]:
+    hardware = run.hardware
+    gpu = f", {hardware['gpu']}" if hardware.get("gpu") else ""
+    return {
+        "run": run.name,
+        "state": run.status,
+        "points": f"{run.points:,} of {run.planned:,}",
+        "made": run.created.replace("T", " ")[:16],
+        "hardware": f"{hardware.get('cores', '?')} cores, {hardware.get('cpu', 'unknown')}{gpu}",
+        "versions": ", ".join(f"{name} {version}" for name, version in run.versions.items()),
+        "seed": run.seed,
+        "note": run.note,
+    }
+
+
+def export(names: Sequence[str], given: dict[str, Any]) -> None:
+    """Offer one run as files; each is made when its button is pressed."""
+    left, *buttons = st.columns([2, 1, 1, 1], vertical_alignment="bottom")
+    name = str(left.selectbox("Take out", names)) if len(names) > 1 else names[0]
+    if len(names) == 1:
+        left.markdown(f"Take **{name}** out as")
+    for column, (suffix, mime) in zip(buttons, _FILES.items(), strict=True):
+        column.download_button(
+            suffix.upper() if suffix != "parquet" else "Parquet",
+            _maker(name, suffix, given),
+            f"benchmark-{name}.{suffix}",
+            mime,
+            key=f"export-{suffix}",
+            on_click="ignore",
+            icon=":material/download:",
+            width="stretch",
+            help="One file with all figures, that opens without a network." if suffix == "html" else None,
+        )
+
+
+def _maker(name: str, suffix: str, given: dict[str, Any]) -> Callable[[], bytes]:
+    opened, (price, _) = state.workspace(), costs.chosen()
+
+    def make() -> bytes:
+        from app.report import write
+
+        if suffix == "html":
+            with tempfile.TemporaryDirectory() as folder:
+                target = Path(folder) / "report.html"
+                write(opened, name, target, given if name != published.NAME else {}, price)
+                return target.read_bytes()
+        points, file = gather(opened, [name]), io.BytesIO()
+        points.write_csv(file) if suffix == "csv" else points.write_parquet(file)
+        return file.getvalue()
+
+    return make

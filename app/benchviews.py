@@ -1,0 +1,126 @@
+"""The views of a benchmark's settings: one figure each, a click on a point serves with it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from app import benchcharts, costs, fairness, parts, serving, state
+from app.figure import Figure
+from pipeline.bench.advise import Wish
+from pipeline.bench.compare import at_equal_recall, sentence
+from pipeline.bench.settings import label, where
+from pipeline.vectors.params import parse_params
+
+CONFIG: dict[str, Any] = {
+    "displaylogo": False,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d"],
+    "toImageButtonOptions": {"format": "png", "scale": 2, "filename": "benchmark"},
+}
+"""Plotly's own camera button writes the figure as PNG in the browser, without a network."""
+
+
+def draw(figure: Figure, key: str) -> None:
+    """Draw a figure that nobody clicks on."""
+    st.plotly_chart(figure, theme=None, key=key, config=CONFIG)
+
+
+def clickable(figure: Figure, settings: pl.DataFrame, key: str) -> None:
+    """Draw a figure; the point that is clicked on is described, and can serve."""
+    picked: Any = st.plotly_chart(
+        figure, theme=None, key=key, config=CONFIG, on_select="rerun", selection_mode="points"
+    )
+    chosen = next((p["customdata"] for p in picked.selection.points if p.get("customdata")), None)
+    row = _row(settings, chosen) if chosen else None
+    if row is None:
+        st.caption("Click on a point to serve with it. The camera above the figure saves it as PNG.")
+        return
+    left, right = st.columns([3, 2], vertical_alignment="center")
+    left.markdown(f"**{label(row)}**: recall {row['recall']:.3f}, {row['qps']:,.0f} QPS")
+    with right:
+        serving.offer(row, key)
+
+
+def _row(settings: pl.DataFrame, chosen: list[str]) -> dict[str, Any] | None:
+    same = settings.filter(*(pl.col(n) == v for n, v in zip(("run", "index", "build", "search"), chosen, strict=True)))
+    return same.row(0, named=True) if same.height else None
+
+
+def recall_qps(settings: pl.DataFrame, wanted: Wish) -> None:
+    """Draw recall against QPS."""
+    clickable(benchcharts.frontier(settings, state.mode(), "qps", wanted.recall or 0), settings, "qps")
+    if settings["client_bound"].any():
+        st.caption(
+            ":material/arrow_upward: Where the client was the limit, the server can do more than the figure says: the "
+            "client's processes were busy, not the server's."
+        )
+
+
+def latency(settings: pl.DataFrame, wanted: Wish) -> None:
+    """Draw the time of a request."""
+    clickable(benchcharts.latencies(settings, state.mode(), wanted.recall or 0), settings, "p99")
+    st.caption("A mark is p99, the dash below it p95, the foot of the bar p50.")
+
+
+def clients(settings: pl.DataFrame, wanted: Wish) -> None:
+    """Draw QPS by clients at once."""
+    draw(benchcharts.concurrency(settings, state.mode(), wanted.recall or 0), "clients")
+
+
+def building(settings: pl.DataFrame, wanted: Wish) -> None:
+    """Draw what builds take."""
+    draw(benchcharts.building(settings, state.mode()), "builds")
+    if settings["memory_mb"].null_count() < settings.height:
+        clickable(benchcharts.frontier(settings, state.mode(), "memory_mb", wanted.recall or 0), settings, "memory")
+
+
+def cost(settings: pl.DataFrame, wanted: Wish) -> None:
+    """Draw what recall costs."""
+    objective = "usd_month" if wanted.qps else "usd_million"
+    clickable(benchcharts.frontier(settings, state.mode(), objective, wanted.recall or 0), settings, "cost")
+    costs.edit()
+
+
+def versus(settings: pl.DataFrame, wanted: Wish) -> None:
+    """Draw one side over another at equal recall."""
+    sides = _sides(settings)
+    if len(sides) < 2:
+        parts.empty("There is one side only: measure another index type, or choose a second run above.")
+        return
+    left, right = st.columns(2)
+    a = _side(left, "a", "How many times the queries of", sides, sides[0])
+    b = _side(right, "b", "over", [side for side in sides if side != a], "")
+    both = [where(settings, parse_params(side)) for side in (a, b)]
+    found = at_equal_recall(*both)
+    draw(fairness.over(found, _said(a), _said(b), state.mode()), "versus")
+    st.caption(sentence(found, _said(a), _said(b)))
+    st.code(f"python -m pipeline bench compare --a {a} --b {b}", language="bash", wrap_lines=True)
+
+
+def _sides(settings: pl.DataFrame) -> list[str]:
+    """List what can be set against each other: devices, index types, runs, clients, where there are several."""
+    several = [name for name in ("run", "device", "index", "client") if settings[name].n_unique() > 1]
+    return [f"{name}={value}" for name in several for value in settings[name].unique(maintain_order=True)]
+
+
+def _side(column: Any, name: str, title: str, sides: list[str], default: str) -> str:
+    asked = state.url(name, default)
+    value = str(column.selectbox(title, sides, sides.index(asked) if asked in sides else 0, format_func=_said))
+    state.remember(**{name: value})
+    return value
+
+
+def _said(side: str) -> str:
+    name, _, value = side.partition("=")
+    return value.upper() if name == "device" else f"run {value}" if name == "run" else value
+
+
+VIEWS: dict[str, Callable[[pl.DataFrame, Wish], None]] = {
+    "Recall and QPS": recall_qps,
+    "Latency": latency,
+    "Clients": clients,
+    "Build and memory": building,
+    "Cost": cost,
+    "Compare": versus,
+}

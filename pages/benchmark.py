@@ -1,0 +1,61 @@
+"""Benchmark: run a sweep, watch its points arrive, and get the cheapest setting that has the recall you need."""
+
+import streamlit as st
+
+from app import adviser, benchdata, benchruns, benchviews, parts, state, study
+from pipeline.bench.settings import under
+
+STUDY = "Published study"
+
+
+def main() -> None:
+    parts.heading(
+        "Which index gives the recall you need for the least money?",
+        "Every setting is measured against the exact answers and under load; the server is measured, not its client.",
+    )
+    live = benchdata.running(benchdata.list_runs())
+    st.fragment(_results, run_every=2.0 if live else None)()
+
+
+def _results() -> None:
+    known = benchdata.list_runs()
+    view = _view(bool(known))
+    if view == STUDY:
+        if not known:
+            parts.empty("Nothing has been measured here yet: press Run above. Until then, what others published:")
+        study.show()
+        return
+    names = benchdata.choose_runs(known)
+    if not names:
+        parts.empty("No run is chosen: choose one above, or 'published'.")
+        return
+    settings = benchdata.settings(names, known)
+    if settings.is_empty():
+        parts.empty("No point has arrived yet: the first comes when its index is built.")
+        return
+    given = benchdata.choose_load(settings)
+    figure, panel = st.columns([2, 1], gap="large")
+    with panel:
+        wanted = adviser.wish()
+    with parts.errors():
+        chosen = adviser.priced(under(settings, given), wanted)
+        with panel:
+            adviser.show(chosen, wanted)
+        with figure:
+            benchviews.VIEWS[view](chosen, wanted)
+    benchruns.table(known)
+    benchruns.export(names, given)
+
+
+def _view(measured: bool) -> str:
+    views = [*benchviews.VIEWS, STUDY]
+    usual = views[0] if measured else STUDY
+    asked = state.url("view", usual)
+    start = asked if asked in views else usual
+    chosen = str(st.segmented_control("View", views, default=start, label_visibility="collapsed", key="view") or start)
+    state.remember(view=chosen if chosen != usual else None)
+    return chosen
+
+
+with parts.errors():
+    main()

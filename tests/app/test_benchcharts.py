@@ -1,0 +1,149 @@
+"""A benchmark's figures: the title says the finding, what was published is hollow, spreads are bars."""
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from app import benchcharts, fairness
+from app.figure import Figure, log_axis
+from app.marks import hover, index_colour
+from app.theme import PALETTES
+from pipeline.bench import retold
+from pipeline.bench.compare import at_equal_recall
+from pipeline.bench.cost import with_cost
+from pipeline.bench.settings import summarise, where
+from pipeline.prices import Price
+from pipeline.vectors.catalogue import CATALOGUE
+from tests.bench.made import point, points
+
+
+def _made(**other: Any) -> pl.DataFrame:
+    rows = [
+        point(r, q * (1 + 0.1 * (repeat - 1)), {"M": 16}, {"ef": ef}, repeat=repeat, concurrency=c, **other)
+        for repeat in range(3)
+        for c in (1, 4)
+        for ef, r, q in ((100, 0.96, 1000.0 * c), (200, 0.99, 600.0 * c), (150, 0.9, 300.0 * c))
+    ]
+    rows += [point(0.97, 700, {"nlist": 64}, {"nprobe": 8}, index="IVF_FLAT", build_s=2.0, memory_mb=400)]
+    return with_cost(summarise(points(*rows)), Price("test", 0.03, 0.004))
+
+
+MADE = _made()
+PUBLISHED = where(retold.settings(), {"scenario": "user-user"})
+SIDES = at_equal_recall(where(MADE, {"index": "HNSW"}), where(MADE, {"index": "IVF_FLAT"}))
+
+
+def _figures(mode: str) -> dict[str, Figure]:
+    return {
+        "qps": benchcharts.frontier(MADE.filter(pl.col("concurrency") == 4), mode),
+        "cost": benchcharts.frontier(MADE, mode, "usd_million"),
+        "published": benchcharts.frontier(PUBLISHED, mode),
+        "latency": benchcharts.latencies(MADE, mode),
+        "load": benchcharts.concurrency(MADE, mode),
+        "build": benchcharts.building(MADE, mode),
+        "over": fairness.over(SIDES, "HNSW", "IVF_FLAT", mode),
+        "speed-ups": fairness.speed_ups(retold.fair(), mode),
+        "as published": fairness.as_published(retold.pairs(), "item-item", mode),
+        "ceiling": fairness.ceiling(retold.pairs(), mode),
+        "bits": fairness.bits(retold.pairs(), "item-item", mode),
+    }
+
+
+def _title(figure: Figure) -> str:
+    return str(figure.layout.title.text).replace("<br>", " ").replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize("mode", PALETTES)
+def test_every_figure_has_a_title_that_fits_and_axes_with_units(mode: str) -> None:
+    for name, figure in _figures(mode).items():
+        assert max(len(line) for line in figure.layout.title.text.split("<br>")) <= 40, name
+        assert figure.layout.yaxis.title.text or name == "speed-ups"
+        assert figure.layout.template.layout.font.color == PALETTES[mode].text
+        assert figure.layout.xaxis.title.text or name == "as published"
+
+
+def test_titles_say_the_finding() -> None:
+    titles = {name: _title(figure) for name, figure in _figures("light").items()}
+    assert titles["qps"] == "HNSW M 16, ef 100 is the fastest above recall 0.95: 4,000 QPS"
+    assert titles["cost"] == "HNSW M 16, ef 100 is the cheapest above recall 0.95: $0.0043 a million queries"
+    assert titles["latency"] == "HNSW M 16, ef 100 is the quickest above recall 0.95: 3 ms"
+    assert titles["load"] == "HNSW answers most with 4 clients: 4,000 QPS, 4 times the 1,000 QPS of 1"
+    assert titles["build"] == "IVF_FLAT builds in 2.0 s, HNSW in up to 10 s; IVF_FLAT takes least memory, 400 MB"
+    assert titles["speed-ups"] == "Like for like the GPU answered 1.4 to 3.7 times the CPU's queries, not up to 92"
+    assert "No setting reaches recall 0.999" in _title(benchcharts.frontier(MADE, "light", "qps", 0.999))
+
+
+def test_spreads_are_bars_and_one_measurement_has_none() -> None:
+    traces = {t.name: t for t in _figures("light")["qps"].data if t.mode == "lines+markers"}
+    assert traces["HNSW"].error_y.array == pytest.approx((400, 240))
+    assert traces["IVF_FLAT"].error_y.array is None
+
+
+def test_the_line_is_the_front_and_what_is_beaten_is_faint() -> None:
+    front, cloud = (
+        next(t for t in _figures("light")["qps"].data if t.name == "HNSW" and t.mode == mode)
+        for mode in ("lines+markers", "markers")
+    )
+    assert list(front.x) == [0.96, 0.99]
+    assert list(cloud.x) == [0.9]
+    assert cloud.marker.opacity < front.marker.opacity
+    assert tuple(front.customdata[0]) == ("made", "HNSW", '{"M": 16}', '{"ef": 100}')
+
+
+def test_what_was_published_is_hollow_and_a_gpu_is_a_diamond() -> None:
+    for trace in _figures("light")["published"].data:
+        assert trace.marker.color == "rgba(0,0,0,0)"
+        assert trace.marker.symbol == ("diamond" if "GPU" in trace.name else "circle")
+        assert "published" in trace.name
+    assert {t.marker.color for t in _figures("light")["as published"].data} == {"rgba(0,0,0,0)"}
+
+
+def test_a_point_where_the_client_was_the_limit_has_an_arrow_and_says_so() -> None:
+    bound = _made(client_bound=True)
+    arrows = [t for t in benchcharts.frontier(bound, "light").data if t.marker.symbol == "arrow-up"]
+    assert len(arrows) == 1
+    assert "the server can do more" in arrows[0].name
+    assert "the server can do more" in hover(bound.row(0, named=True))
+    assert not [t for t in _figures("light")["qps"].data if t.marker.symbol == "arrow-up"]
+
+
+def test_hovering_tells_the_whole_setting() -> None:
+    text = hover(MADE.row(0, named=True))
+    for part in (
+        "HNSW M 16, ef 100",
+        "nq 1",
+        "1 client,",
+        "1,000 QPS (900–1,100, 3 times)",
+        "p50, p95, p99: 1, 2, 3 ms",
+        "500 MB",
+        "run made",
+    ):
+        assert part in text, part
+
+
+def test_many_beaten_settings_are_thinned_and_the_front_is_whole() -> None:
+    rows = [point(0.5 + n / 10_000, 5.0, {"M": 16}, {"ef": n}) for n in range(2000)]
+    rows += [point(0.8 + n / 100, 5000.0 - 100 * n, {"M": 32}, {"ef": n}) for n in range(15)]
+    figure = benchcharts.frontier(summarise(points(*rows)), "light")
+    assert sum(len(t.x) for t in figure.data if t.mode == "markers") <= benchcharts.MOST_BEATEN
+    assert len(next(t for t in figure.data if t.mode == "lines+markers").x) == 15
+
+
+def test_empty_tables_are_drawn_too() -> None:
+    none = MADE.clear()
+    for draw in (benchcharts.frontier, benchcharts.latencies, benchcharts.concurrency, benchcharts.building):
+        assert draw(none, "light").layout.title.text
+
+
+def test_ticks_of_a_logarithmic_axis_are_few_and_in_range() -> None:
+    assert log_axis([12.0, 800.0], "x")["ticktext"] == ["10", "20", "50", "100", "200", "500", "1,000"]
+    assert log_axis([0.001, 1000.0], "x")["ticktext"][:2] == ["0.001", "0.01"]
+    assert log_axis([None], "x")["ticktext"] == ["1"]
+
+
+@pytest.mark.parametrize("mode", PALETTES)
+def test_index_types_of_a_device_have_colours_of_their_own(mode: str) -> None:
+    common = [name for name, entry in CATALOGUE.items() if entry.device == "cpu" and entry.family != "flat"][:8]
+    assert len({index_colour(name, PALETTES[mode]) for name in common}) == 8
+    assert index_colour("FLAT", PALETTES[mode]) == PALETTES[mode].exact

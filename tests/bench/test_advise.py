@@ -1,0 +1,114 @@
+"""The adviser names the cheapest measured setting, what else there is, and why."""
+
+import polars as pl
+import pytest
+
+from pipeline.bench.advise import Wish, advise, usd
+from pipeline.bench.cost import with_cost
+from pipeline.bench.settings import label, summarise
+from pipeline.errors import UserError
+from pipeline.prices import Price
+from tests.bench.made import point, points
+
+PRICE = Price("test", 0.03, 0.004)
+MADE = points(
+    point(0.92, 4000, search={"ef": 50}, p99_ms=2.0),
+    point(0.96, 3000, search={"ef": 100}, p99_ms=3.0),
+    point(0.985, 2000, search={"ef": 200}, p99_ms=5.0),
+    point(0.97, 2500, {"nlist": 128}, {"nprobe": 8}, index="IVF_FLAT", p99_ms=1.5, memory_mb=300),
+)
+
+
+def _priced(made: pl.DataFrame, qps: float | None = None) -> pl.DataFrame:
+    return with_cost(summarise(made), PRICE, qps)
+
+
+def test_cost_is_instance_hours_times_the_instances_that_the_load_needs() -> None:
+    row = with_cost(summarise(points(point(0.9, 400.0))), PRICE, 1000).row(0, named=True)
+    month = 730 * (2 * 0.03 + 500e6 / 2**30 * 0.004)
+    assert row["replicas"] == 3
+    assert row["usd_instance"] == pytest.approx(month)
+    assert row["usd_month"] == pytest.approx(3 * month)
+    assert row["usd_million"] == pytest.approx(month / 730 / 3600 / 400 * 1e6)
+
+
+def test_more_cores_cost_more_and_a_gpu_has_no_price() -> None:
+    made = summarise(points(point(0.9, 400.0), point(0.9, 400.0, device="gpu")))
+    assert with_cost(made, PRICE, cores=8)["usd_instance"][0] > 3 * with_cost(made, PRICE)["usd_instance"][0]
+    assert with_cost(made, PRICE)["usd_month"].to_list()[1] is None
+    assert with_cost(summarise(points(point(0.9, 1.0), cores=None)), PRICE)["usd_month"].to_list() == [None]
+
+
+def test_the_cheapest_that_has_the_recall() -> None:
+    found = advise(_priced(MADE), Wish(recall=0.95))
+    assert found.best is not None
+    assert label(found.best) == "HNSW M 16, ef 100"
+    cheapest = "HNSW M 16, ef 100 is the cheapest of 3 measured settings with recall ≥ 0.95"
+    assert found.why[0] == f"{cheapest}: 3,000 QPS, recall 0.960, p99 3 ms."
+    assert "A million queries cost $0.00573" in found.why[1]
+    told = [(label(row), why) for row, why in found.alternatives]
+    assert told[0][0] == "HNSW M 16, ef 200"
+    assert "recall 0.985; 50% dearer" in told[0][1]
+    assert told[1][0] == "IVF_FLAT nlist 128, nprobe 8"
+    assert "The best of another type" in told[1][1]
+
+
+def test_every_limit_counts() -> None:
+    def best(**wish: float) -> str:
+        found = advise(_priced(MADE, wish.get("qps")), Wish(**wish))
+        return label(found.best) if found.best else "none"
+
+    assert best(p99_ms=2.5) == "HNSW M 16, ef 50"
+    assert best(recall=0.95, p99_ms=2.5) == "IVF_FLAT nlist 128, nprobe 8"
+    assert best(memory_mb=400) == "IVF_FLAT nlist 128, nprobe 8"
+    assert best(recall=0.95, qps=2200) == "IVF_FLAT nlist 128, nprobe 8"  # one instance of either, and less memory
+    assert best(recall=0.95, qps=3000) == "HNSW M 16, ef 100"  # one instance against two
+    assert best(recall=0.95, qps=3000, usd_month=10) == "none"
+
+
+def test_what_cannot_be_had_says_what_comes_nearest() -> None:
+    found = advise(_priced(MADE), Wish(recall=0.98, p99_ms=2))
+    assert found.best is None
+    assert found.why == [
+        "None of the 4 measured settings has recall ≥ 0.98 and p99 ≤ 2 ms.",
+        "The most recall with p99 ≤ 2 ms is 0.97: IVF_FLAT nlist 128, nprobe 8.",
+        "The least p99 with recall ≥ 0.98 is 5 ms: HNSW M 16, ef 200.",
+    ]
+
+
+def test_costs_whose_spreads_overlap_are_not_called_different() -> None:
+    repeated = [point(0.96, q, repeat=n) for n, q in enumerate((900, 1000, 1100))]
+    repeated += [point(0.99, q, search={"ef": 200}, repeat=n) for n, q in enumerate((850, 950, 1050))]
+    found = advise(_priced(points(*repeated)), Wish(recall=0.95))
+    (row, why), *_ = found.alternatives
+    assert row["recall"] == 0.99
+    assert why == "Finds more, recall 0.990; no dearer that could be told within the spread."
+    assert not any("three repeats" in sentence for sentence in found.why)
+
+
+def test_doubts_are_said() -> None:
+    found = advise(
+        _priced(points(point(0.951, 1000, recall_low=0.945, recall_high=0.957, client_bound=True))), Wish(0.95)
+    )
+    text = " ".join(found.why)
+    assert "lies between 0.945 and 0.957" in text
+    assert "The client was the limit" in text
+    assert "three repeats" in text
+
+
+def test_without_a_price_the_fastest_is_first() -> None:
+    found = advise(_priced(points(point(0.99, 10, device="gpu"), point(0.99, 20, {"x": 1}, device="gpu"))), Wish(0.9))
+    assert found.best is not None
+    assert found.best["qps"] == 20
+    assert "the fastest of 2" in found.why[0]
+    assert found.why[1] == "No cost is known for it, so the most QPS came first."
+
+
+@pytest.mark.parametrize(("wish", "expected"), [({"recall": 95}, "A recall of 95 is"), ({"qps": 0}, "qps 0 is out")])
+def test_wishes_that_make_no_sense_are_refused(wish: dict[str, float], expected: str) -> None:
+    with pytest.raises(UserError, match=expected):
+        Wish(**wish)
+
+
+def test_dollars_have_the_digits_that_matter() -> None:
+    assert [usd(v) for v in (12345.6, 24.3, 0.5, 0.00123)] == ["$12,346", "$24.30", "$0.50", "$0.00123"]

@@ -1,0 +1,164 @@
+"""The Benchmark page as a person uses it: read the answer, change the wish, click on a point, take the run out."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from app.benchviews import VIEWS
+from pipeline.bench.runs import Recorder
+from pipeline.workspace import Workspace
+from tests.bench.made import point
+from tests.browser.conftest import serve, settled
+from tests.browser.test_pages import ERRORS
+
+pytestmark = pytest.mark.browser
+FRONT = ((100, 0.96, 3000.0), (200, 0.985, 2000.0), (400, 0.995, 1000.0))
+
+
+def _points() -> Iterator[dict[str, object]]:
+    for clients in (1, 4):
+        for repeat in range(3):
+            for ef, recall, qps in FRONT:
+                build, reached = {"M": 16, "efConstruction": 200}, qps * clients**0.5 * (1 + 0.04 * (repeat - 1))
+                bound = clients == 4 and ef == 100
+                yield point(recall, reached, build, {"ef": ef}, concurrency=clients, repeat=repeat, client_bound=bound)
+        yield point(0.97, 900, {"nlist": 64}, {"nprobe": 8}, index="IVF_FLAT", concurrency=clients, build_s=2.0)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Give a workspace with one run, and no model: the page needs none."""
+    workspace = Workspace.open(tmp_path_factory.mktemp("measured") / "ws")
+    with Recorder(workspace, "mine") as run:
+        rows = list(_points())
+        run.begin({"preset": "quick"}, {"cpu": "a processor", "cores": 2}, {"milvus": "2.3.5"}, 7, len(rows))
+        for row in rows:
+            run.add(row)
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def bench(measured: Workspace) -> Iterator[str]:
+    process, address = serve(measured.root)
+    yield address
+    process.terminate()
+    process.wait(20)
+
+
+@pytest.fixture
+def page(browser: Browser, bench: str) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1440, "height": 1400}, base_url=bench, accept_downloads=True)
+    opened = context.new_page()
+    opened.set_default_timeout(60_000)
+    yield opened
+    context.close()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_view_draws_without_error_or_overflow(
+    browser: Browser, bench: str, width: int, scheme: Literal["light", "dark"]
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, base_url=bench)
+    opened = context.new_page()
+    foreign: list[str] = []
+    opened.on("request", lambda r: foreign.append(r.url) if not r.url.startswith((bench, "data:", "blob:")) else None)
+    for view in (*VIEWS, "Published study"):
+        opened.goto(f"/benchmark?view={view.replace(' ', '+')}&qps=20000")
+        settled(opened)
+        expect(opened.locator(".js-plotly-plot").first).to_be_visible(timeout=60_000)
+        assert opened.locator(ERRORS).count() == 0, (view, opened.locator(ERRORS).all_inner_texts())
+        assert opened.locator(".katex").count() == 0, f"{view}: two prices were taken for a formula"
+        wide = opened.evaluate("() => { const m = document.querySelector('[data-testid=stMain]');"
+                               " return m.scrollWidth - m.clientWidth }")  # fmt: skip
+        assert wide <= 1, f"{view} scrolls sideways by {wide} px at {width}"
+    assert not [url for url in foreign if not url.startswith(bench.replace("http", "ws"))]
+    context.close()
+
+
+def test_the_adviser_answers_and_its_link_reproduces_it(page: Page) -> None:
+    page.goto("/benchmark")
+    settled(page)
+    expect(page.get_by_role("heading", name="→ HNSW M 16, efConstruction 200, ef 100")).to_be_visible()
+    wish = page.get_by_label("I need recall of at least", exact=True)
+    wish.fill("0.98")
+    wish.press("Enter")
+    expect(page.get_by_role("heading", name="ef 200")).to_be_visible()
+    page.get_by_label("Queries a second", exact=True).fill("10000")
+    page.get_by_label("Queries a second", exact=True).press("Enter")
+    expect(page.get_by_text(re.compile("10,000 QPS take 3 instances")).first).to_be_visible()
+    page.wait_for_url(re.compile(r"recall=0\.98.*qps=10000"))
+    page.goto(page.url)  # as somebody who is given the link
+    settled(page)
+    expect(page.get_by_text(re.compile("10,000 QPS take 3 instances")).first).to_be_visible()
+    page.goto("/benchmark?recall=0.999")
+    settled(page)
+    expect(page.get_by_text("The most recall is 0.995").first).to_be_visible()
+
+
+def _click_point(page: Page, number: int) -> None:
+    """Click on a drawn point of the first figure's fronts; Plotly listens where it is, not on its path."""
+    dot = page.locator(".js-plotly-plot").first.locator(".scatterlayer .trace.scatter .points path.point")
+    box = dot.nth(number).bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+
+def test_a_click_on_a_point_describes_it_and_offers_to_serve(page: Page) -> None:
+    page.goto("/benchmark?concurrency=1")
+    settled(page)
+    expect(page.get_by_text("Click on a point to serve with it.")).to_be_visible()
+    page.wait_for_timeout(1000)
+    _click_point(page, 2)
+    expect(page.get_by_text(re.compile(r": recall 0\.\d+, [\d,]+ QPS"))).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("serve with it")).first).to_be_disabled()  # there is no model
+
+
+def test_points_arrive_while_a_run_lives(page: Page, measured: Workspace) -> None:
+    with Recorder(measured, "living") as run:
+        run.begin({}, {"cores": 2}, {}, 0, 9)
+        run.add(point(0.96, 1234.0))
+        page.goto("/benchmark?runs=living")
+        settled(page)
+        expect(page.get_by_text("1,234").first).to_be_visible()
+        run.add(point(0.97, 4321.0, search={"ef": 150}))
+        expect(page.get_by_text("4,321").first).to_be_visible(timeout=15_000)
+
+
+def test_a_run_is_taken_out_as_files_and_the_html_opens_offline(page: Page, browser: Browser, tmp_path: Path) -> None:
+    page.goto("/benchmark?runs=mine")
+    settled(page)
+    for button, suffix in (("CSV", "csv"), ("Parquet", "parquet"), ("HTML", "html")):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=re.compile(f"download {button}$")).click()
+        download.value.save_as(tmp_path / f"mine.{suffix}")
+    assert pl.read_parquet(tmp_path / "mine.parquet").height == pl.read_csv(tmp_path / "mine.csv").height == 20
+    context = browser.new_context(offline=True)
+    opened = context.new_page()
+    asked: list[str] = []
+    opened.on("request", lambda r: asked.append(r.url) if r.url.startswith("http") else None)
+    opened.goto((tmp_path / "mine.html").as_uri())
+    expect(opened.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=30_000)
+    assert opened.locator(".js-plotly-plot").count() == 5
+    assert "is the cheapest of" in opened.locator("body").inner_text()
+    assert not asked
+    context.close()
+
+
+def test_without_a_run_it_says_what_to_press_and_shows_what_was_published(browser: Browser, tmp_path: Path) -> None:
+    process, address = serve(tmp_path / "ws")
+    try:
+        opened = browser.new_context(base_url=address).new_page()
+        opened.goto("/benchmark")
+        settled(opened)
+        expect(opened.get_by_text(re.compile("Nothing has been measured here yet: press Run above"))).to_be_visible()
+        expect(opened.get_by_text("Like for like").first).to_be_visible(timeout=60_000)
+        opened.context.close()
+    finally:
+        process.terminate()
+        process.wait(20)
