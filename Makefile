@@ -28,11 +28,12 @@ test-long: setup ## what takes minutes: sixty kills, the image from an empty fol
 	@scripts/browser.sh
 	$(PYTHON) -m pytest -m long
 
-bench: setup     ## page times in headless Chromium, rows a second into Milvus, the cost of its own network, load and exact search beside their rivals
+bench: setup     ## every figure that is told of: pages, inserts, the server's network, baselines, load, exact search
 	@scripts/browser.sh
 	$(PYTHON) -m tests.benchmarks.pages
 	$(PYTHON) -m tests.benchmarks.insert
 	$(PYTHON) -m tests.benchmarks.relay
+	$(PYTHON) -m tests.benchmarks.baselines
 	$(PYTHON) -m tests.benchmarks.load
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(PYTHON) -m tests.benchmarks.exact
 

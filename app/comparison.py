@@ -9,6 +9,7 @@ import streamlit as st
 from app import state
 from pipeline.embed import load_vectors
 from pipeline.errors import UserError
+from pipeline.names import ID, ITEM_IDX
 from pipeline.vectors.catalogue import CATALOGUE
 from pipeline.vectors.measure import exact, recall, timed
 from pipeline.vectors.memory import Floats, Rows
@@ -43,6 +44,8 @@ def show(left: dict[str, Any], right: dict[str, Any]) -> None:
         )
     number = st.slider("Query", 1, len(queries), 1, help="Each is a stored vector; the first answer is mostly itself.")
     names = dict(zip(keys.tolist(), ids.cast(pl.String).to_list(), strict=True))
+    for row in (left, right):
+        names |= _added(row, {int(key) for key in answers[row["name"]][0].ravel() if key >= 0} - names.keys())
     lines = [
         {
             "rank": rank + 1,
@@ -70,7 +73,16 @@ def _keys(row: dict[str, Any], count: int) -> Rows:
     if row["vectors"] == "sessions":
         return np.arange(count)
     table = state.table(f"models/{row['model']}", "items.parquet")
-    return np.arange(count) if table is None else table["item_idx"].to_numpy().astype(np.int64)
+    return np.arange(count) if table is None else table[ITEM_IDX].to_numpy().astype(np.int64)
+
+
+def _added(row: dict[str, Any], keys: set[int]) -> dict[int, str]:
+    """Ask the server for the ids of rows that came after the index was built."""
+    if not keys or not row.get("columns"):
+        return {}
+    column = row["columns"][0]
+    found = state.hold().engine(row["server"]).rows(row["collection"], f"{ID} in {sorted(keys)}", [ID, column])
+    return {int(line[ID]): str(line[column]) for line in found}
 
 
 def _share(left: Rows, right: Rows) -> float:

@@ -45,7 +45,8 @@ def _vectors() -> tuple[str, str, int, int]:
         for entity in ("items", "sessions")
         if entity in manifest["metrics"]
     }
-    asked = state.url("vectors", "two_tower/items")
+    usual = f"{state.model()}/items"
+    asked = state.url("vectors", usual)
     names = list(choices)
     left, _ = st.columns([2, 1])
     name = left.selectbox(
@@ -54,7 +55,7 @@ def _vectors() -> tuple[str, str, int, int]:
         names.index(asked) if asked in names else 0,
         format_func=lambda n: _vectors_label(n, choices[n]),
     )
-    state.remember(vectors=name if name != "two_tower/items" else None)
+    state.remember(vectors=name if name != usual else None)
     _bring()
     model, entity = name.split("/")
     return model, entity, int(choices[name][entity]), int(choices[name]["dim"])

@@ -44,6 +44,7 @@ def _table(server: str) -> None:
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
+        column_config={"rows": st.column_config.TextColumn(alignment="right")},
         key=f"others-{server}",
     )
     chosen = [names[i] for i in picked.selection.rows]

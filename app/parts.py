@@ -7,9 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from app import routes
+from app import routes, state
 from app.theme import PALETTES
 from pipeline.errors import UserError
+from pipeline.train import KINDS, trained
 
 TERMS = {
     "recall@20": "Share of next clicks that are among the 20 recommended items.",
@@ -40,6 +41,18 @@ def heading(question: str, about: str) -> None:
     """Head a page with the question that it answers."""
     st.title(question)
     st.caption(about)
+
+
+def choose_model() -> None:
+    """Let a page speak of another model that is trained and makes vectors, where there are several."""
+    able = [name for name in trained(state.workspace()) if KINDS[name].has_vectors]
+    if len(able) < 2:
+        return
+    before = state.model()
+    chosen = st.segmented_control("Model", able, default=before, format_func=lambda name: KINDS[name].title)
+    if chosen and chosen != before:
+        state.remember(model=chosen)
+        st.rerun()
 
 
 def empty(text: str, page: str | None = None, label: str = "") -> None:

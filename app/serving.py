@@ -10,7 +10,6 @@ from pipeline import indexes
 from pipeline.bench.settings import label
 from pipeline.vectors.params import format_params
 
-_MODEL = "two_tower"
 _LABEL = "bench"
 
 
@@ -24,22 +23,37 @@ def offer(row: dict[str, Any], key: str) -> None:
             routes.page("recommend"), label=f"**{same['name']} serves with it**", icon=":material/shopping_bag:"
         )
         return
-    possible = state.workspace().manifest(f"vectors/{_MODEL}") is not None and row["device"] == "cpu"
+    possible = state.workspace().manifest(f"vectors/{state.model()}") is not None and row["device"] == "cpu"
     text = "Serve with it" if same is not None else "Build it for the items and serve with it"
-    help_ = f"{label(row)}, over the items of {_MODEL}." if possible else "Needs item vectors: see the Train page."
+    help_ = (
+        f"{label(row)}, over the items of {state.model()}." if possible else "Needs item vectors: see the Train page."
+    )
     if not st.button(text, key=f"serve-{key}", icon=":material/play_circle:", disabled=not possible, help=help_):
         return
     if same is not None:
         indexes.serve(state.workspace(), same["name"], search)
         st.rerun()
-    command = ["index", "build", "--index", row["index"], "--build", format_params(build), "--label", _LABEL]
+    command = [
+        "index",
+        "build",
+        "--model",
+        state.model(),
+        "--index",
+        row["index"],
+        "--build",
+        format_params(build),
+        "--label",
+        _LABEL,
+    ]
     tray.launch([*command, "--serve", "--search", search], f"build {row['index']} and serve")
 
 
 def _same(index: str, build: dict[str, Any]) -> dict[str, Any] | None:
     """Find an index of the items that is built with these parameters."""
     built = [
-        row for row in indexes.list_indexes(state.workspace()) if row["vectors"] == "items" and row["model"] == _MODEL
+        row
+        for row in indexes.list_indexes(state.workspace())
+        if row["vectors"] == "items" and row["model"] == state.model()
     ]
     return next(
         (r for r in built if r["index"] == index and build.items() <= r["params"].items() and not r["stale"]), None
@@ -47,5 +61,5 @@ def _same(index: str, build: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _serves(index: dict[str, Any], search: str) -> bool:
-    now = indexes.serving(state.workspace(), _MODEL)["name"]
+    now = indexes.serving(state.workspace(), state.model())["name"]
     return bool(now == index["name"] and indexes.served_search(state.workspace(), now) == search)

@@ -8,6 +8,7 @@ import polars as pl
 import streamlit as st
 
 from pipeline.errors import UserError
+from pipeline.names import DEFAULT_MODEL
 from pipeline.vectors import server
 from pipeline.vectors.engine import Database, Endpoint
 from pipeline.vectors.leases import take
@@ -61,11 +62,23 @@ def _recommender(root: str, model: str, key: str) -> "Recommender":
     return Recommender(Workspace.open(root), model)
 
 
-def recommender(model: str = "two_tower") -> "Recommender | None":
-    """Give the model ready to answer, or None where it is not trained."""
-    opened = workspace()
-    manifest = opened.manifest(f"models/{model}")
-    return None if manifest is None else _recommender(str(opened.root), model, manifest["key"])
+def model() -> str:
+    """Give the model that a page speaks of: the URL's, else the default, or another that is trained where that is not."""
+    from pipeline.train import KINDS, trained
+
+    able = [name for name, kind in KINDS.items() if kind.has_vectors]
+    ready = [name for name in trained(workspace()) if name in able]
+    asked = url("model")
+    if asked in able:
+        return asked
+    return DEFAULT_MODEL if DEFAULT_MODEL in ready or not ready else ready[0]
+
+
+def recommender() -> "Recommender | None":
+    """Give the page's model ready to answer, or None where it is not trained."""
+    opened, name = workspace(), model()
+    manifest = opened.manifest(f"models/{name}")
+    return None if manifest is None else _recommender(str(opened.root), name, manifest["key"])
 
 
 class Hold:

@@ -54,7 +54,8 @@ def _built() -> None:
         on_select="rerun",
         selection_mode="multi-row",
         column_config={
-            name: st.column_config.Column(help=HELP[name]) for name in ("rows", "memory", "disk", "p50", "a month")
+            name: st.column_config.TextColumn(help=HELP.get(name), alignment="right")  # numbers with their units
+            for name in ("rows", "p50", "build", "load", "memory", "disk", "a month")
         }
         | {n: st.column_config.NumberColumn(help=HELP[n], format="%.3f") for n in ("recall@10", "recall@100")},
     )

@@ -14,12 +14,13 @@ def main() -> None:
         "Which items are alike to the model?",
         "UMAP lays the item vectors out in two dimensions: near on the map means near for the search.",
     )
-    points = state.table("maps/two_tower", "items.parquet")
+    parts.choose_model()
+    points = state.table(f"maps/{state.model()}", "items.parquet")
     recommender = state.recommender()
     if points is None or recommender is None:
         parts.empty("The map is not drawn yet." if recommender else "There is no model whose items could be drawn yet.")
         if recommender and st.button("Draw the map", type="primary"):
-            tray.launch(["map"], "map two_tower")
+            tray.launch(["map", "--model", state.model()], f"map {state.model()}")
         return
     left, right = st.columns(2)
     session = left.text_input("Draw a session", state.url("session"), placeholder="a session id")
@@ -63,7 +64,8 @@ def _again() -> None:
         )
         distance = right.slider("Distance between points", 0.0, 0.9, 0.1, help="How close points may lie.")
         if st.button("Draw the map"):
-            tray.launch(["map", "--n-neighbors", str(neighbors), "--min-dist", str(distance)], "map two_tower")
+            chosen = ["--n-neighbors", str(neighbors), "--min-dist", str(distance)]
+            tray.launch(["map", "--model", state.model(), *chosen], f"map {state.model()}")
 
 
 with parts.errors():

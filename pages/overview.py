@@ -16,10 +16,10 @@ from pipeline.workspace import Workspace
 ROAD = (
     ("Clicks", "clicks", "data"),
     ("Sessions", "data", "data"),
-    ("Model", "models/two_tower", "train"),
-    ("Vectors", "vectors/two_tower", "train"),
+    ("Model", "models", "train"),
+    ("Vectors", "vectors", "train"),
     ("Index", "indexes", "index"),
-    ("Map", "maps/two_tower", "map"),
+    ("Map", "maps", "map"),
 )
 DEMO = ["run", "--clicks", "eshop"]
 
@@ -39,6 +39,8 @@ def main() -> None:
 
 
 def _stage(workspace: Workspace, name: str) -> dict[str, Any] | None:
+    if name in ("models", "vectors", "maps"):
+        name = f"{name}/{state.model()}"
     if name != "indexes":
         return describe(workspace, name)
     built = [found for index in workspace.stages("indexes") if (found := describe(workspace, index))]
@@ -81,7 +83,7 @@ def _latest(workspace: Workspace) -> None:
     from app import charts  # Plotly takes most of a second to load: the road above is painted by then
 
     models = evaluations(workspace)
-    points = state.table("models/two_tower", "curve.parquet")
+    points = state.table(f"models/{state.model()}", "curve.parquet")
     left, right = st.columns(2, gap="large")
     if models:
         titles = {name: kind.title for name, kind in KINDS.items()}

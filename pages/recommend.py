@@ -20,6 +20,7 @@ def main() -> None:
         "What would this visitor click next?",
         "Pick a session, or click items together; the answer comes from the index, live.",
     )
+    parts.choose_model()
     recommender = state.recommender()
     built = [] if recommender is None else _built(recommender)
     if recommender is None or not built:
@@ -96,7 +97,7 @@ def _real(recommender: Recommender) -> tuple[list[str], str | None]:
 
 
 def _random() -> str:
-    sessions = state.table("vectors/two_tower", "sessions.parquet")
+    sessions = state.table(f"vectors/{state.model()}", "sessions.parquet")
     return str(sessions["id"].tail(max(1, len(sessions) // 5)).sample(1)[0]) if sessions is not None else ""
 
 

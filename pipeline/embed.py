@@ -14,7 +14,7 @@ from pipeline.models.tower import Floats
 from pipeline.names import ID, ITEM_ID, VECTOR
 from pipeline.progress import Progress, silent
 from pipeline.stage import Done, Metrics, need, run_stage
-from pipeline.train import KINDS, Towers, load_model, stage_name
+from pipeline.train import KINDS, load_encoder, stage_name
 from pipeline.workspace import Workspace
 
 Entity = Literal["items", "sessions"]
@@ -41,14 +41,12 @@ def embed(workspace: Workspace, model: str, progress: Progress = silent) -> Done
     """Write items.parquet and sessions.parquet (whole histories, training and test), each (id, vector)."""
 
     def body(folder: Path, report: Progress) -> Metrics:
-        loaded, catalogue = load_model(workspace, model)
-        if not isinstance(loaded, Towers):
-            raise UserError(f"Model '{model}' has no vectors: choose one that has, such as two_tower.")
+        loaded, catalogue = load_encoder(workspace, model)
         write_vectors(folder / "items.parquet", catalogue[ITEM_ID], loaded.vectors)
         report(1, 2, "encoding sessions")
         clicks = pl.concat([preprocess.load_part(workspace, part) for part in ("train", "test")])
         ids, histories = whole_sessions(clicks)
-        write_vectors(folder / "sessions.parquet", ids, loaded.towers.query.histories(histories))
+        write_vectors(folder / "sessions.parquet", ids, loaded.encode(histories))
         return {"items": catalogue.height, "sessions": len(ids), "dim": loaded.vectors.shape[1]}
 
     return run_stage(

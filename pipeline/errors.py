@@ -11,3 +11,7 @@ class NotLoaded(UserError):
 
 class Cancelled(Exception):
     """Unwind a stage that was asked to stop; what existed before it stays as it was."""
+
+
+class StopEarly(Cancelled):
+    """Ask a training to end now and keep its best; a stage that has nothing to keep unwinds as if cancelled."""

@@ -1,46 +1,116 @@
-"""Stage 'evaluation/NAME': how well a model recommends the next click of sessions that it has never seen."""
+"""Stage 'evaluation/NAME': how well a model recommends the next click of sessions that it has never seen.
+
+examples.parquet    each example: session_id, clicks revealed, item_idx of the next click, its rank (null: never found)
+resamples.parquet   each measure's mean in 1,000 resamples of the sessions, the same ones for every model
+slices.parquet      the measures by session length and by item popularity
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import polars as pl
 
 from pipeline import preprocess
-from pipeline.models.metrics import evaluate as measure
-from pipeline.models.sessions import next_clicks
-from pipeline.names import FIRST_IDX
+from pipeline.errors import UserError
+from pipeline.models.bootstrap import interval, resample
+from pipeline.models.examples import Examples
+from pipeline.models.metrics import MISS, Ranked, rank_all
+from pipeline.models.slices import slices
+from pipeline.names import SESSION_ID
 from pipeline.progress import Progress, silent
-from pipeline.stage import Done, Metrics, run_stage
-from pipeline.train import load_model, stage_name
+from pipeline.stage import Done, Metrics, is_stale, run_stage
+from pipeline.train import load_model, stage_name, trained
 from pipeline.workspace import Workspace
+
+EXAMPLES, RESAMPLES, SLICES = "examples.parquet", "resamples.parquet", "slices.parquet"
 
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """Evaluation is fixed, so that figures can be compared."""
+    """Evaluation is fixed but for one thing, so that figures can be compared."""
+
+    exclude_seen: bool = False
+    """Recommend nothing that the session has clicked, and leave out the examples that click it again."""
 
 
-def evaluation_stage(model: str) -> str:
+def evaluation_stage(model: str, config: EvaluateConfig = EvaluateConfig()) -> str:
     """Name the stage that holds a model's figures."""
-    return f"evaluation/{model}"
+    return f"{_folder(config)}/{model}"
 
 
-def evaluate(workspace: Workspace, model: str, progress: Progress = silent) -> Done:
+def _folder(config: EvaluateConfig) -> str:
+    return "evaluation-unseen" if config.exclude_seen else "evaluation"
+
+
+def evaluate(
+    workspace: Workspace,
+    model: str,
+    progress: Progress = silent,
+    config: EvaluateConfig = EvaluateConfig(),
+) -> Done:
     """Reveal each test session click by click and rank its next click over the catalogue of training."""
 
     def body(folder: Path, report: Progress) -> Metrics:
         loaded, catalogue = load_model(workspace, model)
-        histories, items, _ = next_clicks(preprocess.load_part(workspace, "test"))
-        targets = np.where(items >= FIRST_IDX, items - FIRST_IDX, -1)
-        return measure(lambda rows: loaded.score(histories.take(rows)), targets, catalogue.height, report)
+        if is_stale(workspace, stage_name(model)):
+            raise UserError(f"{model} was trained on sessions that are no longer these: run `train --model {model}`.")
+        examples = Examples.of(preprocess.load_part(workspace, "test"), config.exclude_seen)
+        if not len(examples.targets):
+            raise UserError("No next click is left to rank: evaluate without --exclude-seen, or split at another time.")
+        clicks = catalogue["train_clicks"].to_numpy()
+        ranked = rank_all(
+            lambda rows: examples.hide(loaded.score(examples.histories.take(rows)), rows),
+            examples.targets,
+            (clicks / clicks.max()).astype(np.float32),
+            report,
+        )
+        return _write(folder, examples.table, catalogue, ranked)
 
     inputs = [stage_name(model), preprocess.STAGE]
     return run_stage(
-        workspace, evaluation_stage(model), EvaluateConfig(), body, inputs=inputs, progress=progress, revision=1
+        workspace, evaluation_stage(model, config), config, body, inputs=inputs, progress=progress, revision=2
     )
 
 
-def evaluations(workspace: Workspace) -> dict[str, dict[str, float]]:
-    """Read every model's figures that exist: {name: {recall@10, recall@20, mrr@20, ndcg@20, coverage@20, examples}}."""
-    found = {name.split("/")[-1]: workspace.manifest(name) for name in workspace.stages("evaluation")}
-    return {name: manifest["metrics"] for name, manifest in found.items() if manifest}
+def _write(folder: Path, table: pl.DataFrame, catalogue: pl.DataFrame, ranked: Ranked) -> Metrics:
+    """Write ranks, resamples and slices; give the figures with their intervals."""
+    sessions = table[SESSION_ID].rle_id().cast(pl.Int64)
+    measures = pl.DataFrame(ranked.measures())
+    found = np.where(ranked.ranks < MISS, ranked.ranks, 0)
+    table.with_columns(pl.Series("rank", found, pl.Int32).replace(0, None)).write_parquet(folder / EXAMPLES)
+    means = resample(measures.to_numpy(), sessions.to_numpy())
+    pl.DataFrame(means, schema=measures.columns).write_parquet(folder / RESAMPLES)
+    slices(table, catalogue, measures, sessions).write_parquet(folder / SLICES)
+    bounds = {name: interval(means[:, i]) for i, name in enumerate(measures.columns)}
+    return ranked.figures() | {"sessions": int(sessions[-1]) + 1, "intervals": bounds}
+
+
+def current(workspace: Workspace) -> list[str]:
+    """List the models that are trained on the sessions as they are now."""
+    return [name for name in trained(workspace) if not is_stale(workspace, stage_name(name))]
+
+
+def evaluations(workspace: Workspace, config: EvaluateConfig = EvaluateConfig()) -> dict[str, dict[str, float]]:
+    """Read the figures of every model that was measured on the sessions as they are now: {name: {measure: value}}."""
+    return {
+        name: {k: v for k, v in found["metrics"].items() if k != "intervals"}
+        for name, found in _measured(workspace, config).items()
+    }
+
+
+def intervals(
+    workspace: Workspace,
+    config: EvaluateConfig = EvaluateConfig(),
+) -> dict[str, dict[str, tuple[float, float]]]:
+    """Read the 95 % intervals of the same models; none of coverage@20, a count of items that no resample keeps."""
+    return {name: found["metrics"]["intervals"] for name, found in _measured(workspace, config).items()}
+
+
+def _measured(workspace: Workspace, config: EvaluateConfig) -> dict[str, dict[str, Any]]:
+    data = (workspace.manifest(preprocess.STAGE) or {}).get("key")
+    found = {name.split("/")[-1]: workspace.manifest(name) for name in workspace.stages(_folder(config))}
+    return {
+        n: m for n, m in found.items() if m and m["inputs"][preprocess.STAGE] == data and "intervals" in m["metrics"]
+    }

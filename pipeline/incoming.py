@@ -11,7 +11,7 @@ from pipeline.errors import UserError
 from pipeline.models.sessions import whole_sessions
 from pipeline.names import CATEGORY_IDX, ID, ITEM_ID, ITEM_IDX, VECTOR
 from pipeline.text import did_you_mean
-from pipeline.train import Towers, load_model
+from pipeline.train import load_encoder
 from pipeline.vectors.engine import Scalar
 from pipeline.vectors.memory import Floats
 from pipeline.workspace import Workspace
@@ -114,13 +114,11 @@ def _first(bad: pl.Series) -> int:
 
 
 def read_sessions(workspace: Workspace, model: str, source: ClickSource) -> tuple[list[str], Floats, dict[str, Any]]:
-    """Encode the sessions of a log with a model's query tower: ids, vectors (n, dim), and what was left out.
+    """Encode the sessions of a log with a model: ids, vectors (n, dim), and what was left out.
 
     Clicks on items that the model does not know are left out, and with them sessions that have no other.
     """
-    loaded, catalogue = load_model(workspace, model)
-    if not isinstance(loaded, Towers):
-        raise UserError(f"Model '{model}' has no vectors: choose one that has, such as two_tower.")
+    loaded, catalogue = load_encoder(workspace, model)
     log, notes = read_log(source)
     codes = catalogue.select(pl.col(ITEM_ID).cast(pl.String), ITEM_IDX, CATEGORY_IDX)
     clicks = log.with_columns(pl.col(ITEM_ID).cast(pl.String)).join(
@@ -130,5 +128,5 @@ def read_sessions(workspace: Workspace, model: str, source: ClickSource) -> tupl
     ids, histories = whole_sessions(clicks.with_columns(pl.col(ITEM_IDX, CATEGORY_IDX).fill_null(_UNKNOWN)))
     some = histories.end > histories.low
     kept = ids.cast(pl.String).filter(pl.Series(some)).to_list()
-    vectors = loaded.towers.query.histories(histories.take(some))
+    vectors = loaded.encode(histories.take(some))
     return kept, vectors, {"skipped": int((~some).sum()), "unknown_clicks": unknown, "notes": notes}

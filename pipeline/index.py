@@ -12,7 +12,7 @@ import polars as pl
 from pipeline.embed import ENTITIES, Entity, load_vectors, vectors_stage, way_to_vectors
 from pipeline.errors import UserError
 from pipeline.indexes import drop_unreferenced, index_stage
-from pipeline.names import CATEGORY, ITEM_ID, ITEM_IDX, POPULARITY, PRICE, SESSION_ID
+from pipeline.names import CATEGORY, DEFAULT_MODEL, ITEM_ID, ITEM_IDX, POPULARITY, PRICE, SESSION_ID
 from pipeline.progress import Progress, silent
 from pipeline.stage import Done, Metrics, need, run_stage
 from pipeline.text import duration
@@ -36,7 +36,7 @@ class IndexConfig:
 
     vectors: Entity = "items"
     """Items or sessions."""
-    model: str = "two_tower"
+    model: str = DEFAULT_MODEL
     """The model whose vectors they are, or the name of vectors that were brought as a file."""
     index: str = "HNSW"
     """A type from the catalogue (`index types`)."""

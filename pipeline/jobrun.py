@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pipeline.errors import Cancelled, UserError
+from pipeline.errors import Cancelled, StopEarly, UserError
 from pipeline.jobs import JOB_VARIABLE, Job, create, jobs
 from pipeline.locks import try_lock
 from pipeline.progress import Progress
@@ -57,6 +57,9 @@ class _Reporter:
         if now - self.written < _WRITE_EVERY_S and done < total:
             return
         self.written = now
+        if (stop := self.folder / "stop").exists():
+            stop.unlink()  # once: what follows a training that ends early goes on
+            raise StopEarly
         left = self._left(now, done, total)
         fraction = (self.running.step - 1 + min(done / max(total, 1e-9), 1.0)) / self.running.steps
         report = {"stage": self.stage, "step": self.running.step, "steps": self.running.steps, "done": done}

@@ -3,6 +3,7 @@
 jobs/ID/job.json       title, command, pid, when it was made
 jobs/ID/alive          locked while its process lives, so a killed one is never taken for a running one
 jobs/ID/progress.json  stage, how far, time left          jobs/ID/curve.jsonl  points of a live curve
+jobs/ID/stop           a training that finds it ends early and keeps its best
 jobs/ID/log.txt        what it said                       jobs/ID/end.json     state, result or error
 """
 
@@ -182,6 +183,13 @@ def cancel(target: Job, grace_s: float = 8.0) -> None:
         for process in tree:
             if process.is_running() and "pipeline.vectors.enclosed" not in process.cmdline():
                 process.kill()
+
+
+def stop(target: Job) -> None:
+    """Ask a training to end now and keep its best; UserError where the job no longer runs."""
+    if not target.alive:
+        raise UserError(f"Job {target.id} ('{target.title}') is {target.state}: there is nothing to stop.")
+    (target.folder / "stop").touch()
 
 
 def prune(workspace: Workspace, kept: int = KEPT) -> None:

@@ -13,6 +13,8 @@ PRICE = "price"
 VECTOR = "vector"
 ID = "id"
 
+DEFAULT_MODEL = "session"  # what commands and pages speak of where no model is named
+
 # NVTabular's encoding: 0 padding, 1 null, 2 out of vocabulary, the first value 3
 FIRST_IDX = 3
 

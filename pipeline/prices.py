@@ -2,9 +2,7 @@
 
 import csv
 import io
-import os
 import re
-import secrets
 from dataclasses import asdict, dataclass, fields
 from datetime import date
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any
 
 from pipeline.errors import UserError
 from pipeline.text import did_you_mean
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, write_text
 
 SHIPPED = Path(__file__).resolve().parent.parent / "assets" / "prices.csv"
 HOURS = 730  # in a month, as cloud providers count
@@ -63,14 +61,10 @@ def save(workspace: Workspace, rows: list[Price]) -> None:
     writer.writeheader()
     writer.writerows(asdict(row) for row in checked)
     target = own_file(workspace)
-    beside = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}")
     try:
-        beside.write_text(text.getvalue())
-        beside.replace(target)
+        write_text(target, text.getvalue())
     except OSError as error:
         raise UserError(f"{target} could not be written ({error.strerror}): free disk space and try again.") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def change(workspace: Workspace, name: str, values: dict[str, Any]) -> Price:

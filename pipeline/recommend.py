@@ -1,4 +1,4 @@
-"""From a session's clicks to items: the query tower, then Milvus, without TensorFlow."""
+"""From a session's clicks to items: the encoder, then Milvus, without TensorFlow."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -14,9 +14,9 @@ from pipeline.indexes import find_index, served_search, serving
 from pipeline.ingest import session_clicks
 from pipeline.models.sessions import MAX_HISTORY, Histories
 from pipeline.models.tower import Floats
-from pipeline.names import CATEGORY, CATEGORY_IDX, ID, ITEM_ID, ITEM_IDX, PRICE, VECTOR
+from pipeline.names import CATEGORY, CATEGORY_IDX, DEFAULT_MODEL, ID, ITEM_ID, ITEM_IDX, PRICE, VECTOR
 from pipeline.text import did_you_mean
-from pipeline.train import Towers, load_model
+from pipeline.train import load_encoder
 from pipeline.vectors.catalogue import index_type
 from pipeline.vectors.engine import Database
 from pipeline.vectors.measure import recall
@@ -42,13 +42,9 @@ class Query:
 class Recommender:
     """Answer queries with one model; keeps its weights and catalogue in memory (some 10 MB)."""
 
-    def __init__(self, workspace: Workspace, model: str = "two_tower") -> None:
-        loaded, self.catalogue = load_model(workspace, model)
-        if not isinstance(loaded, Towers):
-            raise UserError(
-                f"Model '{model}' makes no vectors to search with: choose one that does, such as two_tower."
-            )
-        self.workspace, self.model, self.towers = workspace, model, loaded
+    def __init__(self, workspace: Workspace, model: str = DEFAULT_MODEL) -> None:
+        self.encoder, self.catalogue = load_encoder(workspace, model)
+        self.workspace, self.model = workspace, model
         ids = self.catalogue[ITEM_ID].cast(pl.String).to_list()
         self.rows = {item: row for row, item in enumerate(ids)}
         self.row_of_key = {int(key): row for row, key in enumerate(self.catalogue[ITEM_IDX])}
@@ -79,11 +75,11 @@ class Recommender:
         histories = Histories(
             clicked[ITEM_IDX].to_numpy(), clicked[CATEGORY_IDX].to_numpy(), np.array([0]), np.array([len(rows)])
         )
-        return self.towers.towers.query.histories(histories)
+        return self.encoder.encode(histories)
 
     def exact(self, items: Sequence[str], k: int) -> list[str]:
         """Give the model's own top k by comparing with every item."""
-        scores = (self.encode(items) @ self.towers.vectors.T)[0]
+        scores = (self.encode(items) @ self.encoder.vectors.T)[0]
         best = np.argsort(-scores, kind="stable")[:k]
         return self.catalogue[ITEM_ID][best].cast(pl.String).to_list()
 
@@ -202,7 +198,7 @@ class Recommender:
         keys = [int(row[ID]) for row in engine.rows(index["collection"], expression, [ID])]
         left_out = {int(self.catalogue[ITEM_IDX][self.rows[item]]) for item in seen if item in self.rows}
         kept = np.array([key for key in keys if key not in left_out], np.int64)
-        return kept, self.towers.vectors[[self.row_of_key[int(key)] for key in kept]]
+        return kept, self.encoder.vectors[[self.row_of_key[int(key)] for key in kept]]
 
     def describe(self, item: str) -> dict[str, Any]:
         """Give what is known of an item; only its id where training has not seen it."""

@@ -10,10 +10,11 @@ from pipeline.evaluate import evaluate, evaluations
 from pipeline.index import IndexConfig, build_index
 from pipeline.ingest import ingest
 from pipeline.jobrun import Running
+from pipeline.names import DEFAULT_MODEL
 from pipeline.preprocess import PreprocessConfig, preprocess
 from pipeline.project import MapConfig, project
 from pipeline.stage import Done
-from pipeline.train import kind, train, training_config
+from pipeline.train import need_vectors, train, training_config
 from pipeline.vectors.catalogue import index_type
 from pipeline.vectors.params import check_build, parse_params
 from pipeline.vectors.server import connect, facts, server_name
@@ -29,15 +30,14 @@ class RoadConfig:
 
     source: ClickSource
     data: PreprocessConfig = field(default_factory=PreprocessConfig)
-    model: str = "two_tower"
+    model: str = DEFAULT_MODEL
     training: dict[str, Any] = field(default_factory=dict)
     index: str = "HNSW"
     params: str = ""
 
     def check(self) -> None:
         """Refuse at once what would fail only after minutes."""
-        if not kind(self.model).has_vectors:
-            raise UserError(f"Model '{self.model}' has no vectors to index: choose one that has, such as two_tower.")
+        need_vectors(self.model)
         training_config(self.model, self.training)
         check_build(index_type(self.index), parse_params(self.params))
 

@@ -1,19 +1,25 @@
 """Stage 'models/NAME': sessions -> a model. A model is a folder that `load` turns into something that ranks items."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import polars as pl
 
 from pipeline import preprocess
 from pipeline.errors import UserError
-from pipeline.models import two_tower
+from pipeline.models import item_to_item, session, two_tower, vsknn
+from pipeline.models.item_to_item import ItemKnnConfig, RulesConfig
+from pipeline.models.metrics import Scores
+from pipeline.models.session import SessionConfig
+from pipeline.models.session_encoder import SessionEncoder
 from pipeline.models.sessions import Histories
 from pipeline.models.tower import Floats, TwoTower
 from pipeline.models.two_tower import TwoTowerConfig
+from pipeline.models.vsknn import VsKnnConfig
 from pipeline.names import CATEGORY_IDX, ITEM_IDX
 from pipeline.progress import Progress, silent
 from pipeline.stage import Done, Metrics, need, run_stage
@@ -24,8 +30,19 @@ from pipeline.workspace import Workspace
 class Model(Protocol):
     """Score every item of the training catalogue after a history."""
 
-    def score(self, histories: Histories) -> Floats:
+    def score(self, histories: Histories) -> Scores:
         """Give (n, items) scores, higher is better."""
+
+
+class Encoder(Model, Protocol):
+    """A model that scores by the dot product of two vectors, a history's and an item's, so that an index can search."""
+
+    @property
+    def vectors(self) -> Floats:
+        """Give the items' vectors (items, dim), in the order of the catalogue."""
+
+    def encode(self, histories: Histories) -> Floats:
+        """Give the histories' vectors (n, dim)."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +57,15 @@ class Kind:
     title: str
     about: str
     config: Any
-    train: Callable[[Path, pl.DataFrame, pl.DataFrame, Any, Progress], Metrics]
+    train: Callable[..., Metrics]  # (folder, clicks, catalogue, config, progress), and kept= where it resumes
     load: Callable[[Path, pl.DataFrame], Model]
     packages: tuple[str, ...] = ()
     has_vectors: bool = False
+    """What it loads is an `Encoder`."""
+    resumes: bool = False
+    """A training that was killed goes on from the checkpoint file `kept`."""
+    baseline: bool = False
+    """Simple and hard to beat: what a model is compared with."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +86,13 @@ class Towers:
     towers: TwoTower
     vectors: Floats  # (items, dim)
 
+    def encode(self, histories: Histories) -> Floats:
+        """Encode histories by the query tower."""
+        return self.towers.query.histories(histories)
+
     def score(self, histories: Histories) -> Floats:
         """Give the dot products of each history with every item."""
-        return self.towers.query.histories(histories) @ self.vectors.T
+        return self.encode(histories) @ self.vectors.T
 
 
 def item_vectors(towers: TwoTower, catalogue: pl.DataFrame) -> Floats:
@@ -90,7 +116,22 @@ def _load_towers(folder: Path, catalogue: pl.DataFrame) -> Model:
     return Towers(towers, item_vectors(towers, catalogue))
 
 
+def _load_session(folder: Path, catalogue: pl.DataFrame) -> Model:
+    return SessionEncoder.load(folder / "encoder.npz")
+
+
 KINDS: dict[str, Kind] = {
+    "session": Kind(
+        "Session encoder",
+        "Reads the session's clicks in their order, by attention over the last 20 and the last one; sessions and items "
+        "share one space, so that the best items are the nearest.",
+        SessionConfig(),
+        session.train,
+        _load_session,
+        ("tensorflow-cpu",),
+        has_vectors=True,
+        resumes=True,
+    ),
     "two_tower": Kind(
         "Two-tower",
         "Merlin Models' retrieval model; its query tower reads the session's last clicks, so a session never seen "
@@ -107,6 +148,34 @@ KINDS: dict[str, Kind] = {
         PopularityConfig(),
         _train_popularity,
         _load_popularity,
+        baseline=True,
+    ),
+    "itemknn": Kind(
+        "ItemKNN",
+        "The items that share most sessions with the last click.",
+        ItemKnnConfig(),
+        item_to_item.train_item_knn,
+        item_to_item.load,
+        ("scipy",),
+        baseline=True,
+    ),
+    "sr": Kind(
+        "Sequential rules",
+        "The items that most often follow the last click, sooner counting more.",
+        RulesConfig(),
+        item_to_item.train_rules,
+        item_to_item.load,
+        ("scipy",),
+        baseline=True,
+    ),
+    "vsknn": Kind(
+        "VS-KNN",
+        "The items of the recent sessions most like this one, its last clicks counting most.",
+        VsKnnConfig(),
+        vsknn.train,
+        vsknn.load,
+        ("scipy",),
+        baseline=True,
     ),
 }
 
@@ -129,6 +198,25 @@ def training_config(model: str, options: dict[str, Any]) -> Any:
     return replace(config, **{k: v for k, v in options.items() if v is not None and hasattr(config, k)})
 
 
+def parse_options(model: str, given: Sequence[str]) -> dict[str, Any]:
+    """Read 'NAME=VALUE' texts as the options of a model, or raise UserError naming the one that is not."""
+    config = kind(model).config
+    known = [field.name for field in fields(config)]
+    found: dict[str, Any] = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        if name not in known:
+            has = f"has {', '.join(known)}" if known else "has none"
+            raise UserError(f"Model '{model}' has no option '{name}': it {has}.{did_you_mean(name, known)}")
+        try:
+            found[name] = type(getattr(config, name))(value)
+        except ValueError as error:
+            raise UserError(
+                f"{name} '{value}' is not a number: write it like {name}={getattr(config, name)}."
+            ) from error
+    return found
+
+
 def train(workspace: Workspace, model: str, options: dict[str, Any], progress: Progress = silent) -> Done:
     """Train a model on the training sessions; `options` replace its config's defaults."""
     chosen = kind(model)
@@ -136,7 +224,9 @@ def train(workspace: Workspace, model: str, options: dict[str, Any], progress: P
 
     def body(folder: Path, report: Progress) -> Metrics:
         catalogue = preprocess.load_catalogue(workspace)
-        metrics = chosen.train(folder, preprocess.load_part(workspace, "train"), catalogue, config, report)
+        clicks = preprocess.load_part(workspace, "train")
+        kept = {"kept": _checkpoint(workspace, model, config)} if chosen.resumes else {}
+        metrics = chosen.train(folder, clicks, catalogue, config, report, **kept)
         catalogue.write_parquet(
             folder / "items.parquet"
         )  # a model answers by its own catalogue, also when data moved on
@@ -152,6 +242,31 @@ def train(workspace: Workspace, model: str, options: dict[str, Any], progress: P
         revision=2,
         progress=progress,
     )
+
+
+def _checkpoint(workspace: Workspace, model: str, config: Any) -> Path:
+    """Name the checkpoint of a training by all that it depends on; those of other trainings are removed."""
+    data = need(workspace, preprocess.STAGE, "run `preprocess`.")["key"]
+    key = hashlib.sha256(f"{data} {config}".encode()).hexdigest()[:16]
+    path = workspace.root / "checkpoints" / model / f"{key}.npz"
+    for other in path.parent.glob("*"):
+        if other != path:
+            other.unlink()
+    return path
+
+
+def load_encoder(workspace: Workspace, model: str) -> tuple[Encoder, pl.DataFrame]:
+    """Read a trained model that makes vectors, and its catalogue; raise UserError for another or an untrained one."""
+    need_vectors(model)
+    loaded, catalogue = load_model(workspace, model)
+    return cast(Encoder, loaded), catalogue
+
+
+def need_vectors(model: str) -> None:
+    """Raise UserError for a model that makes no vectors."""
+    if not kind(model).has_vectors:
+        able = " or ".join(name for name, other in KINDS.items() if other.has_vectors)
+        raise UserError(f"Model '{model}' makes no vectors to search with: choose one that does, such as {able}.")
 
 
 def load_model(workspace: Workspace, model: str) -> tuple[Model, pl.DataFrame]:

@@ -29,12 +29,12 @@ MANIFEST = "manifest.json"
 _REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO}
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write `value` as JSON so that a reader, or a kill, never meets half of it."""
+def write_text(path: Path, text: str, mode: int = 0o644) -> None:
+    """Write a text so that a reader, or a kill, never meets half of it; `mode` holds from its first moment."""
     beside = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
     try:
-        with beside.open("w") as file:
-            json.dump(value, file, indent=1, default=str)
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
@@ -42,15 +42,14 @@ def write_json(path: Path, value: Any) -> None:
         beside.unlink(missing_ok=True)
 
 
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as JSON, whole or not at all."""
+    write_text(path, json.dumps(value, indent=1, default=str))
+
+
 def write_secret(path: Path, secret: str) -> None:
-    """Write a text that only its owner can read, from its first moment and whole or not at all."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
-    try:
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secret)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    """Write a text that only its owner can read, whole or not at all."""
+    write_text(path, secret, 0o600)
 
 
 def read_json(path: Path) -> Any | None:

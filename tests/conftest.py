@@ -2,18 +2,20 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from pipeline.locks import lock
 from pipeline.vectors.supervisor import GRACE_VARIABLE
 from pipeline.workspace import Workspace
 from tests.measure import Measured, measure
@@ -93,7 +95,26 @@ def run_road(root: Path, *arguments: str) -> Road:
 @pytest.fixture(scope="session")
 def eshop(tmp_path_factory: pytest.TempPathFactory) -> Road:
     """Give the road over the shipped clicks; tests may add to it, and leave what it has as it is."""
-    return run_road(tmp_path_factory.mktemp("eshop") / "ws", *ESHOP)
+    made = shared_folder(tmp_path_factory) / "eshop"
+    held = lock(made.with_suffix(".lock"))  # tests run in several processes: the first makes the road, each has a copy
+    try:
+        kept = made.with_suffix(".json")
+        if not kept.exists():
+            took = run_road(made, *ESHOP).measured
+            wait_for(lambda: not ours(str(made)), 60, "Milvus to stop")
+            kept.write_text(json.dumps(asdict(took)))
+        measured = Measured(**json.loads(kept.read_text()))
+    finally:
+        os.close(held)
+    copy = tmp_path_factory.mktemp("eshop") / "ws"
+    shutil.copytree(made, copy, symlinks=True)
+    return Road(Workspace.open(copy), json.loads(measured.stdout.splitlines()[-1]), measured)
+
+
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder that all processes of this run of the tests share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 def cli(root: Path, *arguments: str, **environment: str) -> tuple[int, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""CPU seconds and memory of a server's processes, as the kernel counts them."""
+"""CPU seconds of a server's processes, as the kernel counts them."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
@@ -6,22 +6,21 @@ from collections.abc import Iterable, Iterator
 import psutil
 
 
-def cpu_seconds(roots: Iterable[int]) -> float | None:
-    """Add the CPU seconds, user's and system's, of these processes and of those below them; None without any."""
-    times = [p.cpu_times() for p in _tree(roots) if p.is_running()]
+def tree(roots: Iterable[int]) -> list[psutil.Process]:
+    """List these processes and those below them; finding them takes milliseconds of a core."""
+    return list(_below(roots))
+
+
+def cpu_seconds(processes: Iterable[psutil.Process]) -> float | None:
+    """Add the CPU seconds, user's and system's, of these processes; None where one has ended or there is none."""
+    try:
+        times = [p.cpu_times() for p in processes]
+    except psutil.Error:
+        return None
     return sum(t.user + t.system for t in times) if times else None
 
 
-def memory_mb(roots: Iterable[int]) -> float | None:
-    """Add the resident memory of these processes and of those below them, in MB; None without any."""
-    sizes = []
-    for process in _tree(roots):
-        with contextlib.suppress(psutil.Error):
-            sizes.append(process.memory_info().rss)
-    return round(sum(sizes) / 1e6, 1) if sizes else None
-
-
-def _tree(roots: Iterable[int]) -> Iterator[psutil.Process]:
+def _below(roots: Iterable[int]) -> Iterator[psutil.Process]:
     for pid in roots:
         with contextlib.suppress(psutil.Error):
             root = psutil.Process(pid)

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from pipeline.bench.cpu import cpu_seconds
+from pipeline.bench.cpu import cpu_seconds, tree
 from pipeline.bench.requests import Search, refusal, serialised
 from pipeline.bench.work import DIGITS, HIGHEST_US, LOWEST_US, Report, Target, Work
 from pipeline.errors import UserError
@@ -204,11 +204,12 @@ class _Client:
 
 def cpu_during(pids: Sequence[int], start: float, seconds: float, lines: Sequence[Connection] = ()) -> float | None:
     """Measure CPU seconds from a moment on for some seconds, less where one of `lines` has something to say before."""
+    processes = tree(pids)
     time.sleep(max(0.0, start - time.monotonic()))
-    before, began = cpu_seconds(pids), time.monotonic()
+    before, began = cpu_seconds(processes), time.monotonic()
     left = max(0.0, start + seconds - time.monotonic())
     wait(lines, left) if lines else time.sleep(left)
-    after, measured = cpu_seconds(pids), time.monotonic() - began
+    after, measured = cpu_seconds(processes), time.monotonic() - began
     return None if before is None or after is None else max(0.0, after - before) * seconds / measured
 
 

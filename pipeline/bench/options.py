@@ -81,7 +81,10 @@ def _numbers(option: str, text: str | None, kind: type[int] | type[float]) -> tu
 
 def resumed(workspace: Workspace, name: str) -> SweepConfig:
     """Read the config of a run, to go on with it."""
-    return from_json(runs.find(workspace, name).config)
+    config = runs.find(workspace, name).config
+    if "goal" in config:
+        raise UserError(f"Run '{name}' was made by `bench tune`, which does not go on: start it anew.")
+    return from_json(config)
 
 
 def from_json(plain: dict[str, Any]) -> SweepConfig:

@@ -124,8 +124,8 @@ class Point:
         }
 
     def __str__(self) -> str:
-        search = ", ".join(f"{name} {value}" for name, value in self.search)
-        return f"{self.build.index} {search} nq {self.nq:,} × {self.concurrency}"
+        search = [f"{name} {value}" for name, value in self.search]
+        return " ".join([self.build.index, *search, f"nq {self.nq:,}, {self.concurrency} clients"])
 
 
 @dataclass(frozen=True)

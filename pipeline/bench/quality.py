@@ -22,7 +22,7 @@ from pipeline.models.metrics import CUTOFF
 from pipeline.models.sessions import Ints, next_clicks
 from pipeline.names import FIRST_IDX
 from pipeline.progress import Progress, silent
-from pipeline.train import Towers, load_model
+from pipeline.train import load_encoder
 from pipeline.vectors.catalogue import MIN_INDEXED_ROWS, index_type
 from pipeline.vectors.engine import Engine
 from pipeline.vectors.measure import exact
@@ -52,9 +52,7 @@ class Asked:
 
 def asked_of(workspace: Workspace, model: str) -> Asked:
     """Encode revealed test sessions, up to 5,000 drawn at random; UserError where no index could lose anything."""
-    loaded, catalogue = load_model(workspace, model)
-    if not isinstance(loaded, Towers):
-        raise UserError(f"Model '{model}' has no vectors to search with: choose one that has, such as two_tower.")
+    encoder, catalogue = load_encoder(workspace, model)
     if catalogue.height < MIN_INDEXED_ROWS:
         raise UserError(
             f"{model} has {catalogue.height:,} items, and Milvus builds no index under about {MIN_INDEXED_ROWS:,}: it "
@@ -63,7 +61,7 @@ def asked_of(workspace: Workspace, model: str) -> Asked:
     histories, items, _ = next_clicks(preprocess.load_part(workspace, "test"))
     chosen = np.sort(np.random.default_rng(0).permutation(len(items))[:_MOST])
     targets = np.where(items[chosen] >= FIRST_IDX, items[chosen] - FIRST_IDX, -1)
-    return Asked(loaded.vectors, loaded.towers.query.histories(histories.take(chosen)), targets)
+    return Asked(encoder.vectors, encoder.encode(histories.take(chosen)), targets)
 
 
 def figures(found: Rows, targets: Ints) -> tuple[float, float]:

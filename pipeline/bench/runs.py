@@ -172,15 +172,18 @@ class Recorder:
         alive = try_lock(self.folder / "alive")
         if alive is None:
             raise UserError(f"Benchmark '{name}' is running: wait for it, or name another run.")
-        self._alive = alive
+        self._alive, self._begun = alive, False
 
     def begin(
         self, config: dict[str, Any], hardware: dict[str, Any], versions: dict[str, str], seed: int, planned: int
     ) -> None:
         """Write down what is asked; a run that goes on keeps its time, and its points but those that failed."""
         before = read_json(self.folder / "run.json") or {}
+        if before and before["config"] != config:
+            raise UserError(f"Benchmark '{self.name}' is there with other settings: name another, or drop it first.")
         self._about = {"config": config, "hardware": hardware, "versions": versions, "seed": seed, "planned": planned}
         self._about["created"] = before.get("created") or now()
+        self._begun = True
         (self.folder / "end.json").unlink(missing_ok=True)
         kept = [row for row in self.rows() if row["error"] is None]  # what failed is measured again
         beside = self.folder / f".rows.{os.getpid()}"
@@ -218,7 +221,9 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
+        if not self._begun:
+            pass  # refused: what is there stays as it is
+        elif error is None:
             self.end("done")
         elif isinstance(error, Cancelled | KeyboardInterrupt):
             self.end("cancelled", "Cancelled; the points before it are kept.")

@@ -15,7 +15,7 @@ from pipeline.bench.sources import SYNTHETIC, Source, file_sources, source
 from pipeline.brought import METRICS, default_metric, digest
 from pipeline.embed import Entity, vectors_stage, way_to_vectors
 from pipeline.errors import UserError
-from pipeline.names import VECTOR
+from pipeline.names import DEFAULT_MODEL, VECTOR
 from pipeline.progress import Progress, silent
 from pipeline.stage import Metrics, need, run_stage
 from pipeline.text import number
@@ -52,7 +52,7 @@ class ScenarioConfig:
 
     scenario: str = "item-item"
     """item-item, user-user, user-item, or own."""
-    model: str = "two_tower"
+    model: str = DEFAULT_MODEL
     """A model, vectors brought as a file, or 'synthetic:ITEMS,SESSIONS,DIM'."""
     file: str = ""
     """For 'own': the vectors, as an absolute path."""

@@ -18,7 +18,6 @@ from pipeline.bench.served import Served
 from pipeline.bench.truth import truth
 from pipeline.errors import UserError
 from pipeline.progress import Progress, silent
-from pipeline.text import duration
 from pipeline.vectors import server
 from pipeline.vectors.catalogue import index_type
 from pipeline.vectors.support import ServerFacts, why_not
@@ -83,12 +82,15 @@ def sweep(
 
 @contextmanager
 def measuring(
-    workspace: Workspace, name: str, ready: Prepared, planned: int, starting: Progress = silent
+    workspace: Workspace, name: str, ready: Prepared, planned: int, starting: Progress = silent, **more: Any
 ) -> Iterator[Measuring]:
-    """Open run `name` and a server for the block; collections that it makes are gone afterwards."""
+    """Open run `name` and a server for the block; collections that it makes are gone afterwards.
+
+    `more` is kept with the run's config.
+    """
     config, drawn = ready.config, ready.scenario
     with Recorder(workspace, name) as recorder:
-        recorder.begin(as_json(config), hardware(), {}, config.scenario.seed, planned)
+        recorder.begin(as_json(config) | more, hardware(), {}, config.scenario.seed, planned)
         best = truth(workspace, drawn.vectors, drawn.queries, max(config.top_k), drawn.metric, starting)
         with Served(workspace, config.server, f"bench {name}", starting, config.dask) as served:
             recorder.tell_versions(versions(served.engine.version()))
@@ -114,7 +116,7 @@ class _Sweep:
         self.measuring, self.config, self.progress = measuring, ready.config, progress
         known = {keyed(row) for row in measuring.rows}
         self.left = [point for point in ready.plan.points if keyed(point.row) not in known]
-        self.planned = len(ready.plan.points)
+        self.planned_s = self._left_s()
 
     def run(self) -> None:
         """Measure what is left, build by build."""
@@ -147,11 +149,13 @@ class _Sweep:
         return next((f"{r['index']} {r['build']} {r['search']}" for r in better), None)
 
     def _say(self, text: str, row: Row | None = None) -> None:
-        rows, dim = self.measuring.scenario.vectors.shape
-        seconds = estimated_s(self.config, self.left, rows, dim)
         live = {k: float(row[k]) for k in ("recall", "qps", "p99_ms")} if row and row["qps"] is not None else None
-        done = self.planned - len(self.left)
-        self.progress(done, self.planned, f"{text}, about {duration(seconds)} left", point=live)
+        self.progress(self.planned_s - self._left_s(), self.planned_s, text, point=live)
+
+    def _left_s(self) -> float:
+        """Estimate what is left, so that a build counts for more than a point."""
+        rows, dim = self.measuring.scenario.vectors.shape
+        return estimated_s(self.config, self.left, rows, dim)
 
 
 def _load_of(row: Row) -> tuple[Any, ...]:

@@ -1,8 +1,9 @@
 """Find the setting with the most QPS that keeps a recall and a latency, within so many trials, by Optuna."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from pipeline.bench import runs
 from pipeline.bench.built import BuiltIndex
 from pipeline.bench.measuring import Measuring, Row
 from pipeline.bench.plan import Build, Point, fitted, parse_grid
@@ -64,7 +65,9 @@ def tune(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.TPESampler(seed=ready.config.scenario.seed, n_startup_trials=min(_EASY, goal.trials))
     study = optuna.create_study(direction="maximize", sampler=sampler)
-    with measuring(workspace, name, ready, goal.trials, starting) as open_run:
+    if (workspace.root / runs.FOLDER / name).exists():
+        raise UserError(f"There is a benchmark run '{name}' already: name another, or drop it first.")
+    with measuring(workspace, name, ready, goal.trials, starting, goal=asdict(goal)) as open_run:
         tuning = _Tuning(open_run, ready, goal)
         for _ in range(3 * goal.trials):  # a small space is used up before there were so many different ones
             if len(tuning.known) >= goal.trials:

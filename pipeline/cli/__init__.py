@@ -1,7 +1,20 @@
 """The command line; heavy packages are imported by the commands that need them."""
 
 # Each module adds its commands to `app` when it is imported.
-from pipeline.cli import admin, answers, bench, changes, indexes, libraries, prices, querying, servers, stages, vectors  # noqa: F401
+from pipeline.cli import (  # noqa: F401
+    admin,
+    answers,
+    bench,
+    changes,
+    evaluation,
+    indexes,
+    libraries,
+    prices,
+    querying,
+    servers,
+    stages,
+    vectors,
+)
 from pipeline.cli.base import app
 
 

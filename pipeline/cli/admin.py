@@ -97,6 +97,24 @@ def jobs_show(job: JobArgument, workspace: WorkspaceOption = WORKSPACE, json: Js
     finish(workspace, json, body, show)
 
 
+@jobs_app.command("stop")
+def jobs_stop(job: JobArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
+    """End a training early and keep its best; other jobs end as if cancelled.
+
+    Example: python -m pipeline jobs stop 3
+    """
+
+    def body() -> Answer:
+        from pipeline.jobs import job as find
+        from pipeline.jobs import stop
+
+        found = find(Workspace.open(workspace), job)
+        stop(found)
+        return {"id": found.id, "state": found.state}
+
+    finish(workspace, json, body, lambda a: print(f"Job {a['id']} is asked to end early and keep its best."))
+
+
 @jobs_app.command("cancel")
 def jobs_cancel(job: JobArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
     """Cancel a running or queued job; what was there before it still is.

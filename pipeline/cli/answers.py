@@ -8,6 +8,7 @@ import typer
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, finish, table, writing
 from pipeline.cli.bench import bench_app
 from pipeline.cli.stages import ModelOption
+from pipeline.names import DEFAULT_MODEL
 from pipeline.workspace import Workspace
 
 RunOption = Annotated[
@@ -129,7 +130,7 @@ def compare(
 @bench_app.command("quality")
 def quality(
     run: Annotated[str | None, typer.Option(help="A run; default: the newest.")] = None,
-    model: ModelOption = "two_tower",
+    model: ModelOption = DEFAULT_MODEL,
     server: Annotated[str | None, typer.Option(help="A server as `server list` names it.")] = None,
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
@@ -137,7 +138,7 @@ def quality(
 ) -> None:
     """Recommend through each setting of a run's fronts: recall@20 and MRR@20 of the next click, beside exact search.
 
-    Example: python -m pipeline bench quality --run NAME --model two_tower
+    Example: python -m pipeline bench quality --run NAME --model session
     """
 
     def body() -> Answer:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
+from pipeline.names import DEFAULT_MODEL
 from pipeline.text import duration
 from pipeline.workspace import Workspace
 
@@ -35,7 +36,7 @@ COLUMNS = [
 def bench(
     context: typer.Context,
     scenario: ScenarioOption = "item-item",
-    model: VectorsOption = "two_tower",
+    model: VectorsOption = DEFAULT_MODEL,
     file: FileOption = "",
     query_file: QueryFileOption = "",
     metric: MetricOption = "",
@@ -213,7 +214,7 @@ def tune(
     p99: Annotated[float | None, typer.Option(help="The milliseconds that 99 of 100 requests may take.")] = None,
     trials: Annotated[int, typer.Option(help="Settings that are measured.")] = 20,
     scenario: ScenarioOption = "item-item",
-    model: VectorsOption = "two_tower",
+    model: VectorsOption = DEFAULT_MODEL,
     file: FileOption = "",
     query_file: QueryFileOption = "",
     metric: MetricOption = "",
@@ -273,7 +274,7 @@ def data(
     out: Annotated[Path, typer.Option(help="A file for hdf5, a folder for vectordbbench.")],
     form: Annotated[str, typer.Option(help="hdf5 (ann-benchmarks) or vectordbbench.")] = "hdf5",
     scenario: ScenarioOption = "item-item",
-    model: VectorsOption = "two_tower",
+    model: VectorsOption = DEFAULT_MODEL,
     file: FileOption = "",
     query_file: QueryFileOption = "",
     metric: MetricOption = "",

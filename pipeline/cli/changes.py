@@ -70,7 +70,7 @@ def append(
 
     Items that the model does not know are left out; sessions of no others are skipped and counted.
 
-    Example: python -m pipeline index append sessions-two_tower-hnsw --clicks today.csv
+    Example: python -m pipeline index append sessions-session-hnsw --clicks today.csv
     """
 
     def work(opened: Workspace, index: Index, job: Running) -> Callable[[Database], Answer]:
@@ -102,7 +102,7 @@ def upsert(
 
     Columns that the file lacks keep their values; in new rows they are empty, 0, or -1 for the price.
 
-    Example: python -m pipeline index upsert items-two_tower-hnsw --file items.parquet
+    Example: python -m pipeline index upsert items-session-hnsw --file items.parquet
     """
 
     def work(opened: Workspace, index: Index, job: Running) -> Callable[[Database], Answer]:
@@ -135,7 +135,7 @@ def delete(
 ) -> None:
     """Take rows out of an index by their ids; ids that are not there are named.
 
-    Example: python -m pipeline index delete items-two_tower-hnsw --ids A13,B4
+    Example: python -m pipeline index delete items-session-hnsw --ids A13,B4
     """
     chosen = [i.strip() for i in ids.split(",") if i.strip()]
 
@@ -159,7 +159,7 @@ def delete(
 def show(name: NameArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
     """Tell everything known of one index, its rows as the server counts them.
 
-    Example: python -m pipeline index show items-two_tower-hnsw --json
+    Example: python -m pipeline index show items-session-hnsw --json
     """
 
     def body() -> Answer:

@@ -6,6 +6,7 @@ import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
 from pipeline.cli.stages import IndexOption, ParamsOption, show_stage, stage_answer
+from pipeline.names import DEFAULT_MODEL
 from pipeline.workspace import Workspace
 
 index_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Indexes in Milvus.")
@@ -67,7 +68,7 @@ def _range(param: Answer) -> str:
 def build(
     index: IndexOption = "HNSW",
     vectors: Annotated[str, typer.Option(help="items or sessions.")] = "items",
-    model: Annotated[str, typer.Option(help="A model, or vectors as `vectors list` names them.")] = "two_tower",
+    model: Annotated[str, typer.Option(help="A model, or vectors as `vectors list` names them.")] = DEFAULT_MODEL,
     build: ParamsOption = "",
     server: Annotated[str | None, typer.Option(help="A server as `server list` names it.")] = None,
     metric: Annotated[
@@ -153,7 +154,7 @@ def serve(
 ) -> None:
     """Let an index answer queries that name none, with search parameters of its own; nothing is built anew.
 
-    Example: python -m pipeline index serve items-two_tower-hnsw --search ef=120
+    Example: python -m pipeline index serve items-session-hnsw --search ef=120
     """
 
     def body() -> Answer:
@@ -190,7 +191,7 @@ def load(
 ) -> None:
     """Load an index into the server's memory.
 
-    Example: python -m pipeline index load items-two_tower-hnsw
+    Example: python -m pipeline index load items-session-hnsw
     """
     _act(workspace, json, wait, name, "load")
 
@@ -201,7 +202,7 @@ def release(
 ) -> None:
     """Take an index out of the server's memory.
 
-    Example: python -m pipeline index release items-two_tower-hnsw
+    Example: python -m pipeline index release items-session-hnsw
     """
     _act(workspace, json, wait, name, "release")
 
@@ -212,6 +213,6 @@ def drop(
 ) -> None:
     """Remove an index for good.
 
-    Example: python -m pipeline index drop items-two_tower-flat
+    Example: python -m pipeline index drop items-session-flat
     """
     _act(workspace, json, wait, name, "drop")

@@ -6,6 +6,7 @@ import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
 from pipeline.cli.stages import IndexOption, ModelOption, ParamsOption
+from pipeline.names import DEFAULT_MODEL
 
 library_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The libraries underneath the database.")
 app.add_typer(library_app, name="library")
@@ -35,7 +36,7 @@ def list_(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
 def bench(
     library: Annotated[str, typer.Option(help="A library as `library list` names it.")] = "faiss",
     vectors: Annotated[str, typer.Option(help="items or sessions.")] = "items",
-    model: ModelOption = "two_tower",
+    model: ModelOption = DEFAULT_MODEL,
     index: IndexOption = "HNSW",
     build: ParamsOption = "",
     search: Annotated[str, typer.Option(help="Search parameters, e.g. 'ef=120'.")] = "",

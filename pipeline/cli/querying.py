@@ -6,6 +6,7 @@ import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WorkspaceOption, app, finish, table
 from pipeline.cli.stages import ModelOption
+from pipeline.names import DEFAULT_MODEL
 from pipeline.workspace import Workspace
 
 
@@ -20,7 +21,7 @@ def query(
         str, typer.Option(help="Only items that this lets through, e.g. \"price < 40 and category == 'skirts'\".")
     ] = "",
     exclude_seen: Annotated[bool, typer.Option("--exclude-seen", help="Leave out what the session clicked.")] = False,
-    model: ModelOption = "two_tower",
+    model: ModelOption = DEFAULT_MODEL,
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
 ) -> None:

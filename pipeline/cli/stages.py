@@ -7,7 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
+from pipeline.cli.evaluation import show_figures
 from pipeline.jobrun import Running
+from pipeline.names import DEFAULT_MODEL
 from pipeline.stage import Done
 from pipeline.text import duration
 from pipeline.workspace import Workspace
@@ -22,11 +24,17 @@ ColumnsOption = Annotated[
 ItemsOption = Annotated[str | None, typer.Option(help="A file of item metadata, joined by item id.")]
 TestFromOption = Annotated[str | None, typer.Option(help="ISO time; sessions that end at or after it are for testing.")]
 MinItemOption = Annotated[int | None, typer.Option(min=1, help="Drop items clicked less often.")]
-ModelOption = Annotated[str, typer.Option(help="two_tower or popularity.")]
+ModelOption = Annotated[str, typer.Option(help="session, two_tower, or a baseline: popularity, itemknn, sr, vsknn.")]
 EpochsOption = Annotated[int | None, typer.Option(help="Passes over the training clicks.")]
 BatchOption = Annotated[int | None, typer.Option(help="Examples in a batch.")]
 RateOption = Annotated[float | None, typer.Option(help="Adam's step size.")]
+BudgetOption = Annotated[
+    float | None, typer.Option(help="Minutes that the training may take, where the model has one.")
+]
 SeedOption = Annotated[int | None, typer.Option(help="Of first weights and shuffling.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="Another option of the model, as NAME=VALUE; may be given again.")
+]
 IndexOption = Annotated[str, typer.Option("--index", help="An index type: see `index types`.")]
 ParamsOption = Annotated[str, typer.Option("--build", help="Build parameters, e.g. 'M=16,efConstruction=200'.")]
 
@@ -51,6 +59,14 @@ def _preprocessing(workspace: Workspace, same_clicks: bool, test_from: str | Non
     return PreprocessConfig(**(manifest["config"] if manifest else {}) | given)
 
 
+def _training(
+    epochs: int | None, batch_size: int | None, learning_rate: float | None, budget: float | None, seed: int | None
+) -> Answer:
+    """Gather the options of a training; None leaves a model's default."""
+    options = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    return options | {"budget": budget, "seed": seed}
+
+
 @app.command()
 def run(
     clicks: ClicksOption = None,
@@ -58,10 +74,11 @@ def run(
     items: ItemsOption = None,
     test_from: TestFromOption = None,
     min_item_count: MinItemOption = None,
-    model: ModelOption = "two_tower",
+    model: ModelOption = DEFAULT_MODEL,
     epochs: EpochsOption = None,
     batch_size: BatchOption = None,
     learning_rate: RateOption = None,
+    budget: BudgetOption = None,
     seed: SeedOption = None,
     index: IndexOption = "HNSW",
     build: ParamsOption = "",
@@ -79,7 +96,7 @@ def run(
 
         opened = Workspace.open(workspace)
         source = _source(opened, clicks, columns, items)
-        training = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
+        training = _training(epochs, batch_size, learning_rate, budget, seed)
         data = _preprocessing(opened, clicks is None, test_from, min_item_count)
         config = RoadConfig(source, data, model, training, index, build)
         config.check()
@@ -95,12 +112,7 @@ def _show_run(answer: Answer) -> None:
         print(note)
     print(f"{answer['clicks']:,} clicks, {answer['sessions']:,} sessions, {answer['items']:,} items")
     table(answer["stages"], ["name", "seconds", "skipped"], "")
-    _show_evaluation(answer)
-
-
-def _show_evaluation(answer: Answer) -> None:
-    rows = [{"model": name, **figures} for name, figures in answer["models"].items()]
-    table(rows, list(rows[0]) if rows else [], "Nothing is evaluated yet: run `evaluate`.")
+    show_figures(answer)
 
 
 def show_stage(answer: Answer) -> None:
@@ -179,24 +191,27 @@ def preprocess(
 
 @app.command()
 def train(
-    model: ModelOption = "two_tower",
+    model: ModelOption = DEFAULT_MODEL,
     epochs: EpochsOption = None,
     batch_size: BatchOption = None,
     learning_rate: RateOption = None,
+    budget: BudgetOption = None,
     seed: SeedOption = None,
+    more: SetOption = None,
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
     wait: WaitOption = False,
 ) -> None:
     """Train a model; loss and recall stream out on the way.
 
-    Example: python -m pipeline train --model two_tower --epochs 8
+    Example: python -m pipeline train --model session --budget 5 (or --model vsknn --set sample=2000)
     """
 
     def work(opened: Workspace, job: Running) -> Done:
+        from pipeline.train import parse_options
         from pipeline.train import train as stage
 
-        options = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
+        options = _training(epochs, batch_size, learning_rate, budget, seed) | parse_options(model, more or [])
         return stage(opened, model, options, job.progress("train"))
 
     _stage(workspace, f"train {model}", wait, json, work)
@@ -204,14 +219,14 @@ def train(
 
 @app.command()
 def embed(
-    model: ModelOption = "two_tower",
+    model: ModelOption = DEFAULT_MODEL,
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
     wait: WaitOption = False,
 ) -> None:
     """Write a model's vectors of all items and sessions.
 
-    Example: python -m pipeline embed --model two_tower
+    Example: python -m pipeline embed --model session
     """
 
     def work(opened: Workspace, job: Running) -> Done:
@@ -224,7 +239,7 @@ def embed(
 
 @app.command("map")
 def map_(
-    model: ModelOption = "two_tower",
+    model: ModelOption = DEFAULT_MODEL,
     n_neighbors: Annotated[int, typer.Option(help="Neighbours kept together, 2 to 200.")] = 15,
     min_dist: Annotated[float, typer.Option(help="How close points may lie, 0 to 1.")] = 0.1,
     workspace: WorkspaceOption = WORKSPACE,
@@ -242,31 +257,3 @@ def map_(
         return project(opened, model, MapConfig(n_neighbors, min_dist), job.progress("map"))
 
     _stage(workspace, f"map {model}", wait, json, work)
-
-
-@app.command()
-def evaluate(
-    model: Annotated[str | None, typer.Option(help="One model; without it, every trained one.")] = None,
-    workspace: WorkspaceOption = WORKSPACE,
-    json: JsonOption = False,
-    wait: WaitOption = False,
-) -> None:
-    """Rank the next click of each revealed test session.
-
-    Example: python -m pipeline evaluate --json
-    """
-
-    def body() -> Answer:
-        from pipeline.errors import UserError
-        from pipeline.evaluate import evaluate as stage
-        from pipeline.train import trained
-
-        with writing(workspace, "evaluate", wait) as (opened, job):
-            names = [model] if model else trained(opened)
-            if not names:
-                raise UserError("No model is trained yet: run `train` first.")
-            report = job.progress("evaluate")
-            job.result = {"models": {name: stage(opened, name, report).manifest["metrics"] for name in names}}
-            return job.result
-
-    finish(workspace, json, body, _show_evaluation)

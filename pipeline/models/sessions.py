@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipeline.names import CATEGORY_IDX, FIRST_IDX, ITEM_IDX, SESSION_ID
+from pipeline.names import CATEGORY_IDX, FIRST_IDX, ITEM_IDX, SESSION_ID, TIMESTAMP
 
 MAX_HISTORY = 20  # clicks that a model looks back on
 Ints = npt.NDArray[np.int64]
@@ -54,6 +54,15 @@ def whole_sessions(clicks: pl.DataFrame, max_history: int = MAX_HISTORY) -> tupl
     first = np.flatnonzero(starts)
     end = np.append(first[1:], len(items))
     return clicks[SESSION_ID].gather(first), _histories(items, categories, first, end, max_history)
+
+
+def hold_out(clicks: pl.DataFrame, share: float) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Split off the `share` of the sessions that end last, at least one; the first part is never empty."""
+    ends = clicks.group_by(SESSION_ID).agg(pl.col(TIMESTAMP).max()).sort(TIMESTAMP, SESSION_ID)
+    held = max(1, int(len(ends) * share))
+    is_late = pl.col(SESSION_ID).is_in(ends[SESSION_ID][-held:].implode())
+    first = clicks.filter(~is_late)
+    return (first if len(first) else clicks), clicks.filter(is_late)
 
 
 def _flat(clicks: pl.DataFrame) -> tuple[npt.NDArray[np.bool_], Ints, Ints]:

@@ -10,9 +10,9 @@ import polars as pl
 
 from pipeline.errors import UserError
 from pipeline.models.metrics import evaluate
-from pipeline.models.sessions import Histories, Ints, next_clicks
+from pipeline.models.sessions import Histories, Ints, hold_out, next_clicks
 from pipeline.models.tower import Tower, TwoTower
-from pipeline.names import CATEGORY_IDX, FIRST_IDX, ITEM_IDX, SESSION_ID, TIMESTAMP
+from pipeline.names import CATEGORY_IDX, FIRST_IDX, ITEM_IDX
 from pipeline.progress import Progress, silent
 
 DIM = 64
@@ -53,7 +53,7 @@ def train(
     from merlin.io import Dataset
 
     tf.keras.utils.set_random_seed(config.seed)
-    fitting, validation = _hold_out(clicks)
+    fitting, validation = hold_out(clicks, VALIDATION_SHARE)
     histories, items, categories = next_clicks(fitting)
     schema = _schema(int(catalogue[ITEM_IDX].max()) + 1, _categories(catalogue, clicks))  # type: ignore[arg-type]
     table = folder / "examples.parquet"
@@ -73,16 +73,6 @@ def train(
     listener.best.save(folder / "towers.npz")
     pl.from_dicts(listener.points, infer_schema_length=None).write_parquet(folder / "curve.parquet")
     return listener.summary()
-
-
-def _hold_out(clicks: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Split off the sessions that end last, to choose the epoch by."""
-    ends = clicks.group_by(SESSION_ID).agg(pl.col(TIMESTAMP).max()).sort(TIMESTAMP, SESSION_ID)
-    held = max(1, int(len(ends) * VALIDATION_SHARE))
-    late = ends[SESSION_ID][-held:].implode()
-    is_late = pl.col(SESSION_ID).is_in(late)
-    fitting = clicks.filter(~is_late)
-    return (fitting if len(fitting) else clicks), clicks.filter(is_late)
 
 
 def _categories(catalogue: pl.DataFrame, clicks: pl.DataFrame) -> int:

@@ -1,11 +1,10 @@
 """A network of the server's own: Milvus opens a dozen ports on every interface, and those within ask for no password.
 
 The supervisor enters a new network namespace, in which there is only a loopback, and starts Milvus there: nobody
-outside reaches any of its ports. One socket, opened on 127.0.0.1 before, stays outside; its connections are relayed to
-the port that asks for the password. Linux allows this to any user where user namespaces are not switched off.
+outside reaches any of its ports. One socket, opened on 127.0.0.1 before, stays outside; relay.py joins it to the port
+that asks for the password. Linux allows this to any user where user namespaces are not switched off.
 """
 
-import contextlib
 import ctypes
 import fcntl
 import os
@@ -13,8 +12,6 @@ import socket
 import struct
 import subprocess
 import sys
-import threading
-from collections.abc import Callable
 from pathlib import Path
 
 NETWORK_VARIABLE = "CLICK_ROAD_MILVUS_NETWORK"  # 'shared': do without, as where the kernel does not allow it
@@ -25,7 +22,6 @@ OPEN_PORTS = (
     "this kernel gives the server no network of its own; see SECURITY.md."
 )
 _PROJECT = Path(__file__).resolve().parents[2]
-_CHUNK = 1 << 18  # bytes moved at once, and the size of the pipe between two sockets
 
 
 def enter() -> bool:
@@ -74,49 +70,3 @@ def listen() -> socket.socket:
     public.bind(("127.0.0.1", 0))
     public.listen(256)
     return public
-
-
-def relay(public: socket.socket, port: Callable[[], int]) -> None:
-    """Take every connection to the port on this side of the wall; `port` may change when the server restarts."""
-
-    def accept() -> None:
-        while True:
-            outside, _ = public.accept()
-            threading.Thread(target=_join, args=(outside, port()), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-
-
-def _join(outside: socket.socket, port: int) -> None:
-    try:
-        inside = socket.create_connection(("127.0.0.1", port), timeout=10)
-    except OSError:  # the server is starting again: the client sees a closed connection and tries once more
-        outside.close()
-        return
-    inside.settimeout(None)
-    for end in (outside, inside):
-        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    back = threading.Thread(target=_pump, args=(inside, outside), daemon=True)
-    back.start()
-    _pump(outside, inside)
-    back.join()
-    outside.close()
-    inside.close()
-
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    """Move bytes from one socket to the other within the kernel until the source ends; then end the sink."""
-    out, into = os.pipe()
-    try:
-        with contextlib.suppress(OSError):  # a user may have so many large pipes; a small one is only slower
-            fcntl.fcntl(into, fcntl.F_SETPIPE_SZ, _CHUNK)
-        while count := os.splice(source.fileno(), into, _CHUNK):
-            while count:
-                count -= os.splice(out, sink.fileno(), count)
-    except OSError:
-        pass  # one of the ends is gone; what follows closes the other
-    finally:
-        os.close(out)
-        os.close(into)
-        with contextlib.suppress(OSError):
-            sink.shutdown(socket.SHUT_WR)

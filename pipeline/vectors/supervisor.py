@@ -20,11 +20,11 @@ import psutil
 
 from pipeline.errors import UserError
 from pipeline.locks import is_locked, try_lock
-from pipeline.vectors import network
 from pipeline.vectors.binary import prepare
 from pipeline.vectors.engine import Endpoint
 from pipeline.vectors.failure import explained
 from pipeline.vectors.leases import gate, holders
+from pipeline.vectors.relay import Relay
 from pipeline.vectors.restarts import Restarts
 from pipeline.vectors.stale import forget_ended
 from pipeline.workspace import read_json, write_json, write_secret
@@ -57,9 +57,9 @@ def main(home: Path, public: socket.socket | None) -> int:
     starts: list[float] = []
     restarts = Restarts()
     if public is not None:
-        network.relay(
+        Relay(
             public, lambda: int((read_json(home / "server.json") or {}).get("ports", {}).get("proxy_port", 0))
-        )
+        ).start()
     while True:
         starts = [t for t in starts if time.monotonic() - t < _WITHIN_S] + [time.monotonic()]
         if len(starts) > _RESTARTS + 1:

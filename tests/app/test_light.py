@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-HEAVY = ("tensorflow", "merlin", "nvtabular", "umap", "numba", "keras", "dask", "faiss")
+HEAVY = ("tensorflow", "merlin", "nvtabular", "umap", "numba", "keras", "dask", "faiss", "optuna", "distributed")
 PRINT = "import json, sys; print(json.dumps(sorted({m.split('.')[0] for m in sys.modules})))"
 
 
@@ -18,7 +18,8 @@ def test_the_app_imports_nothing_heavy() -> None:
         "import importlib, pathlib, streamlit;"
         "from app import benchruns, charts, parts, report, routes, state, study, sweep, theme, tray, worth;"
         "from pipeline import evaluate, index, overview, recommend, train;"
-        "from pipeline.vectors import library, milvus, server"
+        "from pipeline.vectors import library, milvus, server;"
+        "from pipeline.bench import options, plan, presets, runs, sweep, tune"
     )
     assert not _modules(code) & set(HEAVY)
 

@@ -46,6 +46,16 @@ def test_points_are_read_while_the_run_lives_and_after_it(workspace: Workspace) 
     assert runs.list_runs(workspace) == []
 
 
+def test_a_name_that_is_taken_by_other_settings_is_refused_and_what_is_there_stays(workspace: Workspace) -> None:
+    with runs.Recorder(workspace, "one") as run:
+        run.begin(*ABOUT)
+        run.add({"nq": 1})
+    before = runs.find(workspace, "one")
+    with pytest.raises(UserError, match="is there with other settings"), runs.Recorder(workspace, "one") as run:
+        run.begin({"index": "FLAT"}, *ABOUT[1:])
+    assert runs.find(workspace, "one") == before
+
+
 def test_a_run_says_how_it_ended_and_goes_on_with_its_points(workspace: Workspace) -> None:
     for error, state in ((Cancelled(), "cancelled"), (UserError("The disk is full."), "failed")):
         with pytest.raises(type(error)), runs.Recorder(workspace, "one") as run:

@@ -22,6 +22,10 @@ def test_the_best_setting_keeps_the_recall(served: Served) -> None:
     assert answer["best"]["qps"] == kept["qps"].max()
     assert answer["best"]["recall"] >= 0.9
     assert table["build"].unique().len() == 1
+    again = bench(served.workspace.root, "--resume", answer["run"], code=2)
+    assert "was made by `bench tune`" in again["error"]
+    named = bench(served.workspace.root, "tune", *VECTORS, *options, *FAST, "--name", answer["run"], code=2)
+    assert "There is a benchmark run" in named["error"]
 
 
 def test_where_none_keeps_it_the_nearest_is_told_and_a_small_space_ends_early(served: Served) -> None:

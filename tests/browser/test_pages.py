@@ -49,7 +49,7 @@ def _job_done(shop: Workspace, title: str) -> bool:
 
 
 def test_train_from_the_page_with_a_live_curve(page: Page, shop: Workspace) -> None:
-    before = (shop.manifest("models/two_tower") or {})["key"]
+    before = (shop.manifest("models/session") or {})["key"]
     page.goto("/train")
     settled(page)
     page.get_by_label("Epochs", exact=True).fill("2")
@@ -62,7 +62,7 @@ def test_train_from_the_page_with_a_live_curve(page: Page, shop: Workspace) -> N
     page.reload()  # leave and come back
     settled(page)
     wait_for(lambda: _job_done(shop, "train and refresh"), 240, "training from the page")
-    assert (shop.manifest("models/two_tower") or {})["key"] != before
+    assert (shop.manifest("models/session") or {})["key"] != before
     expect(page.get_by_text("Nothing is running.")).to_be_visible()
 
 
@@ -75,7 +75,7 @@ def test_build_an_index_from_the_page(page: Page, shop: Workspace) -> None:
     page.get_by_role("button", name=re.compile("Build IVF_FLAT")).click()
     wait_for(lambda: _job_done(shop, "build IVF_FLAT of items"), 120, "building from the page")
     expect(page.get_by_text("Nothing is running.")).to_be_visible()
-    assert (shop.manifest("indexes/items-two_tower-ivf_flat") or {})["metrics"]["params"] == {"nlist": 16}
+    assert (shop.manifest("indexes/items-session-ivf_flat") or {})["metrics"]["params"] == {"nlist": 16}
 
 
 def test_without_a_gpu_it_says_what_is_missing_and_shows_what_was_published(page: Page) -> None:
@@ -124,10 +124,10 @@ def test_a_dropped_index_comes_back_until_it_is_confirmed(page: Page, shop: Work
     names = [row["name"] for row in list_indexes(shop)]
     page.goto("/index")
     settled(page)
-    _select(page, names.index("items-two_tower-ivf_flat"), len(names))
+    _select(page, names.index("items-session-ivf_flat"), len(names))
     page.get_by_role("button", name=re.compile("Drop$")).click()
     expect(page.get_by_text("until you confirm")).to_be_visible()
-    assert "items-two_tower-ivf_flat" not in [row["name"] for row in list_indexes(shop)]
+    assert "items-session-ivf_flat" not in [row["name"] for row in list_indexes(shop)]
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text("until you confirm")).to_have_count(0)
     assert names == [row["name"] for row in list_indexes(shop)]

@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from pipeline import jobs
-from pipeline.errors import UserError
+from pipeline.errors import StopEarly, UserError
+from pipeline.jobrun import running
 from pipeline.workspace import Workspace
 from tests.conftest import wait_for
 
@@ -65,6 +66,17 @@ def test_cancelled_it_leaves_what_was_there(workspace: Workspace) -> None:
     assert (workspace.manifest("clicks") or {})["key"] == key
     with pytest.raises(UserError, match="is cancelled: there is nothing to cancel"):
         jobs.cancel(job)
+    with pytest.raises(UserError, match="is cancelled: there is nothing to stop"):
+        jobs.stop(job)
+
+
+def test_asked_to_stop_a_training_is_told_once(workspace: Workspace) -> None:
+    with running(workspace, "train") as job:
+        progress = job.progress("train")
+        jobs.stop(job.job)
+        with pytest.raises(StopEarly):
+            progress(2, 2)
+        progress(2, 2)
 
 
 def _kill(workspace: Workspace) -> None:

@@ -1,16 +1,18 @@
 """The exported towers answer as Merlin's own do; a wrong export does not pass."""
 
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import polars as pl
 import pytest
 
 from pipeline.models import two_tower
-from pipeline.models.sessions import Histories
+from pipeline.models.sessions import Histories, next_clicks
 from pipeline.models.tower import TwoTower
 from pipeline.models.two_tower import TwoTowerConfig
 from pipeline.names import CATEGORY_IDX, FIRST_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP
+from pipeline.train import KINDS, Encoder
 
 pytestmark = pytest.mark.merlin
 ITEMS, CATEGORIES = 40, 6
@@ -49,6 +51,9 @@ def test_it_learns_and_its_export_is_faithful(tmp_path) -> None:  # type: ignore
     assert any("loss" in p for p in points)
     assert sum("validation_recall@20" in p for p in points) == config.epochs
     towers = TwoTower.load(tmp_path / "towers.npz")
+    model = cast(Encoder, KINDS["two_tower"].load(tmp_path, catalogue))
+    histories, _, _ = next_clicks(_clicks())
+    assert np.array_equal(model.score(histories), model.encode(histories) @ model.vectors.T)
     assert towers.query.item.shape[1] == two_tower.DIM
     _compared(towers)
 

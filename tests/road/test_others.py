@@ -12,12 +12,12 @@ pytestmark = [pytest.mark.milvus, pytest.mark.merlin, pytest.mark.long]
 def _check(root: Path, clicks: str, factor: float) -> None:
     road = run_road(root, "--clicks", clicks)
     models = road.answer["models"]
-    assert models["two_tower"]["recall@20"] > factor * models["popularity"]["recall@20"]
+    assert models["session"]["recall@20"] > factor * models["popularity"]["recall@20"]
     assert road.measured.peak_bytes < 4e9
     assert all(not s["skipped"] for s in road.answer["stages"])
     _, listed = cli(root, "index", "list")
     rows = {row["name"]: row for row in listed["indexes"]}
-    hnsw = rows["items-two_tower-hnsw"]
+    hnsw = rows["items-session-hnsw"]
     assert hnsw["note"] == ""
     assert hnsw["indexed_rows"] == hnsw["rows"]
 

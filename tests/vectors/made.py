@@ -1,4 +1,4 @@
-"""A small road without training: real stages over made-up clicks and random towers; Milvus is what is tested."""
+"""A small road without training: real stages over made-up clicks and random weights; Milvus is what is tested."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,14 +7,16 @@ import numpy as np
 import polars as pl
 
 from pipeline.embed import embed
-from pipeline.models.tower import Floats, Tower, TwoTower
+from pipeline.models.session_encoder import SessionEncoder
+from pipeline.models.sessions import MAX_HISTORY
+from pipeline.models.tower import Floats
 from pipeline.names import FIRST_IDX
 from pipeline.progress import Progress
 from pipeline.stage import run_stage
 from pipeline.workspace import Workspace
 
 CATEGORIES = ("skirts", "trousers", 'o\'clock "é"')
-_WIDTH, _DIM = 8, 16
+_DIM = 16
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Nothing:
 
 
 def make_road(workspace: Workspace, items: int = 300, sessions: int = 400, seed: int = 5) -> None:
-    """Write 'data' and 'models/two_tower', then embed: items i0, i1, …; sessions 0, 1, … of five clicks."""
+    """Write 'data' and 'models/session', then embed: items i0, i1, …; sessions 0, 1, … of five clicks."""
     random = np.random.default_rng(seed)
     kinds = random.integers(0, len(CATEGORIES), items)
     catalogue = pl.DataFrame(
@@ -53,23 +55,33 @@ def make_road(workspace: Workspace, items: int = 300, sessions: int = 400, seed:
 
     def model(folder: Path, report: Progress) -> dict[str, int]:
         catalogue.write_parquet(folder / "items.parquet")
-        TwoTower(_tower(random, items), _tower(random, items)).save(folder / "towers.npz")
+        encoder(random, items).save(folder / "encoder.npz")
         return {"items": items}
 
     run_stage(workspace, "data", Nothing(), data, source=f"{items} {sessions} {seed}")
-    run_stage(workspace, "models/two_tower", Nothing(), model, inputs=["data"])
-    embed(workspace, "two_tower")
+    run_stage(workspace, "models/session", Nothing(), model, inputs=["data"])
+    embed(workspace, "session")
 
 
-def _tower(random: np.random.Generator, items: int) -> Tower:
+def encoder(random: np.random.Generator, items: int) -> SessionEncoder:
+    """Draw an encoder's weights; its item vectors have length one."""
+
     def weights(*shape: int) -> Floats:
         return random.normal(size=shape).astype(np.float32)
 
-    return Tower(
-        weights(items + FIRST_IDX, _WIDTH),
-        weights(len(CATEGORIES) + FIRST_IDX, _WIDTH),
-        weights(2 * _WIDTH, _DIM),
-        weights(_DIM),
-        weights(_DIM, _DIM),
-        weights(_DIM),
+    vectors = weights(items, _DIM)
+    square, places = (_DIM, _DIM), (MAX_HISTORY, _DIM)
+    return SessionEncoder(
+        vectors=vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
+        last=weights(*square),
+        context=weights(*square),
+        bias=weights(_DIM),
+        hidden=weights(2 * _DIM, 2 * _DIM),
+        out=weights(2 * _DIM, _DIM),
+        query=weights(_DIM),
+        key_last=weights(*square),
+        key_click=weights(*square),
+        key_position=weights(*places),
+        position=weights(*places),
+        recency=weights(MAX_HISTORY),
     )

@@ -140,7 +140,7 @@ def test_what_cannot_be_indexed_is_a_sentence(
 @pytest.mark.parametrize(
     ("name", "metric", "expected"),
     [
-        ("two_tower", "", "'two_tower' is a model"),
+        ("session", "", "'session' is a model"),
         ("Glove-100 d", "", "up to 30 of a to z, 0 to 9 and underscores, such as 'glove_100_d'"),
         ("../x", "", "cannot name vectors"),
         ("", "", "such as 'mine'"),
@@ -166,7 +166,7 @@ def test_they_hold_no_sessions_and_say_how_they_are_made(workspace: Workspace, t
     with pytest.raises(UserError, match="'mine' was brought as a file, which holds items and no sessions"):
         load_vectors(workspace, "mine", "sessions")
     assert brought.default_metric(workspace, "mine") == "L2"
-    assert brought.default_metric(workspace, "two_tower") == "IP"
+    assert brought.default_metric(workspace, "session") == "IP"
 
 
 def test_the_same_file_is_read_once_and_a_changed_one_again(workspace: Workspace, tmp_path: Path) -> None:

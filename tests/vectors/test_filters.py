@@ -19,7 +19,7 @@ from tests.vectors.made import CATEGORIES, make_road
 
 pytestmark = pytest.mark.milvus
 HISTORY = ["i1", "i2", "i3"]
-NAME = "items-two_tower-flat"
+NAME = "items-session-flat"
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def shop(served: Workspace, engine: MilvusEngine) -> Recommender:
 
 def _best(shop: Recommender, allowed: np.ndarray, k: int) -> list[str]:
     """Rank by numpy alone, among the catalogue's rows where `allowed`."""
-    scores = np.where(allowed, (shop.encode(HISTORY) @ shop.towers.vectors.T)[0], -np.inf)
+    scores = np.where(allowed, (shop.encode(HISTORY) @ shop.encoder.vectors.T)[0], -np.inf)
     return shop.catalogue["item_id"][np.argsort(-scores)[: min(k, allowed.sum())]].to_list()
 
 
@@ -77,7 +77,7 @@ def test_recall_falls_where_the_search_is_lazy(
     best = set(_best(shop, (shop.catalogue["price"] < 90).to_numpy(), 50))
     recalls = []
     for effort in (lazy, eager):
-        query = Query(k=50, index=f"items-two_tower-{index.lower()}", search=effort, filter="price < 90")
+        query = Query(k=50, index=f"items-session-{index.lower()}", search=effort, filter="price < 90")
         answer = shop.recommend(HISTORY, query, engine)
         found = {i["item_id"] for i in answer["items"]}
         assert answer["filter"]["recall"] == pytest.approx(len(found & best) / 50, abs=1e-4)

@@ -27,7 +27,7 @@ from tests.conftest import cli, wait_for
 from tests.vectors.made import Nothing, make_road
 
 pytestmark = pytest.mark.milvus
-ITEMS, SESSIONS, BROUGHT = "items-two_tower-hnsw", "sessions-two_tower-hnsw", "items-mine-hnsw"
+ITEMS, SESSIONS, BROUGHT = "items-session-hnsw", "sessions-session-hnsw", "items-mine-hnsw"
 HISTORY = ["i1", "i2", "i3"]
 KINDS: dict[str, Scalar] = {"category": "text", "popularity": "int", "price": "float"}
 
@@ -288,5 +288,5 @@ def test_a_good_file_is_read_as_the_index_takes_it(tmp_path: Path) -> None:
 def test_a_log_of_one_session_will_do(served: Workspace, tmp_path: Path) -> None:
     make_road(served)
     (tmp_path / "one.csv").write_text("session,time,item\n1,2024-01-01,i1\n")
-    ids, vectors, left_out = read_sessions(served, "two_tower", ClickSource(str(tmp_path / "one.csv")))
+    ids, vectors, left_out = read_sessions(served, "session", ClickSource(str(tmp_path / "one.csv")))
     assert (ids, vectors.shape, left_out["skipped"]) == (["1"], (1, 16), 0)

@@ -31,8 +31,8 @@ def _put(workspace: Workspace, **chosen: Any) -> str:
 
 
 def test_names_tell_vectors_model_type_server_and_label() -> None:
-    assert IndexConfig().name == "items-two_tower-hnsw"
-    assert IndexConfig(index="GPU_CAGRA", server="card", label="wide").name == "items-two_tower-gpu_cagra-card-wide"
+    assert IndexConfig().name == "items-session-hnsw"
+    assert IndexConfig(index="GPU_CAGRA", server="card", label="wide").name == "items-session-gpu_cagra-card-wide"
 
 
 @pytest.mark.parametrize(
@@ -51,14 +51,14 @@ def test_what_cannot_be_built_is_a_sentence(chosen: dict[str, Any], expected: st
 
 
 def test_the_newest_serves_until_another_is_chosen(workspace: Workspace) -> None:
-    with pytest.raises(UserError, match="No index of two_tower's items is built"):
-        indexes.serving(workspace, "two_tower")
+    with pytest.raises(UserError, match="No index of session's items is built"):
+        indexes.serving(workspace, "session")
     first, second = _put(workspace), _put(workspace, label="b")
     sessions = _put(workspace, vectors="sessions")
     indexes.serve(workspace, first)
-    assert indexes.serving(workspace, "two_tower")["name"] == first
+    assert indexes.serving(workspace, "session")["name"] == first
     indexes.serve(workspace, second)
-    assert indexes.serving(workspace, "two_tower")["name"] == second
+    assert indexes.serving(workspace, "session")["name"] == second
     indexes.serve(workspace, second, "ef=120")
     assert (indexes.served_search(workspace, second), indexes.served_search(workspace, first)) == ("ef=120", "")
     with pytest.raises(UserError, match="has no parameter 'nprobe'"):
@@ -66,7 +66,7 @@ def test_the_newest_serves_until_another_is_chosen(workspace: Workspace) -> None
     with pytest.raises(UserError, match="holds sessions"):
         indexes.serve(workspace, sessions)
     indexes.set_aside(workspace, second)  # one that is gone serves no more
-    assert indexes.serving(workspace, "two_tower")["name"] == first
+    assert indexes.serving(workspace, "session")["name"] == first
 
 
 def test_what_is_dropped_comes_back_as_it_was(workspace: Workspace) -> None:

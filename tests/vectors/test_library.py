@@ -92,7 +92,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory, points: np.ndarray) -> Pa
             pl.DataFrame({ID: np.arange(len(part)), VECTOR: column}).write_parquet(folder / f"{name}.parquet")
         return {}
 
-    run_stage(workspace, vectors_stage("two_tower"), EmbedConfig(), body, inputs=[])
+    run_stage(workspace, vectors_stage("session"), EmbedConfig(), body, inputs=[])
     return workspace.root
 
 
@@ -146,6 +146,5 @@ def test_milvus_goes_through_the_same_measure(engine: MilvusEngine, points: np.n
     database = measure(engine, ids, points, points[:60], *asked)
     library = compare(ids, points, points[:60], *asked)
     assert database.keys() == SHARED | {"p50_ms", "p95_ms"}
-    assert database["recall"] > 0.9
-    assert database["p50_ms"] > library["p50_ms"]
+    assert min(database["recall"], library["recall"]) > 0.9
     assert not [name for name in engine.collections() if name.startswith("bench_")]

@@ -1,0 +1,145 @@
+"""Stage 'approximation/INDEX': what a model's recommendations lose when they come out of an index in Milvus."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from pipeline import preprocess
+from pipeline.compare import Difference
+from pipeline.errors import UserError
+from pipeline.indexes import find_index, index_stage
+from pipeline.models.bootstrap import interval, resample
+from pipeline.models.examples import Examples
+from pipeline.models.metrics import CUTOFF, MISS, Ranked, rank
+from pipeline.models.sessions import Ints
+from pipeline.names import FIRST_IDX, ITEM_IDX, SESSION_ID
+from pipeline.progress import Progress, silent
+from pipeline.stage import Done, Metrics, run_stage
+from pipeline.train import KINDS, Encoder, load_encoder, stage_name
+from pipeline.vectors.catalogue import index_type
+from pipeline.vectors.engine import Engine
+from pipeline.vectors.measure import recall
+from pipeline.vectors.params import Values, parse_params, validate_search
+from pipeline.workspace import Workspace
+
+FOLDER = "approximation"
+MEASURES = (f"recall@{CUTOFF}", f"mrr@{CUTOFF}")
+_BLOCK = 1000  # queries in a request
+
+
+@dataclass(frozen=True)
+class ApproximationConfig:
+    """How the index is searched."""
+
+    search: str = ""
+    """Search parameters, e.g. 'ef=120'; what is not named has its default."""
+
+
+def approximation_stage(index: str) -> str:
+    """Name the stage that holds what an index loses."""
+    return f"{FOLDER}/{index}"
+
+
+def check(workspace: Workspace, index: str) -> dict[str, Any]:
+    """Find an index that holds all a model's items as they are; raise UserError for any other one."""
+    row = find_index(workspace, index)
+    if row["vectors"] != "items" or row["model"] not in KINDS:
+        raise UserError(f"Index '{index}' does not hold the items of a model, so no next click is found in it.")
+    if row["changed"] or row["stale"]:
+        raise UserError(f"Index '{index}' holds other vectors than {row['model']} has now: build it again.")
+    return row
+
+
+def approximate(
+    workspace: Workspace, index: str, config: ApproximationConfig, engine: Engine, progress: Progress = silent
+) -> Done:
+    """Search the index for every example's vector: recall@20 and MRR@20 exactly and through it, and what is lost."""
+    row = check(workspace, index)
+    kind = index_type(row["index"])
+    params = validate_search(kind, row["params"], parse_params(config.search), CUTOFF)
+
+    def body(folder: Path, report: Progress) -> Metrics:
+        encoder, catalogue = load_encoder(workspace, row["model"])
+        examples = Examples.of(preprocess.load_part(workspace, "test"))
+        keys = catalogue[ITEM_IDX].to_numpy().astype(np.int64)
+        engine.load(row["collection"])
+        ask = _Index(engine, row["collection"], params, row["metric"])
+        exact, through, found = _both(encoder, keys, examples, ask, report)
+        sessions = examples.table[SESSION_ID].rle_id().cast(pl.Int64).to_numpy()
+        return {
+            "model": row["model"],
+            "search": params,
+            "examples": len(exact),
+            "exact": _means(exact),
+            "through": _means(through),
+            "lost": {name: asdict(lost) for name, lost in _lost(exact, through, sessions).items()},
+            f"index_recall@{CUTOFF}": round(found, 6),
+        }
+
+    inputs = [stage_name(row["model"]), preprocess.STAGE, index_stage(index)]
+    return run_stage(
+        workspace,
+        approximation_stage(index),
+        config,
+        body,
+        inputs=inputs,
+        source=row["collection"],
+        progress=progress,
+    )
+
+
+@dataclass(frozen=True)
+class _Index:
+    """A loaded collection and how it is searched."""
+
+    engine: Engine
+    collection: str
+    params: Values
+    metric: str
+
+
+def _both(
+    encoder: Encoder, keys: Ints, examples: Examples, index: _Index, progress: Progress
+) -> tuple[Ints, Ints, float]:
+    """Give each example's rank (n,) in the exact order and in the index's answer, and the index's own recall@20."""
+    exact, through = np.empty_like(examples.targets), np.empty_like(examples.targets)
+    shares = []
+    for low in range(0, len(exact), _BLOCK):
+        progress(low, len(exact), "searching the index")
+        rows = slice(low, min(low + _BLOCK, len(exact)))
+        targets = examples.targets[rows]
+        queries = encoder.encode(examples.histories.take(rows))
+        exact[rows] = rank(queries @ encoder.vectors.T, targets)
+        found = index.engine.search(index.collection, queries, min(CUTOFF, len(keys)), index.params).ids
+        through[rows] = _places(found, targets)
+        shares.append(recall(keys, encoder.vectors, queries, found, index.metric) * len(queries))
+    return exact, through, float(sum(shares) / len(exact))
+
+
+def _places(found: Ints, targets: Ints) -> Ints:
+    """Give the place from 1 of each target's key among the keys found (n, k)."""
+    hit = (found == targets[:, None] + FIRST_IDX) & (targets >= 0)[:, None]
+    return np.where(hit.any(axis=1), hit.argmax(axis=1) + 1, MISS)
+
+
+def _values(ranks: Ints) -> Any:
+    found = Ranked(ranks, np.zeros(len(ranks), np.float32), 0.0).measures()
+    return np.stack([found[name] for name in MEASURES], axis=1)
+
+
+def _means(ranks: Ints) -> dict[str, float]:
+    means = _values(ranks).mean(axis=0, dtype=np.float64)
+    return {name: round(float(mean), 6) for name, mean in zip(MEASURES, means, strict=True)}
+
+
+def _lost(exact: Ints, through: Ints, sessions: Ints) -> dict[str, Difference]:
+    """Give how much less the index finds, with its interval; below zero where a wrong neighbour was the right item."""
+    apart = _values(exact) - _values(through)
+    means = resample(apart, sessions)
+    return {
+        name: Difference(round(float(apart[:, i].mean(dtype=np.float64)), 6), *interval(means[:, i]))
+        for i, name in enumerate(MEASURES)
+    }

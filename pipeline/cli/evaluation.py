@@ -1,0 +1,115 @@
+"""`evaluate`: how well models foresee the next click, and by how much one is better than another."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
+from pipeline.jobrun import Running
+from pipeline.workspace import Workspace
+
+SHOWN = ("recall@10", "recall@20", "mrr@20", "ndcg@20")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str | None, typer.Option(help="One model; without it, every trained one.")] = None,
+    against: Annotated[
+        str | None, typer.Option(help="The model to compare the others with; without it, the best baseline.")
+    ] = None,
+    exclude_seen: Annotated[
+        bool, typer.Option("--exclude-seen", help="Recommend nothing that the session has clicked.")
+    ] = False,
+    index: Annotated[
+        str | None, typer.Option(help="Also search this index of a model's items, and tell what is lost by it.")
+    ] = None,
+    search: Annotated[str, typer.Option(help="Search parameters of the index, e.g. 'ef=120'.")] = "",
+    workspace: WorkspaceOption = WORKSPACE,
+    json: JsonOption = False,
+    wait: WaitOption = False,
+) -> None:
+    """Rank the next click of each revealed test session, and compare the models.
+
+    Example: python -m pipeline evaluate --against vsknn (or --index items-session-hnsw --search ef=64)
+    """
+
+    def body() -> Answer:
+        from pipeline.approximation import check
+        from pipeline.compare import best_baseline, differences
+        from pipeline.errors import UserError
+        from pipeline.evaluate import EvaluateConfig, current, evaluations, intervals
+        from pipeline.evaluate import evaluate as stage
+
+        config = EvaluateConfig(exclude_seen)
+        with writing(workspace, "evaluate", wait) as (opened, job):
+            of_index = check(opened, index)["model"] if index else None
+            named = list(dict.fromkeys(filter(None, (model, of_index))))
+            names = list(dict.fromkeys([*named, *([against] if against else [])])) if named else current(opened)
+            if not names:
+                raise UserError("No model is trained yet, or none on these sessions: run `train` first.")
+            job.steps = len(names) + (2 if index else 0)
+            for name in names:
+                stage(opened, name, job.progress(f"evaluate {name}"), config)
+            figures, bounds = evaluations(opened, config), intervals(opened, config)
+            other = against or best_baseline(figures)
+            compared = differences(opened, other, config) if other else {}
+            job.result = {
+                "models": {name: figures[name] for name in names},
+                "intervals": {name: bounds[name] for name in names},
+                "against": other,
+                "differences": {
+                    name: {measure: asdict(value) for measure, value in measures.items()}
+                    for name, measures in compared.items()
+                    if name in names
+                },
+            }
+            if index:
+                job.result["index"] = _through(opened, index, search, job)
+            return job.result
+
+    finish(workspace, json, body, _show)
+
+
+def _through(workspace: Workspace, index: str, search: str, job: Running) -> Answer:
+    from pipeline.approximation import ApproximationConfig, approximate
+    from pipeline.indexes import find_index
+    from pipeline.vectors.server import connect
+
+    where = find_index(workspace, index)["server"]
+    with connect(workspace, f"job {job.job.id}", job.progress("milvus"), where) as engine:
+        done = approximate(workspace, index, ApproximationConfig(search), engine, job.progress(f"search {index}"))
+    return {"name": index, **done.manifest["metrics"]}
+
+
+def show_figures(answer: Answer) -> None:
+    """Print each model's figures as a line."""
+    rows = [{"model": name, **figures} for name, figures in answer["models"].items()]
+    table(rows, list(rows[0]) if rows else [], "Nothing is evaluated yet: run `evaluate`.")
+
+
+def _show(answer: Answer) -> None:
+    show_figures(answer)
+    _show_index(answer.get("index"))
+    if not answer["differences"]:
+        return
+    print(f"\nAgainst {answer['against']}, with the 95 % interval over the same resamples of the sessions:")
+    rows = [
+        {"model": name} | {measure: _signed(**measures[measure]) for measure in SHOWN}
+        for name, measures in answer["differences"].items()
+    ]
+    table(rows, list(rows[0]), "")
+
+
+def _show_index(found: Answer | None) -> None:
+    if found is None:
+        return
+    print(f"\n{found['name']}: of the 20 nearest it finds {found['index_recall@20']:.3f}")
+    for name, lost in found["lost"].items():
+        print(
+            f"{name} exact {found['exact'][name]:.3f}, through it {found['through'][name]:.3f}, lost {_signed(**lost)}"
+        )
+
+
+def _signed(difference: float, low: float, high: float) -> str:
+    return f"{difference:+.3f} ({low:+.3f} to {high:+.3f})"

@@ -1,0 +1,36 @@
+"""A training's last whole epoch on disk, so that one that was killed goes on from there."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+_ABOUT = "about"
+
+
+def save(path: Path, arrays: Arrays, about: dict[str, Any]) -> None:
+    """Write arrays and a JSON object as one file that appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".part")
+    try:
+        with beside.open("wb") as file:
+            np.savez(file, **{_ABOUT: np.frombuffer(json.dumps(about).encode(), np.uint8)}, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def load(path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]] | None:
+    """Read (arrays, JSON object), or None where there is no checkpoint."""
+    if not path.exists():
+        return None
+    with np.load(path) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    return arrays, json.loads(arrays.pop(_ABOUT).tobytes())
