@@ -12,7 +12,6 @@ from pipeline.bench.settings import label
 from pipeline.published import NAME as PUBLISHED
 from pipeline.vectors.catalogue import MIN_INDEXED_ROWS
 
-_MODEL = "two_tower"
 _HELP = {
     "recall": "Share of the exact nearest neighbours that the answers hold.",
     "recall@20": parts.TERMS["recall@20"] + " Through the index; in brackets what exact search gives.",
@@ -47,11 +46,12 @@ def _line(row: dict[str, Any]) -> dict[str, Any]:
 
 def _offer(run: str) -> None:
     """Offer to measure what recommendations lose, where the model has items enough for an index to lose any."""
-    manifest = state.workspace().manifest(f"vectors/{_MODEL}")
+    model = state.model()
+    manifest = state.workspace().manifest(f"vectors/{model}")
     if manifest is None:
         return
     items = int(manifest["metrics"]["items"])
     if items < MIN_INDEXED_ROWS:
-        st.caption(f"Recommendations lose nothing here: {_MODEL} has {items:,} items, and all of them are compared.")
+        st.caption(f"Recommendations lose nothing here: {model} has {items:,} items, and all of them are compared.")
     elif st.button("Measure what recommendations lose at these settings", icon=":material/recommend:"):
-        tray.launch(["bench", "quality", "--run", run, "--model", _MODEL], f"quality of {run}")
+        tray.launch(["bench", "quality", "--run", run, "--model", model], f"quality of {run}")

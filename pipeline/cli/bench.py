@@ -214,7 +214,7 @@ def tune(
     p99: Annotated[float | None, typer.Option(help="The milliseconds that 99 of 100 requests may take.")] = None,
     trials: Annotated[int, typer.Option(help="Settings that are measured.")] = 20,
     scenario: ScenarioOption = "item-item",
-    model: VectorsOption = "two_tower",
+    model: VectorsOption = DEFAULT_MODEL,
     file: FileOption = "",
     query_file: QueryFileOption = "",
     metric: MetricOption = "",

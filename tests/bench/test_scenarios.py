@@ -14,8 +14,9 @@ from pipeline.bench import sources
 from pipeline.bench.files import write
 from pipeline.bench.scenarios import ScenarioConfig, prepare
 from pipeline.bench.truth import truth
-from pipeline.embed import write_vectors
+from pipeline.embed import vectors_stage, write_vectors
 from pipeline.errors import UserError
+from pipeline.names import DEFAULT_MODEL
 from pipeline.stage import run_stage
 from pipeline.workspace import Workspace
 from tests.vectors.made import Nothing
@@ -34,7 +35,7 @@ def embedded(workspace: Workspace) -> Workspace:
             write_vectors(folder / f"{entity}.parquet", pl.Series(range(rows)), vectors)
         return {}
 
-    run_stage(workspace, "vectors/two_tower", Nothing(), body)
+    run_stage(workspace, vectors_stage(DEFAULT_MODEL), Nothing(), body)
     return workspace
 
 

@@ -182,7 +182,8 @@ def test_without_a_run_it_says_what_to_press_and_shows_what_was_published(browse
         settled(opened)
         expect(opened.get_by_text(re.compile("Nothing has been measured here yet: press Run above"))).to_be_visible()
         expect(opened.get_by_role("button", name=re.compile("Run$"))).to_be_enabled()
-        expect(opened.get_by_text(re.compile(r"pipeline bench --scenario \w+-\w+")).first).to_be_visible()
+        command = re.compile(r"pipeline bench --scenario \w+-\w+")
+        expect(opened.get_by_text(command).first).to_be_visible(timeout=30_000)
         expect(opened.get_by_text("Like for like").first).to_be_visible(timeout=60_000)
         opened.context.close()
     finally:
@@ -230,8 +231,7 @@ def test_a_measured_setting_is_built_and_serves(browser: Browser, app: str, shop
     opened.goto("/benchmark?runs=chosen")
     settled(opened)
     opened.get_by_role("button", name="Build it for the items and serve with it").click()
-    built = {"M": 12, "efConstruction": 100}
-    wait_for(lambda: serving(shop, "two_tower")["params"] == built, 150, "the index to serve")
-    assert served_search(shop, serving(shop, "two_tower")["name"]) == "ef=130"
+    wait_for(lambda: served_search(shop, serving(shop, "two_tower")["name"]) == "ef=130", 150, "the index to serve")
+    assert serving(shop, "two_tower")["params"] == {"M": 12, "efConstruction": 100}
     expect(opened.get_by_text("items-two_tower-hnsw-bench serves with it")).to_be_visible(timeout=30_000)
     opened.context.close()
