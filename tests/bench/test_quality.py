@@ -8,6 +8,7 @@ from pipeline.bench import quality
 from pipeline.bench.runs import Recorder, packed
 from pipeline.bench.settings import gather, summarise
 from pipeline.errors import UserError
+from pipeline.names import DEFAULT_MODEL
 from pipeline.vectors.faiss import FaissEngine
 from pipeline.workspace import Workspace
 from tests.bench.made import point
@@ -70,9 +71,9 @@ def test_it_is_kept_with_the_run_and_told_beside_its_settings(workspace: Workspa
 
 def test_a_small_catalogue_is_refused_with_the_reason(workspace: Workspace) -> None:
     make_road(workspace, items=300)
-    with pytest.raises(UserError, match="two_tower has 300 items, and Milvus builds no index under about 1,024"):
-        quality.asked_of(workspace, "two_tower")
+    with pytest.raises(UserError, match=f"{DEFAULT_MODEL} has 300 items, and Milvus builds no index under about 1,024"):
+        quality.asked_of(workspace, DEFAULT_MODEL)
     make_road(workspace, items=1500)
-    asked = quality.asked_of(workspace, "two_tower")
+    asked = quality.asked_of(workspace, DEFAULT_MODEL)
     assert (len(asked.vectors), asked.queries.shape[1]) == (1500, asked.vectors.shape[1])
     assert len(asked.queries) == len(asked.targets) > 0

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from pipeline.workspace import Workspace
 from tests.conftest import Road, ours, wait_for
@@ -22,6 +22,7 @@ _FLAGS = [
     "--disable-component-update",
     "--no-first-run",
 ]
+expect.set_options(timeout=30_000)  # parts of a page are loaded when they are needed, on a machine that others use
 ROOT = Path(__file__).resolve().parents[2]
 
 
