@@ -6,9 +6,9 @@ from typing import Any
 import streamlit as st
 
 from app import parts, routes, state, tray
-from pipeline.evaluate import evaluations
+from pipeline.evaluate import evaluations, intervals
 from pipeline.overview import describe
-from pipeline.train import KINDS
+from pipeline.train import KINDS, baselines
 from pipeline.vectors.server import status
 from pipeline.workspace import Workspace
 
@@ -87,7 +87,8 @@ def _latest(workspace: Workspace) -> None:
     left, right = st.columns(2, gap="large")
     if models:
         titles = {name: kind.title for name, kind in KINDS.items()}
-        left.plotly_chart(charts.evaluation(models, titles, state.mode()), theme=None)
+        figure = charts.evaluation(models, intervals(workspace), titles, baselines(), state.mode())
+        left.plotly_chart(figure, theme=None)
         examples = max(int(m["examples"]) for m in models.values())
         left.caption(f"Measured here on {examples:,} next clicks of sessions that no model has seen.")
     if points is not None:

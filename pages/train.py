@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-from app import charts, parts, state, tray
-from pipeline.evaluate import evaluations
+from app import charts, judged, parts, state, tray
 from pipeline.names import DEFAULT_MODEL
 from pipeline.train import KINDS
 
@@ -30,7 +29,7 @@ def main() -> None:
         st.fragment(_live, run_every=1.0)(running.id)
     else:
         _curve()
-    _evaluation()
+    judged.show()
 
 
 def _form() -> None:
@@ -89,31 +88,6 @@ def _curve() -> None:
     st.caption(
         f"Measured here in {manifest['seconds']:.0f} s on {found['items']:,} items; epoch {found['best_epoch']} was kept; "
         f"seed {manifest['config']['seed']}, {manifest['created'].replace('T', ' ')[:16]} UTC."
-    )
-
-
-def _evaluation() -> None:
-    models = evaluations(state.workspace())
-    if not models:
-        return
-    titles = {name: kind.title for name, kind in KINDS.items()}
-    st.plotly_chart(charts.evaluation(models, titles, state.mode()), theme=None)
-    rows = [{"model": titles.get(name, name), **figures} for name, figures in models.items()]
-    st.dataframe(
-        rows,
-        hide_index=True,
-        column_config={
-            name: st.column_config.NumberColumn(name, help=text, format="%.3f")
-            for name, text in parts.TERMS.items()
-            if "@" in name
-        }
-        | {
-            "recall@10": st.column_config.NumberColumn("recall@10", format="%.3f"),
-            "examples": st.column_config.NumberColumn("next clicks", format="localized"),
-        },
-    )
-    st.caption(
-        "Each test session is revealed click by click; the next click is ranked over the whole catalogue of training."
     )
 
 

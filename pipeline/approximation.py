@@ -10,14 +10,14 @@ import polars as pl
 from pipeline import preprocess
 from pipeline.compare import Difference
 from pipeline.errors import UserError
-from pipeline.indexes import find_index, index_stage
+from pipeline.indexes import find_index, index_stage, list_indexes
 from pipeline.models.bootstrap import interval, resample
 from pipeline.models.examples import Examples
 from pipeline.models.metrics import CUTOFF, MISS, Ranked, rank
 from pipeline.models.sessions import Ints
 from pipeline.names import FIRST_IDX, ITEM_IDX, SESSION_ID
 from pipeline.progress import Progress, silent
-from pipeline.stage import Done, Metrics, run_stage
+from pipeline.stage import Done, Metrics, is_stale, run_stage
 from pipeline.train import KINDS, Encoder, load_encoder, stage_name
 from pipeline.vectors.catalogue import index_type
 from pipeline.vectors.engine import Engine
@@ -51,6 +51,13 @@ def check(workspace: Workspace, index: str) -> dict[str, Any]:
     if row["changed"] or row["stale"]:
         raise UserError(f"Index '{index}' holds other vectors than {row['model']} has now: build it again.")
     return row
+
+
+def approximations(workspace: Workspace) -> dict[str, dict[str, Any]]:
+    """Read what was measured of every index that still holds what it was measured with: {index: metrics}."""
+    names = {row["name"]: approximation_stage(row["name"]) for row in list_indexes(workspace)}
+    found = {name: workspace.manifest(stage) for name, stage in names.items() if not is_stale(workspace, stage)}
+    return {name: manifest["metrics"] for name, manifest in found.items() if manifest}
 
 
 def approximate(

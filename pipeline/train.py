@@ -12,7 +12,7 @@ import polars as pl
 from pipeline import preprocess
 from pipeline.errors import UserError
 from pipeline.models import dlrm, dlrm_training, item_to_item, session, two_tower, vsknn
-from pipeline.models.dlrm import DlrmConfig
+from pipeline.models.dlrm import PUBLISHED, DlrmConfig
 from pipeline.models.item_to_item import ItemKnnConfig, RulesConfig
 from pipeline.models.metrics import Scores
 from pipeline.models.session import SessionConfig
@@ -149,6 +149,16 @@ KINDS: dict[str, Kind] = {
         "DLRM ranker",
         "Merlin Models' DLRM, trained with negatives: it orders the hundred items that another model retrieves.",
         DlrmConfig(),
+        dlrm_training.train,
+        dlrm.load,
+        ("merlin-models", "tensorflow-cpu"),
+        ranks=True,
+    ),
+    "dlrm_published": Kind(
+        "DLRM as published",
+        "A lesson: the same ranker trained on clicks alone. Without a negative its training AUC is 0.0: it learns "
+        "that all is clicked.",
+        PUBLISHED,
         dlrm_training.train,
         dlrm.load,
         ("merlin-models", "tensorflow-cpu"),

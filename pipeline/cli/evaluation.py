@@ -21,6 +21,10 @@ def evaluate(
     exclude_seen: Annotated[
         bool, typer.Option("--exclude-seen", help="Recommend nothing that the session has clicked.")
     ] = False,
+    baselines: Annotated[
+        bool,
+        typer.Option("--baselines", help="Train the baselines first, where they are not on these sessions."),
+    ] = False,
     index: Annotated[
         str | None, typer.Option(help="Also search this index of a model's items, and tell what is lost by it.")
     ] = None,
@@ -43,12 +47,14 @@ def evaluate(
 
         config = EvaluateConfig(exclude_seen)
         with writing(workspace, "evaluate", wait) as (opened, job):
+            if baselines:
+                _train_baselines(opened, job)
             of_index = check(opened, index)["model"] if index else None
             named = list(dict.fromkeys(filter(None, (model, of_index))))
             names = list(dict.fromkeys([*named, *([against] if against else [])])) if named else current(opened)
             if not names:
                 raise UserError("No model is trained yet, or none on these sessions: run `train` first.")
-            job.steps = len(names) + (2 if index else 0)
+            job.steps = job.step + len(names) + (2 if index else 0)
             for name in names:
                 stage(opened, name, job.progress(f"evaluate {name}"), config)
             figures, bounds = evaluations(opened, config), intervals(opened, config)
@@ -69,6 +75,15 @@ def evaluate(
             return job.result
 
     finish(workspace, json, body, _show)
+
+
+def _train_baselines(workspace: Workspace, job: Running) -> None:
+    from pipeline.train import baselines, train
+
+    names = baselines()
+    job.steps = 2 * len(names)
+    for name in names:
+        train(workspace, name, {}, job.progress(f"train {name}"))
 
 
 def _through(workspace: Workspace, index: str, search: str, job: Running) -> Answer:

@@ -46,13 +46,16 @@ class DlrmConfig:
 
     def __post_init__(self) -> None:
         rules = {
-            "candidates": (2, 10_000), "retrieved": (1, 1000), "popular": (0, 1000), "in_batch": (0, 1000),
+            "candidates": (2, 10_000), "retrieved": (0, 1000), "popular": (0, 1000), "in_batch": (0, 1000),
             "min_clicks": (0, 10**9),
             "epochs": (1, 1000), "batch_size": (16, 65536), "learning_rate": (1e-6, 1.0), "seed": (0, 2**31),
         }  # fmt: skip
         for name, (low, high) in rules.items():
             if not low <= getattr(self, name) <= high:
                 raise UserError(f"{name} {getattr(self, name)} is out of range: choose {low:g} to {high:g}.")
+
+
+PUBLISHED = DlrmConfig(retrieved=0, popular=0, in_batch=0, epochs=3)  # as published: clicks and nothing else
 
 
 @dataclass(frozen=True)

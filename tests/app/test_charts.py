@@ -15,6 +15,7 @@ EVALUATION = {
     "popularity": {"recall@10": 0.1, "recall@20": 0.2, "mrr@20": 0.05, "ndcg@20": 0.08},
     "two_tower": {"recall@10": 0.3, "recall@20": 0.5, "mrr@20": 0.15, "ndcg@20": 0.2},
 }
+BOUNDS = {"two_tower": {"recall@20": (0.45, 0.56), "mrr@20": (0.14, 0.16)}}
 TITLES = {"two_tower": "Two-tower", "popularity": "Popularity"}
 POINTS = [
     {"step": 1, "loss": 6.0},
@@ -31,6 +32,16 @@ ITEMS = pl.DataFrame(
         "name": ["A", "B", "C"],
     }
 )
+SLICES = pl.DataFrame(
+    {
+        "model": ["two_tower", "two_tower", "popularity", "popularity"],
+        "part": ["1 click", "2", "1 click", "2"],
+        "examples": [100, 50, 100, 50],
+        "mean": [0.4, 0.6, 0.2, 0.1],
+        "low": [0.35, 0.5, 0.15, 0.05],
+        "high": [0.45, 0.7, 0.25, 0.15],
+    }
+)
 
 BUILT = [
     {"name": "a-hnsw", "index": "HNSW", "recall@10": 0.99, "p50_ms": 3.0, "device": "cpu"},
@@ -42,7 +53,8 @@ BUILT = [
 def _figures(mode: str) -> dict[str, go.Figure]:
     return {
         "training": charts.training(POINTS, mode),
-        "evaluation": charts.evaluation(EVALUATION, TITLES, mode),
+        "evaluation": charts.evaluation(EVALUATION, BOUNDS, TITLES, ["popularity"], mode),
+        "slices": charts.slices(SLICES, TITLES, ["popularity"], mode, "recall@20", "session length"),
         "map": charts.item_map(ITEMS, mode, path=["a", "c"], found=["b"]),
         "histogram": charts.histogram(pl.DataFrame({"value": [1, 2], "count": [3, 4]}), mode, "Half", "clicks", "n"),
         "tail": charts.long_tail(pl.Series([90, 5, 3, 2]), mode),
@@ -64,7 +76,8 @@ def test_every_figure_has_a_title_and_units(mode: str) -> None:
 def test_titles_say_the_finding() -> None:
     found = _figures("light")
     assert found["training"].layout.title.text == "Validation recall@20 reached 0.420"
-    assert "2.5 times" in found["evaluation"].layout.title.text
+    assert "Two-tower leads with recall@20 0.500" in found["evaluation"].layout.title.text.replace("<br>", " ")
+    assert "from 0.40 (1 click) to 0.60 (2)" in found["slices"].layout.title.text.replace("<br>", " ")
     assert "2.5 ms" in found["latency"].layout.title.text
     assert "a-cagra is the quickest above 0.95" in found["quality"].layout.title.text.replace("<br>", " ")
     assert "3.0 to 3.5 times" in found["published"].layout.title.text.replace("<br>", " ")
@@ -84,8 +97,11 @@ def test_titles_wrap_for_a_phone() -> None:
 
 
 def test_the_bars_are_the_numbers() -> None:
-    bars = {bar.name: list(bar.y) for bar in charts.evaluation(EVALUATION, TITLES, "light").data}
-    assert bars["Two-tower"] == [0.3, 0.5, 0.15, 0.2]
+    drawn = charts.evaluation(EVALUATION, BOUNDS, TITLES, ["popularity"], "light", "mrr@20").data
+    bars = {bar.name: bar for bar in drawn}
+    assert {name: bar.x[0] for name, bar in bars.items()} == {"Two-tower": 0.15, "Popularity": 0.05}
+    assert bars["Two-tower"].error_x.array[0] == pytest.approx(0.01)
+    assert bars["Popularity"].marker.color == PALETTES["light"].exact != bars["Two-tower"].marker.color
     latency = charts.latency({"encode": 0.2, "search": 2.0, "total": 2.5}, "light").data[0]
     assert sum(latency.x) == pytest.approx(2.5)
 

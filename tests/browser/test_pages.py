@@ -97,6 +97,21 @@ def test_a_server_that_does_not_answer_is_a_sentence(page: Page, shop: Workspace
     assert not list((shop.root / "servers").glob("*.json"))
 
 
+def test_models_are_evaluated_against_the_baselines(page: Page, shop: Workspace) -> None:
+    page.goto("/train?measure=mrr@20")
+    settled(page)
+    page.get_by_role("button", name="Evaluate").click()
+    wait_for(lambda: _job_done(shop, "evaluate"), 120, "the evaluation")
+    page.reload()
+    settled(page)
+    expect(page.get_by_text("Every trained model is measured")).to_be_visible()
+    expect(page.get_by_text(re.compile("leads with mrr@20 0")).first).to_be_visible()
+    expect(page.locator(".ytick", has_text="VS-KNN").first).to_be_visible()
+    page.get_by_test_id("stButtonGroup").get_by_text("item popularity").click()
+    page.wait_for_url(re.compile("by=item"))
+    expect(page.get_by_text(re.compile("top 5 %")).first).to_be_visible()
+
+
 def _select(page: Page, row: int, rows: int) -> None:
     """Click on the box at the left of a row of a table with so many; it is drawn on a canvas, so by place."""
     page.set_viewport_size({"width": 1440, "height": 2200})  # a click below the fold would be lost

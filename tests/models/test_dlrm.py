@@ -1,6 +1,7 @@
 """The ranker: its negatives, its AUC, and that it puts right what retrieval does not know."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.models.dlrm import DlrmConfig, load
+from pipeline.models.dlrm import PUBLISHED, DlrmConfig, load
 from pipeline.models.dlrm_training import TARGET, auc, pairs, train
 from pipeline.models.metrics import top
 from pipeline.models.pairs import PairFeatures, retrieve
@@ -62,6 +63,17 @@ def test_it_ranks_better_than_retrieval_and_recommends_nothing_else(tmp_path: Pa
     scores = ranker.score(histories)
     retrieved = retrieve(Blind(), histories, 20).items
     assert (np.sort(top(scores, 20), axis=1) == np.sort(retrieved, axis=1)).all()
+
+
+@pytest.mark.merlin
+def test_as_published_it_has_no_negative_and_no_auc(tmp_path: Path) -> None:
+    config = replace(PUBLISHED, candidates=20, epochs=1, batch_size=256, min_clicks=1)
+    assert (
+        pairs(Blind(), PairFeatures.of(FRAME, CATALOGUE, 1), hold_out(FRAME)[1], CATALOGUE, config)[TARGET].min() == 1
+    )
+    found = train(tmp_path, FRAME, CATALOGUE, config, silent, Blind())
+    assert found["epochs"][-1]["train_auc"] == 0
+    assert found["held_out"]["auc"] < 0.7
 
 
 @pytest.mark.parametrize(

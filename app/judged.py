@@ -1,0 +1,151 @@
+"""The Train page's judgement: models against the baselines, with intervals, and where each is strong."""
+
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from app import charts, parts, state, tray
+from pipeline.approximation import approximations
+from pipeline.compare import best_baseline, differences
+from pipeline.evaluate import SLICES, EvaluateConfig, current, evaluation_stage, evaluations, intervals
+from pipeline.models.slices import LENGTH, POPULARITY
+from pipeline.train import KINDS, baselines
+
+MEASURES = ("recall@5", "recall@10", "recall@20", "mrr@10", "mrr@20", "ndcg@20", "popularity@20")
+TITLES = {name: kind.title for name, kind in KINDS.items()}
+
+
+def show() -> None:
+    """Show every model that is measured on the sessions as they are, and what can be measured yet."""
+    st.subheader("Against the baselines")
+    config = EvaluateConfig(st.toggle("Only items new to the session", state.url("unseen") == "1", help=_UNSEEN))
+    state.remember(unseen="1" if config.exclude_seen else "")
+    models = evaluations(state.workspace(), config)
+    _measure(models, config)
+    if not models:
+        parts.empty("No model is measured yet: press “Evaluate” above.")
+        return
+    chosen = state.url("measure", "recall@20")
+    measure = st.segmented_control(
+        "Measure", MEASURES, default=chosen if chosen in MEASURES else "recall@20", required=True
+    )
+    state.remember(measure=measure if measure != "recall@20" else "")
+    bounds = intervals(state.workspace(), config)
+    figure = charts.evaluation(models, bounds, TITLES, baselines(), state.mode(), measure)
+    st.plotly_chart(figure, theme=None, key="models")
+    st.caption(
+        f"{parts.TERMS.get(measure, '')} Measured here on {max(int(m['examples']) for m in models.values()):,} next clicks, "
+        "each ranked over the whole catalogue of training; bars are 95 % intervals, sessions drawn anew 1,000 times; "
+        "the baselines are grey."
+    )
+    _difference(models, measure, config)
+    _slices(models, measure, config)
+    _table(models)
+    _indexes()
+
+
+_UNSEEN = "Recommend nothing that the session has clicked, and leave out the clicks that return to it."
+
+
+def _measure(models: dict[str, Any], config: EvaluateConfig) -> None:
+    """Offer to measure what is trained and not measured, and to train the baselines."""
+    ready = current(state.workspace())
+    missing = [name for name in ready if name not in models]
+    absent = [name for name in baselines() if name not in ready]
+    left, right = st.columns([1, 3], vertical_alignment="center")
+    arguments = ["evaluate", *(["--baselines"] if absent else []), *(["--exclude-seen"] if config.exclude_seen else [])]
+    wanted = bool(missing or absent)
+    if left.button("Evaluate", disabled=not wanted, width="stretch", icon=":material/checklist:"):
+        tray.launch(arguments, "evaluate")
+    named = ", ".join(TITLES[name] for name in [*absent, *missing])
+    right.caption(f"Not measured yet: {named}." if wanted else "Every trained model is measured.")
+
+
+def _difference(models: dict[str, Any], measure: str, config: EvaluateConfig) -> None:
+    """Say which models differ from the best baseline by more than chance."""
+    other = best_baseline(models)
+    if other is None or len(models) < 2:
+        return
+    st.markdown(f"**Compared with {TITLES[other]}**, the best baseline by mrr@20, on the same sessions:")
+    rows = [
+        {
+            "model": TITLES.get(name, name),
+            "difference": found.difference,
+            "from": found.low,
+            "to": found.high,
+            "verdict": _verdict(found.difference, found.certain),
+        }
+        for name, measures in differences(state.workspace(), other, config).items()
+        for found in (measures[measure],)
+    ]
+    signed = {name: st.column_config.NumberColumn(name, format="%+.3f") for name in ("difference", "from", "to")}
+    signed["verdict"] = st.column_config.Column("verdict", help="Whether the 95 % interval leaves out zero.")  # type: ignore[assignment]
+    st.dataframe(rows, hide_index=True, column_config=signed)
+
+
+def _verdict(difference: float, certain: bool) -> str:
+    if not certain:
+        return "may be chance"
+    return "more" if difference > 0 else "less"
+
+
+def _slices(models: dict[str, Any], measure: str, config: EvaluateConfig) -> None:
+    chosen = state.url("by", LENGTH)
+    name = st.segmented_control(
+        "By", (LENGTH, POPULARITY), default=chosen if chosen == POPULARITY else LENGTH, required=True
+    )
+    state.remember(by=name if name != LENGTH else "")
+    tables = {model: state.table(evaluation_stage(model, config), SLICES) for model in models}
+    rows = pl.concat(
+        table.filter(pl.col("slice") == name, pl.col("measure") == measure).with_columns(pl.lit(model).alias("model"))
+        for model, table in tables.items()
+        if table is not None
+    )
+    st.plotly_chart(charts.slices(rows, TITLES, baselines(), state.mode(), measure, name), theme=None, key="slices")
+    st.caption(
+        "Item popularity: the share of the catalogue, most clicked items first, that the next click is in."
+        if name == POPULARITY
+        else "Session length: the clicks that had been revealed."
+    )
+
+
+def _table(models: dict[str, Any]) -> None:
+    with st.expander("All measures", icon=":material/table:"):
+        rows = [{"model": TITLES.get(name, name), **figures} for name, figures in models.items()]
+        shown = {
+            name: st.column_config.NumberColumn(name, help=parts.TERMS.get(name), format="%.3f")
+            for name in (*MEASURES, "coverage@20")
+        }
+        counts = {n: st.column_config.NumberColumn(text, format="localized") for n, text in _COUNTS.items()}
+        st.dataframe(rows, hide_index=True, column_config=shown | counts)
+
+
+_COUNTS = {"examples": "next clicks", "sessions": "sessions"}
+
+
+def _indexes() -> None:
+    """Say what is lost where an index answers instead of the exact search, for those that were measured."""
+    rows = [
+        {
+            "index": name,
+            "recall@20 of the index": found["index_recall@20"],
+            "recall@20": found["exact"]["recall@20"],
+            "lost in recall@20": found["lost"]["recall@20"]["difference"],
+            "mrr@20": found["exact"]["mrr@20"],
+            "lost in mrr@20": found["lost"]["mrr@20"]["difference"],
+        }
+        for name, found in approximations(state.workspace()).items()
+    ]
+    if not rows:
+        return
+    st.markdown("**Through an index in Milvus**, for the same next clicks:")
+    columns = {n: st.column_config.NumberColumn(n, format="%.3f", help=_LOST.get(n)) for n in rows[0] if n != "index"}
+    st.dataframe(rows, hide_index=True, column_config=columns)
+
+
+_LOST = {
+    "recall@20 of the index": "Share of the 20 exact nearest vectors that the index finds.",
+    "recall@20": "Of next clicks, by the exact search.",
+    "lost in recall@20": "How much less is found through the index.",
+}
