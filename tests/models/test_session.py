@@ -217,7 +217,6 @@ def test_a_bad_option_names_its_range(name: str, value: float) -> None:
 
 def test_a_budget_bounds_the_passes(tmp_path: Path) -> None:
     found = _train(tmp_path, replace(CONFIG, epochs=1000, finish=1000, budget=0.02))
-    assert found["training_s"] < 10
     assert len(found["epochs"]) < 1000
 
 
