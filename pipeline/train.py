@@ -12,8 +12,8 @@ import polars as pl
 from pipeline import preprocess
 from pipeline.errors import UserError
 from pipeline.models import session, two_tower
-from pipeline.models.session import SessionConfig
 from pipeline.models.session_encoder import SessionEncoder
+from pipeline.models.session_training import SessionConfig
 from pipeline.models.sessions import Histories
 from pipeline.models.tower import Floats, TwoTower
 from pipeline.models.two_tower import TwoTowerConfig
@@ -54,13 +54,13 @@ class Kind:
     title: str
     about: str
     config: Any
-    train: Callable[..., Metrics]  # (folder, clicks, catalogue, config, progress), and kept= where it resumes
+    train: Callable[..., Metrics]  # (folder, clicks, catalogue, config, progress), kept= and before= where it resumes
     load: Callable[[Path, pl.DataFrame], Model]
     packages: tuple[str, ...] = ()
     has_vectors: bool = False
     """What it loads is an `Encoder`."""
     resumes: bool = False
-    """A training that was killed goes on from the checkpoint file `kept`."""
+    """A training that was killed goes on from the checkpoint `kept`, a later one can from the model in `before`."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,9 @@ def train(workspace: Workspace, model: str, options: dict[str, Any], progress: P
     def body(folder: Path, report: Progress) -> Metrics:
         catalogue = preprocess.load_catalogue(workspace)
         clicks = preprocess.load_part(workspace, "train")
-        kept = {"kept": _checkpoint(workspace, model, config)} if chosen.resumes else {}
+        kept = {}
+        if chosen.resumes:
+            kept = {"kept": _checkpoint(workspace, model, config), "before": workspace.stage(stage_name(model))}
         metrics = chosen.train(folder, clicks, catalogue, config, report, **kept)
         catalogue.write_parquet(
             folder / "items.parquet"

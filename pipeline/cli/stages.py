@@ -198,6 +198,9 @@ def train(
     learning_rate: RateOption = None,
     budget: BudgetOption = None,
     seed: SeedOption = None,
+    go_on: Annotated[
+        bool, typer.Option("--go-on", help="Take in the clicks since the last training, in place of training anew.")
+    ] = False,
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
     wait: WaitOption = False,
@@ -210,7 +213,7 @@ def train(
     def work(opened: Workspace, job: Running) -> Done:
         from pipeline.train import train as stage
 
-        options = _training(epochs, batch_size, learning_rate, budget, seed)
+        options = _training(epochs, batch_size, learning_rate, budget, seed) | {"go_on": go_on}
         return stage(opened, model, options, job.progress("train"))
 
     _stage(workspace, f"train {model}", wait, json, work)
