@@ -15,8 +15,8 @@ from pipeline.models import dlrm, dlrm_training, item_to_item, session, two_towe
 from pipeline.models.dlrm import PUBLISHED, DlrmConfig
 from pipeline.models.item_to_item import ItemKnnConfig, RulesConfig
 from pipeline.models.metrics import Scores
-from pipeline.models.session import SessionConfig
 from pipeline.models.session_encoder import SessionEncoder
+from pipeline.models.session_training import SessionConfig
 from pipeline.models.sessions import Histories
 from pipeline.models.tower import Floats, TwoTower
 from pipeline.models.two_tower import TwoTowerConfig
@@ -58,13 +58,13 @@ class Kind:
     title: str
     about: str
     config: Any
-    train: Callable[..., Metrics]  # (folder, clicks, catalogue, config, progress), and kept= where it resumes
+    train: Callable[..., Metrics]  # (folder, clicks, catalogue, config, progress), kept= and before= where it resumes
     load: Callable[..., Model]  # (folder, catalogue)
     packages: tuple[str, ...] = ()
     has_vectors: bool = False
     """What it loads is an `Encoder`."""
     resumes: bool = False
-    """A training that was killed goes on from the checkpoint file `kept`."""
+    """A training that was killed goes on from the checkpoint `kept`, a later one can from the model in `before`."""
     baseline: bool = False
     """Simple and hard to beat: what a model is compared with."""
     ranks: bool = False
@@ -259,7 +259,9 @@ def train(workspace: Workspace, model: str, options: dict[str, Any], progress: P
     def body(folder: Path, report: Progress) -> Metrics:
         catalogue = preprocess.load_catalogue(workspace)
         clicks = preprocess.load_part(workspace, "train")
-        kept = {"kept": _checkpoint(workspace, model, config)} if chosen.resumes else {}
+        kept = {}
+        if chosen.resumes:
+            kept = {"kept": _checkpoint(workspace, model, config), "before": workspace.stage(stage_name(model))}
         retrieval = _retrieval(workspace, chosen, config)
         metrics = chosen.train(folder, clicks, catalogue, config, report, *retrieval, **kept)
         catalogue.write_parquet(

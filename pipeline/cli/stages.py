@@ -198,6 +198,9 @@ def train(
     budget: BudgetOption = None,
     seed: SeedOption = None,
     more: SetOption = None,
+    go_on: Annotated[
+        bool, typer.Option("--go-on", help="Take in the clicks since the last training, in place of training anew.")
+    ] = False,
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
     wait: WaitOption = False,
@@ -211,7 +214,8 @@ def train(
         from pipeline.train import parse_options
         from pipeline.train import train as stage
 
-        options = _training(epochs, batch_size, learning_rate, budget, seed) | parse_options(model, more or [])
+        options = _training(epochs, batch_size, learning_rate, budget, seed) | {"go_on": go_on}
+        options |= parse_options(model, more or [])
         return stage(opened, model, options, job.progress("train"))
 
     _stage(workspace, f"train {model}", wait, json, work)

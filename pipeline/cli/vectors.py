@@ -7,6 +7,7 @@ import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
 from pipeline.cli.stages import show_stage, stage_answer
+from pipeline.names import DEFAULT_MODEL
 from pipeline.workspace import Workspace
 
 vectors_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Vectors: a model's, and your own.")
@@ -41,6 +42,29 @@ def import_(
             return job.result
 
     finish(workspace, json, body, show_stage)
+
+
+@vectors_app.command("describe")
+def describe(
+    file: Annotated[Path, typer.Argument(help="CSV or Parquet: item_id, and what is known of each item.")],
+    to: Annotated[Path, typer.Option(help="The Parquet file to write, for `index upsert --file`.")],
+    model: Annotated[str, typer.Option(help="A model that reads what is known of items.")] = DEFAULT_MODEL,
+    workspace: WorkspaceOption = WORKSPACE,
+    json: JsonOption = False,
+) -> None:
+    """Write vectors of items that nobody has clicked, by their category, price and title.
+
+    Example: python -m pipeline vectors describe new.csv --to new.parquet
+    """
+
+    def body() -> Answer:
+        from pipeline.newcomers import describe_items
+
+        return describe_items(Workspace.open(workspace), model, file, to)
+
+    finish(
+        workspace, json, body, lambda a: print(f"{a['items']:,} vectors in {a['file']}, {a['left_out']:,} left out.")
+    )
 
 
 @vectors_app.command("list")

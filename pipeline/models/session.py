@@ -1,140 +1,23 @@
-"""Train the session encoder: search on most of the sessions, watched by those that end last, then finish on all.
-
-The sessions that end last tell when more passes stop to help; being the most recent, they are also the most valuable to
-learn from. So the search passes run at a constant rate over the others, and as many passes with a falling rate, over
-all sessions, end the training.
-"""
+"""Train the session encoder anew or from where it was, and write what answers and what goes on learning."""
 
 import os
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from pipeline.errors import StopEarly, UserError
-from pipeline.models import checkpoint
-from pipeline.models.features import Features, learn
-from pipeline.models.metrics import rank
-from pipeline.models.session_encoder import SessionEncoder, flat
-from pipeline.models.session_network import Batch, Known, Network, State
-from pipeline.models.sessions import Histories, Ints, hold_out, next_clicks
-from pipeline.names import FIRST_IDX, ITEM_IDX
+from pipeline.errors import UserError
+from pipeline.models import checkpoint, session_growth
+from pipeline.models.features import learn
+from pipeline.models.session_encoder import SessionEncoder
+from pipeline.models.session_examples import Examples
+from pipeline.models.session_network import Known, Network
+from pipeline.models.session_training import SessionConfig, Training
+from pipeline.names import FIRST_IDX, ITEM_IDX, TIMESTAMP
 from pipeline.progress import Progress, silent
 
-HELD_OUT = 0.05  # of the training sessions, the last to end
-MOST_VALIDATED = 20_000  # next clicks
-FEWEST_SESSIONS = 20  # with fewer, none is held out
-CUTOFF = 20
-GAIN = 1.01  # a search pass that improves NDCG@20 by less than 1 % is the last
-WARM_UP = 0.3  # of the first pass, in which the rate rises
-LAST_RATE = 0.05  # of the rate, where it has fallen to at the end
 TOLERANCE = 1e-5  # the exported encoder against TensorFlow
-MOST_TARGETS = 16  # of one history: a first click that thousands share must not weigh on a batch alone
-_BLOCK = 1024  # histories validated at once
-
-
-@dataclass(frozen=True)
-class SessionConfig:
-    """What can be chosen of the training."""
-
-    epochs: int = 6
-    """At most so many passes at a constant rate; fewer where validation NDCG@20 no longer rises by 1 %."""
-    finish: int = 3
-    """Passes over all sessions, those held out too, with a falling rate."""
-    batch_size: int = 512
-    """Different histories in a batch, each with all the clicks that follow it."""
-    learning_rate: float = 0.005
-    """Adam's step size."""
-    dropout: float = 0.2
-    """Share of a click's vector that is dropped in training."""
-    scale: float = 0.0
-    """What a cosine is multiplied by before the softmax; more fits the clicks more closely. 0: by the items' number."""
-    dim: int = 100
-    """Numbers in a vector."""
-    budget: float = 10.0
-    """Minutes that the training may take."""
-    seed: int = 42
-    """Of the first weights, the shuffling and what is dropped."""
-
-    def __post_init__(self) -> None:
-        rules = {
-            "epochs": (1, 1000),
-            "finish": (0, 1000),
-            "batch_size": (16, 65536),
-            "learning_rate": (1e-6, 1.0),
-            "dropout": (0.0, 0.9),
-            "scale": (0.0, 40.0),
-            "dim": (4, 1024),
-            "budget": (0.01, 10_000),
-            "seed": (0, 2**31 - 1),
-        }
-        for name, (low, high) in rules.items():
-            if not low <= getattr(self, name) <= high:
-                raise UserError(f"{name} {getattr(self, name)} is out of range: choose {low:g} to {high:g}.")
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Histories, none of them empty, and the catalogue's rows of the items clicked after each."""
-
-    histories: Histories
-    targets: Ints
-    low: Ints  # history i is followed by targets low[i]:end[i]
-    end: Ints
-
-    @staticmethod
-    def of(clicks: pl.DataFrame) -> "Examples":
-        """Reveal each session click by click: a history for every next click."""
-        histories, items, _ = next_clicks(clicks)
-        usable = (histories.end > histories.low) & (items >= FIRST_IDX)
-        each = np.arange(usable.sum())
-        return Examples(histories.take(usable), items[usable] - FIRST_IDX, each, each + 1)
-
-    def __len__(self) -> int:
-        return len(self.low)
-
-    def merged(self) -> "Examples":
-        """Let equal histories be one, followed by the targets of all, by `MOST_TARGETS` of them at most."""
-        code = self.histories.codes()
-        order = np.argsort(code, kind="stable")
-        begins = np.flatnonzero(np.diff(code[order], prepend=code[order[:1]] + 1))
-        place = np.arange(len(order)) - np.repeat(begins, np.diff(begins, append=len(order)))
-        low = np.flatnonzero(place % MOST_TARGETS == 0)
-        end = np.append(low[1:], len(order))
-        return Examples(self.histories.take(order[low]), self.targets[order], low, end)
-
-    def batch(self, rows: Ints, step: int) -> Batch:
-        """Lay some of them out for one step."""
-        low, counts = self.low[rows], self.end[rows] - self.low[rows]
-        of = np.repeat(np.arange(len(rows)), counts)
-        firsts = np.cumsum(counts) - counts
-        targets = self.targets[np.arange(len(of)) + np.repeat(low - firsts, counts)]
-        return Batch(*flat(self.histories.take(rows)), targets, of, step)
-
-
-@dataclass
-class _Course:
-    """Where a training is: what a checkpoint holds besides the weights."""
-
-    phase: str = "search"
-    epoch: int = 0  # whole passes of the phase
-    step: int = 0  # batches of both phases
-    finish_steps: int = 0
-    finish_from: int = 0
-    seconds: float = 0.0
-    best: float = -1.0  # validation NDCG@20
-    best_epoch: int = 0
-    note: str = ""
-    points: list[dict[str, float]] = field(default_factory=list)
-    epochs: list[dict[str, float]] = field(default_factory=list)
-
-
-class _Diverged(Exception):
-    """The loss is not a number any more."""
 
 
 def train(
@@ -145,11 +28,13 @@ def train(
     progress: Progress = silent,
     *,
     kept: Path,
+    before: Path,
 ) -> dict[str, Any]:
     """Train on `clicks` (encoded training sessions), write encoder.npz and what a later training goes on from.
 
-    `kept` is the checkpoint file: a training that was killed goes on from it, one that ended well removes it. Raises
-    UserError where there is nothing to learn.
+    `kept` is the checkpoint file: a training that was killed goes on from it, one that ended well removes it. `before`
+    is the folder of the model trained before, which `config.go_on` starts from. Raises UserError where there is nothing
+    to learn.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     progress(0, 1, "loading TensorFlow")
@@ -159,7 +44,7 @@ def train(
         raise UserError(
             f"The catalogue has {catalogue.height} item, and a ranking needs at least 2: bring more clicks."
         )
-    features = learn(catalogue)
+    features = session_growth.features_of(before) if config.go_on else learn(catalogue)
     network = Network(
         np.bincount(clicks[ITEM_IDX].to_numpy(), minlength=catalogue.height + FIRST_IDX)[FIRST_IDX:],
         config.dim,
@@ -168,7 +53,11 @@ def train(
         config.dropout,
         config.seed,
     )
-    training = _Training(network, clicks, config, kept, progress)
+    until = clicks[TIMESTAMP].dt.replace_time_zone(None).max()
+    if config.go_on:
+        clicks = session_growth.recent(clicks, before)
+        session_growth.carry_over(network, before, catalogue)
+    training = Training(network, clicks, config, kept, progress)
     try:
         training.run()
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
@@ -178,7 +67,7 @@ def train(
         ) from error
     encoder = network.export()
     compare(network, encoder, training.everything)
-    write(folder, network, encoder, features, training.course)
+    write(folder, network, encoder, {"until": str(until), "features": features.as_json()}, training.course.points)
     kept.unlink(missing_ok=True)
     return training.summary()
 
@@ -191,11 +80,13 @@ def usual_scale(items: int) -> float:
     return float(np.log(max(2, items) - 1) + 2)
 
 
-def write(folder: Path, network: Network, encoder: SessionEncoder, features: Features, course: _Course) -> None:
+def write(
+    folder: Path, network: Network, encoder: SessionEncoder, about: dict[str, Any], points: list[dict[str, float]]
+) -> None:
     """Write what answers (encoder.npz), what goes on learning (state.npz) and the curve."""
     encoder.save(folder / "encoder.npz")
-    checkpoint.save(folder / "state.npz", network.state(), {"step": course.step, "features": features.as_json()})
-    pl.from_dicts(course.points, infer_schema_length=None).write_parquet(folder / "curve.parquet")
+    checkpoint.save(folder / "state.npz", network.state(), about)
+    pl.from_dicts(points, infer_schema_length=None).write_parquet(folder / "curve.parquet")
 
 
 def compare(network: Network, encoder: SessionEncoder, examples: Examples) -> None:
@@ -205,180 +96,3 @@ def compare(network: Network, encoder: SessionEncoder, examples: Examples) -> No
     difference = np.abs(network.encode(batch) - encoder.encode(examples.histories.take(rows))).max()
     if not difference <= TOLERANCE:
         raise AssertionError(f"the exported encoder differs from TensorFlow's outputs by {difference:.2g}")
-
-
-class _Training:
-    """The passes, their validation and their checkpoints."""
-
-    def __init__(
-        self, network: Network, clicks: pl.DataFrame, config: SessionConfig, kept: Path, progress: Progress
-    ) -> None:
-        self.network, self.config, self.kept, self.progress = network, config, kept, progress
-        self.everything = Examples.of(clicks).merged()
-        few = clicks["session_id"].n_unique() < FEWEST_SESSIONS
-        fitting, late = (clicks, clicks.head(0)) if few else hold_out(clicks, HELD_OUT)
-        self.fitting = Examples.of(fitting).merged()
-        validation = Examples.of(late)
-        last = slice(-MOST_VALIDATED, None)
-        self.validation = validation.histories.take(last), validation.targets[last]
-        if not len(self.fitting):
-            raise UserError("No session of the training part has two clicks on known items: bring more clicks.")
-        self.course = _Course()
-        self.good: State | None = None  # the best pass of the search, or the last whole one of the finish
-        self.begun = time.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        """Give the seconds that the training has taken, before a kill too."""
-        return self.course.seconds + time.monotonic() - self.begun
-
-    def run(self) -> None:
-        """Train to the end, or to where it was stopped or diverged; the network then has the weights to keep."""
-        self._resume()
-        if not len(self.validation[1]):
-            self.course.note = "too few sessions to hold some out: every pass was trained, none chosen"
-        try:
-            self._search()
-            self._finish()
-        except StopEarly:
-            self.course.note = f"stopped early, in pass {self._pass()}; the best before it was kept"
-        except _Diverged as error:
-            if self.good is None:
-                raise UserError(
-                    f"The loss is not a number after {self.course.step} batches: lower --learning-rate, now "
-                    f"{self.config.learning_rate:g}; the model that was there before still is."
-                ) from error
-            self.course.note = f"the loss was not a number in pass {self._pass()}; the best before it was kept"
-        if self.good is not None:
-            self.network.restore(self.good)
-
-    def _pass(self) -> int:
-        return len(self.course.epochs) + 1
-
-    def _search(self) -> None:
-        course, config = self.course, self.config
-        if course.phase != "search":
-            return
-        steps = -(-len(self.fitting) // config.batch_size)
-        warm = max(1.0, WARM_UP * steps)
-        while course.epoch < config.epochs and not self._search_is_over():
-            loss = self._pass_over(
-                self.fitting, steps, steps * (config.epochs + config.finish), lambda step: min(1.0, (step + 1) / warm)
-            )
-            course.epoch += 1
-            self._validated(loss)
-            self._keep()
-        if self.good is not None:
-            self.network.restore(self.good)
-        course.phase, course.epoch = "finish", 0
-        course.finish_from = course.step
-        per_step = self.seconds / max(1, course.step)
-        left = (config.budget * 60 - self.seconds) / per_step
-        wanted = config.finish * -(-len(self.everything) // config.batch_size)
-        course.finish_steps = int(max(0, min(wanted, left)))
-
-    def _search_is_over(self) -> bool:
-        """Tell whether another pass would not pay, or would not leave the time that finishing needs."""
-        ndcg = [e["validation_ndcg@20"] for e in self.course.epochs if "validation_ndcg@20" in e]
-        if len(ndcg) > 1 and ndcg[-1] < GAIN * max(ndcg[:-1]):
-            return True
-        passes = self.course.epoch
-        return passes > 0 and self.seconds * (1 + (1 + self.config.finish) / passes) > self.config.budget * 60
-
-    def _finish(self) -> None:
-        course, size = self.course, -(-len(self.everything) // self.config.batch_size)
-        while (done := course.step - course.finish_from) < course.finish_steps:
-            steps = min(size, course.finish_steps - done)
-            loss = self._pass_over(
-                self.everything,
-                steps,
-                course.finish_from + course.finish_steps,
-                lambda step: 1 - (1 - LAST_RATE) * (step - course.finish_from) / course.finish_steps,
-            )
-            course.epoch += 1
-            course.epochs.append({"epoch": self._pass(), "loss": loss})
-            self.good = self.network.state()
-            self._keep()
-
-    def _pass_over(self, examples: Examples, steps: int, total: int, rate: Callable[[int], float]) -> float:
-        """Train one pass, shuffled by seed and pass; give the mean loss of its examples."""
-        course, size = self.course, self.config.batch_size
-        order = np.random.default_rng([self.config.seed, self._pass()]).permutation(len(examples))
-        losses = []
-        for begin in range(0, steps * size, size):
-            batch = examples.batch(order[begin : begin + size], course.step)
-            losses.append(float(self.network.train(batch, self.config.learning_rate * rate(course.step))))
-            if not np.isfinite(losses[-1]):
-                raise _Diverged
-            course.step += 1
-            self._report(losses, total, steps)
-            if course.phase == "search" and not course.epoch and self.seconds > self.config.budget * 30:
-                break  # half the time is over within the first pass
-        return float(np.mean(losses))
-
-    def _report(self, losses: list[float], total: int, steps: int) -> None:
-        course = self.course
-        point = None
-        if course.step % max(1, steps // 12) == 0:
-            point = {"step": course.step, "loss": float(np.mean(losses[-max(1, steps // 12) :]))}
-            course.points.append(point)
-        of = f"pass {self._pass()}" + (", finishing on all sessions" if course.phase == "finish" else "")
-        self.progress(course.step, total, f"{of} · loss {losses[-1]:.3f}", point)
-
-    def _validated(self, loss: float) -> None:
-        """Rank the held-out sessions' next clicks over the whole catalogue; keep the best weights so far."""
-        course, entry = self.course, {"epoch": self._pass(), "loss": loss}
-        if len(self.validation[1]):
-            figures = self._validate()
-            entry |= figures
-            point = {"step": course.step, **figures}
-            course.points.append(point)
-            self.progress(
-                course.step, course.step + 1, f"validation recall@20 {figures['validation_recall@20']:.3f}", point
-            )
-        if entry.get("validation_ndcg@20", float(course.epoch)) > course.best:
-            course.best = entry.get("validation_ndcg@20", float(course.epoch))
-            course.best_epoch = course.epoch
-            self.good = self.network.state()
-        course.epochs.append(entry)
-
-    def _validate(self) -> dict[str, float]:
-        encoder, (histories, targets) = self.network.export(), self.validation
-        ranks = np.empty(len(targets), np.int64)
-        for begin in range(0, len(targets), _BLOCK):
-            block = slice(begin, begin + _BLOCK)
-            ranks[block] = rank(encoder.score(histories.take(block)), targets[block])
-        hit = ranks <= CUTOFF
-        return {
-            "validation_recall@20": float(hit.mean()),
-            "validation_mrr@20": float(np.where(hit, 1 / ranks, 0).mean()),
-            "validation_ndcg@20": float(np.where(hit, 1 / np.log2(ranks + 1.0), 0).mean()),
-        }
-
-    def _keep(self) -> None:
-        """Write the checkpoint: the weights as they are, and the best beside them."""
-        good = {f"good/{name}": value for name, value in (self.good or {}).items()}
-        checkpoint.save(self.kept, self.network.state() | good, vars(self.course) | {"seconds": self.seconds})
-
-    def _resume(self) -> None:
-        found = checkpoint.load(self.kept)
-        if found is None:
-            return
-        arrays, about = found
-        self.course = _Course(**about)
-        self.network.restore(arrays)
-        good = {name.removeprefix("good/"): value for name, value in arrays.items() if name.startswith("good/")}
-        self.good = good or None
-
-    def summary(self) -> dict[str, Any]:
-        """Give the last loss, the best pass of the search with its validation figures, and every pass's figures."""
-        course = self.course
-        best = next((e for e in course.epochs if e["epoch"] == course.best_epoch), {})
-        return {
-            "loss": course.epochs[-1]["loss"] if course.epochs else None,
-            "best_epoch": course.best_epoch,
-            **{name: value for name, value in best.items() if name.startswith("validation_")},
-            "steps": course.step,
-            "epochs": course.epochs,
-            "training_s": round(self.seconds, 1),
-        } | ({"note": course.note} if course.note else {})

@@ -17,8 +17,9 @@ import numpy as np
 import polars as pl
 
 from pipeline.clicks import synthetic
-from pipeline.models.session import Examples, SessionConfig
+from pipeline.models.session_examples import Examples
 from pipeline.models.session_network import NOTHING, Network
+from pipeline.models.session_training import SessionConfig
 from pipeline.names import CATEGORY_IDX, FIRST_IDX, ITEM_ID, ITEM_IDX, SESSION_ID
 
 SESSIONS, EXAMPLES, ITEMS = 240_000, 369_859, 17_376

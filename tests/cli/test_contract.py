@@ -20,7 +20,7 @@ COMMANDS = [
     "jobs list", "jobs show", "jobs cancel", "jobs stop", "data list", "milvus start", "milvus stop", "milvus status",
     "milvus restart", "index serve", "index append", "index upsert", "index delete", "index show",
     "library list", "library bench",
-    "vectors import", "vectors list", "prices list", "prices set",
+    "vectors import", "vectors describe", "vectors list", "prices list", "prices set",
     "bench advise", "bench front", "bench compare", "bench quality", "bench published", "bench report", "bench note",
     "bench", "bench list", "bench show", "bench export", "bench drop", "bench data", "bench tune",
 ]  # fmt: skip

@@ -17,9 +17,10 @@ import pytest
 from pipeline.errors import Cancelled, StopEarly, UserError
 from pipeline.models import checkpoint, session
 from pipeline.models.sampling import Sampler
-from pipeline.models.session import Examples, SessionConfig
 from pipeline.models.session_encoder import SessionEncoder
-from pipeline.models.session_network import Network
+from pipeline.models.session_examples import Examples
+from pipeline.models.session_network import Batch, Network
+from pipeline.models.session_training import SessionConfig
 from pipeline.models.sessions import Histories
 from pipeline.names import CATEGORY, CATEGORY_IDX, FIRST_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP
 
@@ -71,7 +72,7 @@ def _train(
 ) -> dict[str, Any]:
     folder.mkdir(exist_ok=True)
     kept = kept or folder / "kept.npz"
-    return session.train(folder, clicks(), catalogue(), config, listen or Listener(), kept=kept)
+    return session.train(folder, clicks(), catalogue(), config, listen or Listener(), kept=kept, before=folder)
 
 
 def _vectors(folder: Path) -> Any:
@@ -157,7 +158,7 @@ def _diverge(monkeypatch: pytest.MonkeyPatch, after: int, run: Callable[[], Any]
     """Put a weight out of all bounds after some steps, as a rate far too high would."""
     train = Network.train
 
-    def bent(network: Network, batch: session.Batch, rate: float) -> Any:
+    def bent(network: Network, batch: Batch, rate: float) -> Any:
         if batch.step == after:
             network.weights["bias"].assign(network.weights["bias"] * np.inf)
         return train(network, batch, rate)
@@ -191,17 +192,17 @@ def test_a_sample_weighs_as_much_as_all() -> None:
 
 def test_one_item_is_nothing_to_rank(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="a ranking needs at least 2"):
-        session.train(tmp_path, clicks(50, 1), catalogue(1), CONFIG, kept=tmp_path / "kept.npz")
+        session.train(tmp_path, clicks(50, 1), catalogue(1), CONFIG, kept=tmp_path / "kept.npz", before=tmp_path)
 
 
 def test_with_too_few_sessions_every_pass_is_trained(tmp_path: Path) -> None:
-    few = session.train(tmp_path, clicks(5), catalogue(), CONFIG, kept=tmp_path / "kept.npz")
+    few = session.train(tmp_path, clicks(5), catalogue(), CONFIG, kept=tmp_path / "kept.npz", before=tmp_path)
     assert "too few sessions" in few["note"]
     assert len(few["epochs"]) == CONFIG.epochs + CONFIG.finish
 
 
 def test_out_of_memory_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(network: Network, batch: session.Batch, rate: float) -> Any:
+    def full(network: Network, batch: Batch, rate: float) -> Any:
         raise MemoryError
 
     monkeypatch.setattr(Network, "train", full)

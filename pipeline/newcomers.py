@@ -1,0 +1,30 @@
+"""Vectors of items that nobody has clicked yet, by what is known of them."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipeline.clicks import tables
+from pipeline.embed import write_vectors
+from pipeline.errors import UserError
+from pipeline.models.session_growth import vectors_of
+from pipeline.names import ITEM_ID
+from pipeline.stage import need
+from pipeline.train import KINDS, kind, stage_name
+from pipeline.workspace import Workspace
+
+
+def describe_items(workspace: Workspace, model: str, file: Path, to: Path) -> dict[str, Any]:
+    """Write (id, vector) of the items in `file`, without those of which nothing is known that training has seen."""
+    if not kind(model).resumes:
+        able = " or ".join(name for name, other in KINDS.items() if other.resumes)
+        raise UserError(f"Model '{model}' knows items by their clicks alone: choose {able}.")
+    need(workspace, stage_name(model), f"run `train --model {model}`.")
+    items = tables.read_items(file)
+    vectors, known = vectors_of(workspace.stage(stage_name(model)), items)
+    some = known > 0
+    if not some.any():
+        raise UserError(f"{file} tells nothing of its items that training has seen: bring the columns it was given.")
+    write_vectors(to, items[ITEM_ID].cast(pl.String).filter(pl.Series(some)), vectors[some])
+    return {"file": str(to), "items": int(some.sum()), "left_out": int((~some).sum()), "dim": vectors.shape[1]}

@@ -1,0 +1,81 @@
+"""A model that grows: an item that nobody has clicked has a vector, a day's clicks are taken in."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.models import session, session_growth
+from pipeline.models.session_encoder import SessionEncoder
+from pipeline.models.session_examples import Examples
+from pipeline.names import CATEGORY, FIRST_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP
+from pipeline.newcomers import describe_items
+from pipeline.stage import run_stage
+from pipeline.workspace import Workspace
+from tests.models.test_session import CONFIG, ITEMS, Listener, catalogue, clicks
+
+pytestmark = pytest.mark.merlin
+
+
+def _apart() -> pl.DataFrame:
+    """Make sessions that stay with the even items or with the odd ones."""
+    walk = clicks()
+    parity = pl.col(SESSION_ID) % 2
+    return walk.with_columns((FIRST_IDX + (pl.col(ITEM_IDX) - FIRST_IDX) // 2 * 2 + parity).alias(ITEM_IDX))
+
+
+def test_an_item_never_clicked_is_near_its_kind(workspace: Workspace, tmp_path: Path) -> None:
+    def body(folder: Path, progress: Listener) -> dict[str, int]:
+        catalogue().write_parquet(folder / "items.parquet")
+        kept = tmp_path / "kept.npz"
+        return dict(session.train(folder, _apart(), catalogue(), CONFIG, kept=kept, before=folder))
+
+    run_stage(workspace, "models/session", CONFIG, body)  # type: ignore[arg-type]
+    file, to = tmp_path / "new.csv", tmp_path / "new.parquet"
+    file.write_text("item_id,category\nnew1,even\nnew2,odd\nnew3,other\n")
+    answer = describe_items(workspace, "session", file, to)
+    assert (answer["items"], answer["left_out"], answer["dim"]) == (2, 1, CONFIG.dim)
+    table = pl.read_parquet(to)
+    assert table["id"].to_list() == ["new1", "new2"]
+    encoder = SessionEncoder.load(workspace.stage("models/session") / "encoder.npz")
+    examples = Examples.of(_apart())
+    even = (examples.targets % 2 == 0).nonzero()[0]
+    scores = encoder.encode(examples.histories.take(even)) @ table["vector"].to_numpy().T
+    assert (scores[:, 0] > scores[:, 1]).mean() > 0.95
+    file.write_text("item_id,colour\nnew1,red\n")
+    with pytest.raises(UserError, match="tells nothing of its items that training has seen"):
+        describe_items(workspace, "session", file, to)
+    with pytest.raises(UserError, match="knows items by their clicks alone: choose session"):
+        describe_items(workspace, "popularity", file, to)
+
+
+def test_new_clicks_are_taken_in_without_starting_over(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    for folder in (old, new):
+        folder.mkdir()
+    all_clicks = clicks(600)
+    before = all_clicks.filter((pl.col(SESSION_ID) < 400) & (pl.col(ITEM_IDX) < FIRST_IDX + ITEMS - 5))
+    fewer = catalogue(ITEMS - 5)
+    session.train(old, before, fewer, CONFIG, kept=tmp_path / "a.npz", before=old)
+    fewer.write_parquet(old / "items.parquet")
+    turned = catalogue().with_columns(pl.col(ITEM_ID).reverse(), pl.col(CATEGORY).reverse())  # other rows than before
+    anew = all_clicks.with_columns((2 * FIRST_IDX + ITEMS - 1 - pl.col(ITEM_IDX)).alias(ITEM_IDX))
+    config = replace(CONFIG, go_on=True)
+    found = session.train(new, anew, turned, config, kept=tmp_path / "b.npz", before=old)
+    assert len(found["epochs"]) == CONFIG.finish
+    encoder, examples = SessionEncoder.load(new / "encoder.npz"), Examples.of(anew)
+    assert (encoder.score(examples.histories).argmax(axis=1) == examples.targets).mean() > 0.9
+    with pytest.raises(UserError, match="No training session ended after"):
+        session.train(new, anew, turned, config, kept=tmp_path / "c.npz", before=new)
+    with pytest.raises(UserError, match="train one without --go-on first"):
+        session.train(new, anew, turned, config, kept=tmp_path / "d.npz", before=tmp_path / "nowhere")
+
+
+def test_only_new_sessions_and_as_many_before_are_learnt(tmp_path: Path) -> None:
+    short = replace(CONFIG, epochs=1, finish=0)
+    session.train(tmp_path, clicks(100), catalogue(), short, kept=tmp_path / "k.npz", before=tmp_path)
+    kept = session_growth.recent(clicks(120), tmp_path)
+    assert sorted(set(kept[SESSION_ID])) == list(range(80, 120))
+    assert kept[TIMESTAMP].is_sorted()
