@@ -1,5 +1,6 @@
 """The views of a benchmark's settings: one figure each, a click on a point serves with it."""
 
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from app import benchcharts, costs, fairness, parts, serving, state, worth
 from app.figure import Figure
 from pipeline.bench.advise import Wish
 from pipeline.bench.compare import at_equal_recall, sentence
-from pipeline.bench.settings import label, where
+from pipeline.bench.settings import BOTH, label, where
 from pipeline.vectors.params import parse_params
 
 CONFIG: dict[str, Any] = {
@@ -97,7 +98,17 @@ def versus(settings: pl.DataFrame, wanted: Wish) -> None:
     found = at_equal_recall(*both)
     draw(fairness.over(found, _said(a), _said(b), state.mode()), "versus")
     st.caption(sentence(found, _said(a), _said(b)))
-    st.code(f"python -m pipeline bench compare --a {a} --b {b}", language="bash", wrap_lines=True)
+    st.code(shlex.join(_command(settings, a, b)), language="bash", wrap_lines=True)
+
+
+def _command(settings: pl.DataFrame, a: str, b: str) -> list[str]:
+    """Give the command that compares the same."""
+    words = ["python", "-m", "pipeline", "bench", "compare", "--a", a, "--b", b]
+    words += [word for run in settings["run"].unique(maintain_order=True) for word in ("--run", run)]
+    alike = [n for n in ("scenario", "nq", "top_k", "concurrency") if settings[n].n_unique() == 1]
+    words += [word for n in alike for word in (f"--{n.replace('_', '-')}", str(settings[n][0]))]
+    clients = settings["client"].unique().to_list()
+    return [*words, "--client", clients[0] if len(clients) == 1 else BOTH]
 
 
 def _sides(settings: pl.DataFrame) -> list[str]:
