@@ -16,7 +16,7 @@ def _modules(code: str) -> set[str]:
 def test_the_app_imports_nothing_heavy() -> None:
     code = (
         "import importlib, pathlib, streamlit;"
-        "from app import charts, parts, routes, state, theme, tray;"
+        "from app import charts, judged, parts, routes, state, theme, tray;"
         "from pipeline import evaluate, index, overview, recommend, train;"
         "from pipeline.vectors import library, milvus, server"
     )
