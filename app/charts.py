@@ -10,6 +10,7 @@ from app.theme import OTHER, PALETTES, Palette
 from pipeline.names import CATEGORY, ITEM_ID
 
 Figures: TypeAlias = dict[str, dict[str, float]]  # model -> measure -> value
+_BENEATH = {"y": 0, "yref": "container", "yanchor": "bottom", "x": 0, "xanchor": "left"}
 _HOLLOW = ("circle-open", "square-open", "diamond-open", "x-open")
 _MOST_CATEGORIES = 8
 _MOST_SVG = 3_000  # points; WebGL takes most of a second to begin, and stays quick above
@@ -115,11 +116,13 @@ def slices(
             hovertemplate="%{x}: %{y:.3f} (%{customdata[0]:.3f} to %{customdata[1]:.3f}), "
             "%{customdata[2]:,} next clicks<extra>%{fullData.name}</extra>",
         )
-    ticks = [f"{part}<br>{count:,}" for part, count in parts]
+    ticks = ["<br>".join([*textwrap.wrap(part, 8), f"{count:,}"]) for part, count in parts]
     figure.update_layout(xaxis_title=f"{name}, with the number of next clicks", yaxis_title=measure)
     # Under the axis: beside the title, a phone would draw one over the other
-    figure.update_layout(showlegend=True, legend={"y": -0.32, "yanchor": "top", "x": 0, "xanchor": "left"})
-    figure.update_xaxes(type="category", tickvals=[part for part, _ in parts], ticktext=ticks)
+    figure.update_layout(showlegend=True, legend=_BENEATH, margin={"b": 170})
+    figure.update_xaxes(
+        type="category", tickangle=0, tickfont={"size": 12}, tickvals=[part for part, _ in parts], ticktext=ticks
+    )
     figure.update_yaxes(rangemode="tozero")
     return figure
 

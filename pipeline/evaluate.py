@@ -35,7 +35,10 @@ class EvaluateConfig:
     """Recommend nothing that the session has clicked, and leave out the examples that click it again."""
 
 
-def evaluation_stage(model: str, config: EvaluateConfig = EvaluateConfig()) -> str:
+ALL_CLICKS = EvaluateConfig()
+
+
+def evaluation_stage(model: str, config: EvaluateConfig = ALL_CLICKS) -> str:
     """Name the stage that holds a model's figures."""
     return f"{_folder(config)}/{model}"
 
@@ -48,7 +51,7 @@ def evaluate(
     workspace: Workspace,
     model: str,
     progress: Progress = silent,
-    config: EvaluateConfig = EvaluateConfig(),
+    config: EvaluateConfig = ALL_CLICKS,
 ) -> Done:
     """Reveal each test session click by click and rank its next click over the catalogue of training."""
 
@@ -92,8 +95,8 @@ def current(workspace: Workspace) -> list[str]:
     return [name for name in trained(workspace) if not is_stale(workspace, stage_name(name))]
 
 
-def evaluations(workspace: Workspace, config: EvaluateConfig = EvaluateConfig()) -> dict[str, dict[str, float]]:
-    """Read the figures of every model that was measured on the sessions as they are now: {name: {measure: value}}."""
+def evaluations(workspace: Workspace, config: EvaluateConfig = ALL_CLICKS) -> dict[str, dict[str, float]]:
+    """Read the figures of every model measured as it is now, on the sessions as they are: {name: {measure: value}}."""
     return {
         name: {k: v for k, v in found["metrics"].items() if k != "intervals"}
         for name, found in _measured(workspace, config).items()
@@ -102,15 +105,13 @@ def evaluations(workspace: Workspace, config: EvaluateConfig = EvaluateConfig())
 
 def intervals(
     workspace: Workspace,
-    config: EvaluateConfig = EvaluateConfig(),
+    config: EvaluateConfig = ALL_CLICKS,
 ) -> dict[str, dict[str, tuple[float, float]]]:
     """Read the 95 % intervals of the same models; none of coverage@20, a count of items that no resample keeps."""
     return {name: found["metrics"]["intervals"] for name, found in _measured(workspace, config).items()}
 
 
 def _measured(workspace: Workspace, config: EvaluateConfig) -> dict[str, dict[str, Any]]:
-    data = (workspace.manifest(preprocess.STAGE) or {}).get("key")
-    found = {name.split("/")[-1]: workspace.manifest(name) for name in workspace.stages(_folder(config))}
-    return {
-        n: m for n, m in found.items() if m and m["inputs"][preprocess.STAGE] == data and "intervals" in m["metrics"]
-    }
+    fresh = [name for name in workspace.stages(_folder(config)) if not is_stale(workspace, name)]
+    found = {name.split("/")[-1]: workspace.manifest(name) for name in fresh}
+    return {name: manifest for name, manifest in found.items() if manifest and "intervals" in manifest["metrics"]}

@@ -46,6 +46,8 @@ def evaluate(
         from pipeline.evaluate import evaluate as stage
 
         config = EvaluateConfig(exclude_seen)
+        if index and exclude_seen:
+            raise UserError("An index is searched for what the session has clicked, too: leave --exclude-seen out.")
         with writing(workspace, "evaluate", wait) as (opened, job):
             if baselines:
                 _train_baselines(opened, job)

@@ -58,6 +58,8 @@ def test_help_has_an_example_and_the_common_options(command: str) -> None:
         (["map"], "run `embed --model session`"),
         (["map", "--n-neighbors", "1"], "n_neighbors 1 is out of range"),
         (["evaluate"], "No model is trained yet"),
+        (["evaluate", "--index", "x"], "There is no index 'x'"),
+        (["evaluate", "--index", "x", "--exclude-seen"], "leave --exclude-seen out"),
         (["query", "--items", "a"], "run `train --model session`"),
         (["index", "build", "--build", "M=x"], "M 'x' is not a whole number"),
         (["index", "build", "--vectors", "users"], "There are no vectors of 'users'"),

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.evaluate import EXAMPLES, SLICES, evaluation_stage
+from pipeline.evaluate import EXAMPLES, SLICES, evaluation_stage, evaluations
 from pipeline.models.examples import Examples
 from pipeline.models.metrics import top
 from pipeline.models.sessions import next_clicks
@@ -127,5 +127,6 @@ def test_models_of_other_sessions_are_not_compared(tmp_path: Path) -> None:
     assert (code, "none on these sessions" in found["error"]) == (2, True)
     code, found = _run(opened.root, "evaluate", "--model", "sr")
     assert (code, "run `train --model sr`" in found["error"]) == (2, True)
+    assert evaluations(opened) == {}
     _run(opened.root, "train", "--model", "sr")
     assert set(_run(opened.root, "evaluate")[1]["models"]) == {"sr"}
