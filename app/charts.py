@@ -1,5 +1,6 @@
 """Figures as functions of tables; a title says the finding, axes say the unit."""
 
+import textwrap
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeAlias
 
