@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import charts, parts, state, tray
+from app import modelcharts, parts, state, tray
 from pipeline.approximation import approximations
 from pipeline.compare import best_baseline, differences
 from pipeline.evaluate import SLICES, EvaluateConfig, current, evaluation_stage, evaluations, intervals
@@ -32,7 +32,7 @@ def show() -> None:
     )
     state.remember(measure=measure if measure != "recall@20" else "")
     bounds = intervals(state.workspace(), config)
-    figure = charts.evaluation(models, bounds, TITLES, baselines(), state.mode(), measure)
+    figure = modelcharts.evaluation(models, bounds, TITLES, baselines(), state.mode(), measure)
     st.plotly_chart(figure, theme=None, key="models")
     st.caption(
         f"{parts.TERMS.get(measure, '')} Measured here on {max(int(m['examples']) for m in models.values()):,} next clicks, "
@@ -102,7 +102,9 @@ def _slices(models: dict[str, Any], measure: str, config: EvaluateConfig) -> Non
         for model, table in tables.items()
         if table is not None
     )
-    st.plotly_chart(charts.slices(rows, TITLES, baselines(), state.mode(), measure, name), theme=None, key="slices")
+    st.plotly_chart(
+        modelcharts.slices(rows, TITLES, baselines(), state.mode(), measure, name), theme=None, key="slices"
+    )
     st.caption(
         "Item popularity: the share of the catalogue, most clicked items first, that the next click is in."
         if name == POPULARITY

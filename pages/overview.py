@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import parts, routes, state, tray
+from app import modelcharts, parts, routes, state, tray
 from pipeline.evaluate import evaluations, intervals
 from pipeline.overview import describe
 from pipeline.train import KINDS, baselines
@@ -80,19 +80,18 @@ def _next(workspace: Workspace, missing: list[str]) -> None:
 
 
 def _latest(workspace: Workspace) -> None:
-    from app import charts  # Plotly takes most of a second to load: the road above is painted by then
 
     models = evaluations(workspace)
     points = state.table(f"models/{state.model()}", "curve.parquet")
     left, right = st.columns(2, gap="large")
     if models:
         titles = {name: kind.title for name, kind in KINDS.items()}
-        figure = charts.evaluation(models, intervals(workspace), titles, baselines(), state.mode())
+        figure = modelcharts.evaluation(models, intervals(workspace), titles, baselines(), state.mode())
         left.plotly_chart(figure, theme=None)
         examples = max(int(m["examples"]) for m in models.values())
         left.caption(f"Measured here on {examples:,} next clicks of sessions that no model has seen.")
     if points is not None:
-        right.plotly_chart(charts.training(points.to_dicts(), state.mode()), theme=None)
+        right.plotly_chart(modelcharts.training(points.to_dicts(), state.mode()), theme=None)
 
 
 with parts.errors():

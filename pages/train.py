@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import charts, judged, parts, state, tray
+from app import judged, modelcharts, parts, state, tray
 from pipeline.names import DEFAULT_MODEL
 from pipeline.train import KINDS
 
@@ -72,7 +72,7 @@ def _live(job_id: str) -> None:
     job = next((j for j in tray.live() if j.id == job_id), None)
     points = job.curve() if job else []
     if points:
-        st.plotly_chart(charts.training(points, state.mode()), theme=None, key="live")
+        st.plotly_chart(modelcharts.training(points, state.mode()), theme=None, key="live")
     else:
         st.caption("The curve appears with the first batches; loading TensorFlow takes some ten seconds.")
 
@@ -83,7 +83,7 @@ def _curve() -> None:
     if points is None or manifest is None:
         parts.empty("No model is trained yet: press “Train, and refresh …” above.")
         return
-    st.plotly_chart(charts.training(points.to_dicts(), state.mode()), theme=None)
+    st.plotly_chart(modelcharts.training(points.to_dicts(), state.mode()), theme=None)
     found = manifest["metrics"]
     st.caption(
         f"Measured here in {manifest['seconds']:.0f} s on {found['items']:,} items; epoch {found['best_epoch']} was kept; "

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import polars as pl
 import pytest
 
-from app import charts
+from app import charts, modelcharts
 from app.theme import PALETTES, Palette
 from pipeline import published
 
@@ -52,9 +52,9 @@ BUILT = [
 
 def _figures(mode: str) -> dict[str, go.Figure]:
     return {
-        "training": charts.training(POINTS, mode),
-        "evaluation": charts.evaluation(EVALUATION, BOUNDS, TITLES, ["popularity"], mode),
-        "slices": charts.slices(SLICES, TITLES, ["popularity"], mode, "recall@20", "session length"),
+        "training": modelcharts.training(POINTS, mode),
+        "evaluation": modelcharts.evaluation(EVALUATION, BOUNDS, TITLES, ["popularity"], mode),
+        "slices": modelcharts.slices(SLICES, TITLES, ["popularity"], mode, "recall@20", "session length"),
         "map": charts.item_map(ITEMS, mode, path=["a", "c"], found=["b"]),
         "histogram": charts.histogram(pl.DataFrame({"value": [1, 2], "count": [3, 4]}), mode, "Half", "clicks", "n"),
         "tail": charts.long_tail(pl.Series([90, 5, 3, 2]), mode),
@@ -97,7 +97,7 @@ def test_titles_wrap_for_a_phone() -> None:
 
 
 def test_the_bars_are_the_numbers() -> None:
-    drawn = charts.evaluation(EVALUATION, BOUNDS, TITLES, ["popularity"], "light", "mrr@20").data
+    drawn = modelcharts.evaluation(EVALUATION, BOUNDS, TITLES, ["popularity"], "light", "mrr@20").data
     bars = {bar.name: bar for bar in drawn}
     assert {name: bar.x[0] for name, bar in bars.items()} == {"Two-tower": 0.15, "Popularity": 0.05}
     assert bars["Two-tower"].error_x.array[0] == pytest.approx(0.01)
@@ -107,8 +107,8 @@ def test_the_bars_are_the_numbers() -> None:
 
 
 def test_an_untrained_curve_is_drawn_too() -> None:
-    assert charts.training([], "light").layout.title.text
-    assert charts.training(POINTS[:1], "dark").data[0].x == (1,)
+    assert modelcharts.training([], "light").layout.title.text
+    assert modelcharts.training(POINTS[:1], "dark").data[0].x == (1,)
 
 
 def _lab(colour: str) -> tuple[float, float, float]:

@@ -1,0 +1,139 @@
+"""Figures of models: how one learns, how far each foresees the next click, and for which sessions and items."""
+
+import textwrap
+from collections.abc import Collection, Iterable, Sequence
+from typing import TypeAlias
+
+import polars as pl
+
+from app.figure import Figure, blank
+from app.theme import PALETTES
+
+Figures: TypeAlias = dict[str, dict[str, float]]  # model -> measure -> value
+_BENEATH = {"y": 0, "yref": "container", "yanchor": "bottom", "x": 0, "xanchor": "left"}
+_HOLLOW = ("circle-open", "square-open", "diamond-open", "x-open")
+
+
+def training(points: Sequence[dict[str, float]], mode: str) -> Figure:
+    """Draw loss and validation recall of one training; points as the job's curve has them."""
+    loss = [(p["step"], p["loss"]) for p in points if p.get("loss") is not None]
+    recall = [(p["step"], p["validation_recall@20"]) for p in points if p.get("validation_recall@20") is not None]
+    best = max(recall, key=lambda p: p[1]) if recall else None
+    title = f"Validation recall@20 reached {best[1]:.3f}" if best else "Loss is falling; recall follows each epoch"
+    figure, palette = blank(mode, title)
+    figure.add_scatter(
+        x=[p[0] for p in loss], y=[p[1] for p in loss], name="loss (training)", line={"color": palette.exact}
+    )
+    if recall:
+        figure.add_scatter(
+            x=[p[0] for p in recall],
+            y=[p[1] for p in recall],
+            name="recall@20 (validation)",
+            mode="lines+markers",
+            yaxis="y2",
+            line={"color": palette.cpu},
+            marker={"size": 8},
+        )
+    figure.update_layout(
+        xaxis_title="training step (batches)",
+        yaxis_title="loss",
+        yaxis2={"title": "recall@20", "overlaying": "y", "side": "right", "showgrid": False, "rangemode": "tozero"},
+    )
+    return figure
+
+
+def evaluation(
+    models: Figures,
+    bounds: dict[str, dict[str, tuple[float, float]]],
+    titles: dict[str, str],
+    baselines: Collection[str],
+    mode: str,
+    measure: str = "recall@20",
+) -> Figure:
+    """Compare models by one measure on the test sessions, with 95 % intervals; baselines are grey."""
+    ranked = sorted(models, key=lambda m: models[m][measure])
+    figure, palette = blank(mode, _comparison(models, titles, ranked, measure), 110 + 38 * len(ranked), legend=False)
+    colours = model_colours(models, baselines, mode)
+    most = 0.0
+    for model in ranked:
+        name, value = titles.get(model, model), models[model][measure]
+        low, high = bounds.get(model, {}).get(measure, (value, value))
+        most = max(most, high)
+        figure.add_bar(
+            x=[value],
+            y=[name],
+            name=name,
+            orientation="h",
+            marker_color=colours[model],
+            error_x={"array": [high - value], "arrayminus": [value - low], "color": palette.text, "thickness": 1.5},
+            customdata=[[low, high]],
+            hovertemplate="%{x:.3f} (%{customdata[0]:.3f} to %{customdata[1]:.3f})<extra>%{y}</extra>",
+        )
+        figure.add_annotation(x=high, y=name, text=f"{value:.3f}", showarrow=False, xanchor="left", xshift=6)
+    figure.update_layout(xaxis_title=f"{measure}, mean over next clicks", bargap=0.35, xaxis_range=[0, most * 1.18])
+    return figure
+
+
+def model_colours(models: Iterable[str], baselines: Collection[str], mode: str) -> dict[str, str]:
+    """Give each model its colour: grey to what others are measured against, one of eight to any other."""
+    palette = PALETTES[mode]
+    listed = list(models)
+    coloured = dict(zip([m for m in listed if m not in baselines], palette.categories, strict=False))
+    return {m: coloured.get(m, palette.exact) for m in listed}
+
+
+def _comparison(models: Figures, titles: dict[str, str], ranked: list[str], measure: str) -> str:
+    best = ranked[-1]
+    leads = f"{titles.get(best, best)} leads with {measure} {models[best][measure]:.3f}"
+    if len(ranked) == 1:
+        return leads.replace(" leads with", ":")
+    second = ranked[-2]
+    return f"{leads}, before {titles.get(second, second)} with {models[second][measure]:.3f}"
+
+
+def slices(
+    rows: pl.DataFrame, titles: dict[str, str], baselines: Collection[str], mode: str, measure: str, name: str
+) -> Figure:
+    """Draw a measure by parts of the examples; rows: model, part, examples, mean, low, high, the parts in order."""
+    models = rows["model"].unique(maintain_order=True).to_list()
+    parts = rows.unique("part", keep="first", maintain_order=True).select("part", "examples").rows()
+    figure, _ = blank(mode, _spread(rows, titles, measure, name), 460, legend=False)
+    colours = model_colours(models, baselines, mode)
+    marks = dict(zip([m for m in models if m in baselines], _HOLLOW, strict=False))
+    for model in models:
+        part = rows.filter(pl.col("model") == model)
+        figure.add_scatter(
+            x=part["part"],
+            y=part["mean"],
+            name=titles.get(model, model),
+            mode="lines+markers",
+            line={"color": colours[model], "width": 1.5 if model in baselines else 3},
+            marker={"symbol": marks.get(model, "circle"), "size": 8},
+            error_y={"array": part["high"] - part["mean"], "arrayminus": part["mean"] - part["low"], "thickness": 1},
+            customdata=part.select("low", "high", "examples").rows(),
+            hovertemplate="%{x}: %{y:.3f} (%{customdata[0]:.3f} to %{customdata[1]:.3f}), "
+            "%{customdata[2]:,} next clicks<extra>%{fullData.name}</extra>",
+        )
+    ticks = ["<br>".join([*textwrap.wrap(part, 8), f"{count:,}"]) for part, count in parts]
+    figure.update_layout(xaxis_title=f"{name}, with the number of next clicks", yaxis_title=measure)
+    # Under the axis: beside the title, a phone would draw one over the other
+    figure.update_layout(showlegend=True, legend=_BENEATH, margin={"b": 170})
+    figure.update_xaxes(
+        type="category", tickangle=0, tickfont={"size": 12}, tickvals=[part for part, _ in parts], ticktext=ticks
+    )
+    figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def _spread(rows: pl.DataFrame, titles: dict[str, str], measure: str, name: str) -> str:
+    """Say where the model that is best overall is at its best and at its worst."""
+    weighted = (pl.col("mean") * pl.col("examples")).sum().alias("total")
+    best = rows.group_by("model", maintain_order=True).agg(weighted).sort("total")["model"][-1]
+    own = rows.filter((pl.col("model") == best) & (pl.col("high") > 0)).sort("mean")
+    if own.height < 2:
+        return f"{measure} by {name}"
+    low, high = own.row(0, named=True), own.row(-1, named=True)
+    return (
+        f"{titles.get(best, best)} by {name}: {measure} from {low['mean']:.2f} ({low['part']}) "
+        f"to {high['mean']:.2f} ({high['part']})"
+    )
