@@ -28,11 +28,12 @@ test-long: setup ## what takes minutes: sixty kills, the image from an empty fol
 	@scripts/browser.sh
 	$(PYTHON) -m pytest -m long
 
-bench: setup     ## page times in headless Chromium, rows a second into Milvus, the cost of its own network
+bench: setup     ## page times in headless Chromium, rows a second into Milvus, the cost of its own network, examples a second
 	@scripts/browser.sh
 	$(PYTHON) -m tests.benchmarks.pages
 	$(PYTHON) -m tests.benchmarks.insert
 	$(PYTHON) -m tests.benchmarks.relay
+	$(PYTHON) -m tests.benchmarks.training
 
 screens: setup   ## the pictures in docs/screens, of workspace/ or CLICK_ROAD_WORKSPACE
 	@scripts/browser.sh
