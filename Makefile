@@ -28,7 +28,7 @@ test-long: setup ## what takes minutes: sixty kills, the image from an empty fol
 	@scripts/browser.sh
 	$(PYTHON) -m pytest -m long
 
-bench: setup     ## every figure that is told of: pages, inserts, the server's network, baselines, load, exact search
+bench: setup     ## every figure that is told of: pages, inserts, the server's network, models, load, exact search
 	@scripts/browser.sh
 	$(PYTHON) -m tests.benchmarks.pages
 	$(PYTHON) -m tests.benchmarks.insert
@@ -36,6 +36,7 @@ bench: setup     ## every figure that is told of: pages, inserts, the server's n
 	$(PYTHON) -m tests.benchmarks.baselines
 	$(PYTHON) -m tests.benchmarks.load
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(PYTHON) -m tests.benchmarks.exact
+	$(PYTHON) -m tests.benchmarks.training
 
 screens: setup   ## the pictures in docs/screens, of workspace/ or CLICK_ROAD_WORKSPACE
 	@scripts/browser.sh

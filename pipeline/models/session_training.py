@@ -30,6 +30,8 @@ CUTOFF = 20
 GAIN = 1.01  # a search pass that improves NDCG@20 by less than 1 % is the last
 WARM_UP = 0.3  # of the first pass, in which the rate rises
 LAST_RATE = 0.05  # of the rate, where it has fallen to at the end
+SLACK = 0.1  # of the time left for the finish, by which the clock may be ahead of the steps
+GO_ON_RATE = 0.2  # of the rate, where a training that goes on begins
 _BLOCK = 1024  # histories validated at once
 
 
@@ -84,6 +86,7 @@ class Course:
     step: int = 0  # batches of both phases
     finish_steps: int = 0
     finish_from: int = 0
+    finish_at: float = 0.0  # seconds
     seconds: float = 0.0
     best: float = -1.0  # validation NDCG@20
     best_epoch: int = 0
@@ -163,11 +166,8 @@ class Training:
         if self.good is not None:
             self.network.restore(self.good)
         course.phase, course.epoch = "finish", 0
-        course.finish_from = course.step
-        per_step = self.seconds / max(1, course.step)
-        left = (config.budget * 60 - self.seconds) / per_step
-        wanted = config.finish * -(-len(self.everything) // config.batch_size)
-        course.finish_steps = int(max(0, min(wanted, left)))
+        course.finish_from, course.finish_at = course.step, self.seconds
+        course.finish_steps = config.finish * -(-len(self.everything) // config.batch_size)
 
     def _search_is_over(self) -> bool:
         """Tell whether another pass would not pay, or would not leave the time that finishing needs."""
@@ -177,15 +177,26 @@ class Training:
         passes = self.course.epoch
         return passes > 0 and self.seconds * (1 + (1 + self.config.finish) / passes) > self.config.budget * 60
 
+    def _finished(self) -> float:
+        """Give the share of the finish that is over: by its steps, or by its time where that runs out first.
+
+        Where there is time enough, the clock has no say, not even in the first step: the numbers stay the same.
+        """
+        course = self.course
+        left = max(1e-9, self.config.budget * 60 - course.finish_at)
+        steps = (course.step - course.finish_from) / max(1, course.finish_steps)
+        clock = (self.seconds - course.finish_at) / left
+        return max(steps, (clock - SLACK) / (1 - SLACK))
+
     def _finish(self) -> None:
         course, size = self.course, -(-len(self.everything) // self.config.batch_size)
-        while (done := course.step - course.finish_from) < course.finish_steps:
-            steps = min(size, course.finish_steps - done)
+        first = GO_ON_RATE if self.config.go_on else 1.0
+        while course.finish_steps and self._finished() < 1:
             loss = self._pass_over(
                 self.everything,
-                steps,
+                size,
                 course.finish_from + course.finish_steps,
-                lambda step: 1 - (1 - LAST_RATE) * (step - course.finish_from) / course.finish_steps,
+                lambda step: first * (1 - (1 - LAST_RATE) * min(1.0, self._finished())),
             )
             course.epoch += 1
             course.epochs.append({"epoch": self._pass(), "loss": loss})
@@ -204,9 +215,15 @@ class Training:
                 raise _Diverged
             course.step += 1
             self._report(losses, total, steps)
-            if course.phase == "search" and not course.epoch and self.seconds > self.config.budget * 30:
-                break  # half the time is over within the first pass
+            if self._out_of_time():
+                break
         return float(np.mean(losses))
+
+    def _out_of_time(self) -> bool:
+        """Tell whether a pass has to end before it is whole: at half the budget the first, at its end the last."""
+        if self.course.phase == "finish":
+            return self._finished() >= 1
+        return not self.course.epoch and self.seconds > self.config.budget * 30
 
     def _report(self, losses: list[float], total: int, steps: int) -> None:
         course = self.course
