@@ -18,7 +18,7 @@ from pipeline.bench.work import Report, Target, Work
 from pipeline.errors import UserError
 from pipeline.vectors.memory import Floats
 
-_CONNECT_S = 20
+_CONNECT_S = 8
 _READY_S = 180.0
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 
