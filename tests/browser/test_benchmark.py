@@ -231,7 +231,7 @@ def test_a_measured_setting_is_built_and_serves(browser: Browser, app: str, shop
     opened.goto("/benchmark?runs=chosen")
     settled(opened)
     opened.get_by_role("button", name="Build it for the items and serve with it").click()
-    wait_for(lambda: served_search(shop, serving(shop, "two_tower")["name"]) == "ef=130", 150, "the index to serve")
-    assert serving(shop, "two_tower")["params"] == {"M": 12, "efConstruction": 100}
-    expect(opened.get_by_text("items-two_tower-hnsw-bench serves with it")).to_be_visible(timeout=30_000)
+    wait_for(lambda: served_search(shop, serving(shop, "session")["name"]) == "ef=130", 150, "the index to serve")
+    assert serving(shop, "session")["params"] == {"M": 12, "efConstruction": 100}
+    expect(opened.get_by_text("items-session-hnsw-bench serves with it")).to_be_visible(timeout=30_000)
     opened.context.close()

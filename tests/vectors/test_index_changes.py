@@ -53,8 +53,8 @@ def _rows(shop: Recommender, engine: MilvusEngine) -> dict[str, dict[str, Any]]:
 
 
 def _near(shop: Recommender, times: float) -> Floats:
-    """Make a vector that HISTORY's query scores highest."""
-    return np.asarray(shop.encode(HISTORY) * times, np.float32)
+    """Make a vector that HISTORY's query, of length one, scores highest: longer than any item's."""
+    return np.asarray(shop.encode(HISTORY) * 100 * times, np.float32)
 
 
 def test_new_items_and_new_vectors_answer_at_once(shop: Recommender, engine: MilvusEngine) -> None:
