@@ -9,8 +9,8 @@ from app import modelcharts, parts, state, tray
 from pipeline.approximation import approximations
 from pipeline.compare import best_baseline, differences
 from pipeline.evaluate import SLICES, EvaluateConfig, current, evaluation_stage, evaluations, intervals
+from pipeline.kinds import KINDS, baselines
 from pipeline.models.slices import LENGTH, POPULARITY
-from pipeline.train import KINDS, baselines
 
 MEASURES = ("recall@5", "recall@10", "recall@20", "mrr@10", "mrr@20", "ndcg@20", "popularity@20")
 TITLES = {name: kind.title for name, kind in KINDS.items()}

@@ -6,8 +6,8 @@ import streamlit as st
 
 from app import state, tray
 from pipeline.indexes import list_indexes
+from pipeline.kinds import KINDS
 from pipeline.text import duration, size
-from pipeline.train import KINDS
 from pipeline.vectors.catalogue import CATALOGUE, MIN_INDEXED_ROWS
 from pipeline.vectors.params import IndexType, Param, Value, Values, estimate, format_params
 from pipeline.vectors.support import ServerFacts, supported_names, why_not

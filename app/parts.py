@@ -10,7 +10,8 @@ import streamlit as st
 from app import routes, state
 from app.theme import PALETTES
 from pipeline.errors import UserError
-from pipeline.train import KINDS, trained
+from pipeline.kinds import KINDS
+from pipeline.train import trained
 
 TERMS = {
     "recall@20": "Share of next clicks that are among the 20 recommended items.",

@@ -64,7 +64,8 @@ def _recommender(root: str, model: str, key: str) -> "Recommender":
 
 def model() -> str:
     """Give the model that a page speaks of: the URL's, else the default, or another that is trained where that is not."""
-    from pipeline.train import KINDS, trained
+    from pipeline.kinds import KINDS
+    from pipeline.train import trained
 
     able = [name for name, kind in KINDS.items() if kind.has_vectors]
     ready = [name for name in trained(workspace()) if name in able]

@@ -13,8 +13,8 @@ from pipeline.bench.presets import PRESETS
 from pipeline.bench.scenarios import QUERIES, SPLITS, ScenarioConfig
 from pipeline.bench.sources import SYNTHETIC, source
 from pipeline.errors import UserError
+from pipeline.kinds import KINDS
 from pipeline.text import duration, number
-from pipeline.train import KINDS
 from pipeline.vectors.catalogue import CATALOGUE, MIN_INDEXED_ROWS
 from pipeline.vectors.support import EMBEDDED, ServerFacts, supported_names
 

@@ -7,8 +7,8 @@ import streamlit as st
 from app import charts, comparison, costs, lab, library, others, parts, servers, state, tray
 from pipeline import indexes
 from pipeline.approximation import approximations
+from pipeline.kinds import KINDS
 from pipeline.text import duration, number, size
-from pipeline.train import KINDS
 from pipeline.vectors import server
 from pipeline.vectors.catalogue import CATALOGUE
 from pipeline.vectors.support import EMBEDDED

@@ -7,8 +7,8 @@ import streamlit as st
 
 from app import modelcharts, parts, routes, state, tray
 from pipeline.evaluate import evaluations, intervals
+from pipeline.kinds import KINDS, baselines
 from pipeline.overview import describe
-from pipeline.train import KINDS, baselines
 from pipeline.vectors.server import status
 from pipeline.workspace import Workspace
 

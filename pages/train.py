@@ -3,8 +3,8 @@
 import streamlit as st
 
 from app import judged, modelcharts, parts, state, tray
+from pipeline.kinds import KINDS
 from pipeline.names import DEFAULT_MODEL
-from pipeline.train import KINDS
 
 HELP = {
     "epochs": "Passes over the training clicks, at most; the best by the held-out sessions is kept.",

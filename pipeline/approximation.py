@@ -11,6 +11,7 @@ from pipeline import preprocess
 from pipeline.compare import Difference
 from pipeline.errors import UserError
 from pipeline.indexes import find_index, index_stage, list_indexes
+from pipeline.kinds import KINDS, Encoder
 from pipeline.models.bootstrap import interval, resample
 from pipeline.models.examples import Examples
 from pipeline.models.metrics import CUTOFF, MISS, Ranked, rank
@@ -18,7 +19,7 @@ from pipeline.models.sessions import Ints
 from pipeline.names import FIRST_IDX, ITEM_IDX, SESSION_ID
 from pipeline.progress import Progress, silent
 from pipeline.stage import Done, Metrics, is_stale, run_stage
-from pipeline.train import KINDS, Encoder, load_encoder, stage_name
+from pipeline.train import load_encoder, stage_name
 from pipeline.vectors.catalogue import index_type
 from pipeline.vectors.engine import Engine
 from pipeline.vectors.measure import recall

@@ -11,9 +11,9 @@ import polars as pl
 
 from pipeline.embed import VECTORS, vectors_stage, write_vectors
 from pipeline.errors import UserError
+from pipeline.kinds import KINDS
 from pipeline.progress import Progress, silent
 from pipeline.stage import Done, Metrics, run_stage
-from pipeline.train import KINDS
 from pipeline.vectors.arrays import DISTANCE, read_arrays
 from pipeline.vectors.memory import Floats
 from pipeline.workspace import Workspace

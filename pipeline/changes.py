@@ -16,9 +16,10 @@ import polars as pl
 from pipeline.embed import vectors_stage
 from pipeline.errors import NotLoaded, UserError
 from pipeline.indexes import CHANGES, index_stage
+from pipeline.kinds import KINDS
 from pipeline.names import ID, PRICE
 from pipeline.progress import Progress, silent
-from pipeline.train import KINDS, stage_name
+from pipeline.train import stage_name
 from pipeline.vectors.engine import Column, Database, Scalar
 from pipeline.vectors.memory import Floats
 from pipeline.workspace import Workspace, write_json

@@ -6,9 +6,9 @@ import polars as pl
 
 from pipeline.errors import UserError
 from pipeline.evaluate import RESAMPLES, EvaluateConfig, evaluation_stage, evaluations
+from pipeline.kinds import KINDS
 from pipeline.models.bootstrap import interval
 from pipeline.text import did_you_mean
-from pipeline.train import KINDS
 from pipeline.workspace import Workspace
 
 RANKED_BY = "mrr@20"

@@ -9,12 +9,13 @@ import polars as pl
 
 from pipeline import preprocess
 from pipeline.errors import UserError
+from pipeline.kinds import KINDS
 from pipeline.models.sessions import whole_sessions
 from pipeline.models.tower import Floats
 from pipeline.names import ID, ITEM_ID, VECTOR
 from pipeline.progress import Progress, silent
 from pipeline.stage import Done, Metrics, need, run_stage
-from pipeline.train import KINDS, load_encoder, stage_name
+from pipeline.train import load_encoder, stage_name
 from pipeline.workspace import Workspace
 
 Entity = Literal["items", "sessions"]

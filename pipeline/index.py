@@ -12,11 +12,12 @@ import polars as pl
 from pipeline.embed import ENTITIES, Entity, load_vectors, vectors_stage, way_to_vectors
 from pipeline.errors import UserError
 from pipeline.indexes import drop_unreferenced, index_stage
+from pipeline.kinds import KINDS
 from pipeline.names import CATEGORY, DEFAULT_MODEL, ITEM_ID, ITEM_IDX, POPULARITY, PRICE, SESSION_ID
 from pipeline.progress import Progress, silent
 from pipeline.stage import Done, Metrics, need, run_stage
 from pipeline.text import duration
-from pipeline.train import KINDS, stage_name
+from pipeline.train import stage_name
 from pipeline.vectors import abandoned
 from pipeline.vectors.catalogue import MIN_INDEXED_ROWS, index_type
 from pipeline.vectors.engine import Column, Engine, Scalar

@@ -8,10 +8,11 @@ import polars as pl
 from pipeline.clicks import tables
 from pipeline.embed import write_vectors
 from pipeline.errors import UserError
+from pipeline.kinds import KINDS, kind
 from pipeline.models.session_growth import vectors_of
 from pipeline.names import ITEM_ID
 from pipeline.stage import need
-from pipeline.train import KINDS, kind, stage_name
+from pipeline.train import stage_name
 from pipeline.workspace import Workspace
 
 

@@ -10,11 +10,12 @@ from pipeline.evaluate import evaluate, evaluations
 from pipeline.index import IndexConfig, build_index
 from pipeline.ingest import ingest
 from pipeline.jobrun import Running
+from pipeline.kinds import need_vectors
 from pipeline.names import DEFAULT_MODEL
 from pipeline.preprocess import PreprocessConfig, preprocess
 from pipeline.project import MapConfig, project
 from pipeline.stage import Done
-from pipeline.train import need_vectors, train, training_config
+from pipeline.train import train, training_config
 from pipeline.vectors.catalogue import index_type
 from pipeline.vectors.params import check_build, parse_params
 from pipeline.vectors.server import connect, facts, server_name

@@ -11,8 +11,8 @@ import polars as pl
 from pipeline.brought import checked
 from pipeline.embed import Entity, vectors_stage
 from pipeline.errors import UserError
+from pipeline.kinds import KINDS
 from pipeline.names import VECTOR
-from pipeline.train import KINDS
 from pipeline.vectors.arrays import read_arrays, read_queries
 from pipeline.vectors.memory import Floats
 from pipeline.workspace import Workspace

@@ -80,7 +80,8 @@ def evaluate(
 
 
 def _train_baselines(workspace: Workspace, job: Running) -> None:
-    from pipeline.train import baselines, train
+    from pipeline.kinds import baselines
+    from pipeline.train import train
 
     names = baselines()
     job.steps = 2 * len(names)

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.embed import Entity, load_vectors
 from pipeline.errors import UserError
-from pipeline.train import KINDS
+from pipeline.kinds import KINDS
 from pipeline.vectors import cuvs, faiss, gpu_exact
 from pipeline.vectors.engine import Engine
 from pipeline.vectors.measure import measure

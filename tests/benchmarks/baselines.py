@@ -8,8 +8,9 @@ import tempfile
 from pipeline.clicks import ClickSource
 from pipeline.evaluate import evaluate
 from pipeline.ingest import ingest
+from pipeline.kinds import baselines
 from pipeline.preprocess import PreprocessConfig, preprocess
-from pipeline.train import baselines, train
+from pipeline.train import train
 from pipeline.workspace import Workspace
 
 CLICKS = "synthetic:140000"

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from pipeline.errors import UserError
+from pipeline.kinds import KINDS
 from pipeline.models.item_to_item import ItemKnnConfig, RulesConfig
 from pipeline.models.vsknn import VsKnnConfig
 from pipeline.progress import silent
-from pipeline.train import KINDS
 from tests.models import made
 
 ITEMS = 30

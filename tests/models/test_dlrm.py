@@ -9,13 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli import app
+from pipeline.kinds import KINDS
 from pipeline.models.dlrm import PUBLISHED, DlrmConfig, load
 from pipeline.models.dlrm_training import TARGET, auc, pairs, train
 from pipeline.models.metrics import top
 from pipeline.models.pairs import PairFeatures, retrieve
 from pipeline.models.sessions import Histories, hold_out
 from pipeline.progress import silent
-from pipeline.train import KINDS
 from tests.models import made
 
 ITEMS = 40

@@ -7,12 +7,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+from pipeline.kinds import KINDS, Encoder
 from pipeline.models import two_tower
 from pipeline.models.sessions import Histories, next_clicks
 from pipeline.models.tower import TwoTower
 from pipeline.models.two_tower import TwoTowerConfig
 from pipeline.names import CATEGORY_IDX, FIRST_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP
-from pipeline.train import KINDS, Encoder
 
 pytestmark = pytest.mark.merlin
 ITEMS, CATEGORIES = 40, 6
