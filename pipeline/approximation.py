@@ -14,7 +14,7 @@ from pipeline.indexes import find_index, index_stage, list_indexes
 from pipeline.kinds import KINDS, Encoder
 from pipeline.models.bootstrap import interval, resample
 from pipeline.models.examples import Examples
-from pipeline.models.metrics import CUTOFF, MISS, Ranked, rank
+from pipeline.models.metrics import CUTOFF, Ranked, places, rank
 from pipeline.models.sessions import Ints
 from pipeline.names import FIRST_IDX, ITEM_IDX, SESSION_ID
 from pipeline.progress import Progress, silent
@@ -122,15 +122,9 @@ def _both(
         queries = encoder.encode(examples.histories.take(rows))
         exact[rows] = rank(queries @ encoder.vectors.T, targets)
         found = index.engine.search(index.collection, queries, min(CUTOFF, len(keys)), index.params).ids
-        through[rows] = _places(found, targets)
+        through[rows] = places(found, np.where(targets >= 0, targets + FIRST_IDX, -1))
         shares.append(recall(keys, encoder.vectors, queries, found, index.metric) * len(queries))
     return exact, through, float(sum(shares) / len(exact))
-
-
-def _places(found: Ints, targets: Ints) -> Ints:
-    """Give the place from 1 of each target's key among the keys found (n, k)."""
-    hit = (found == targets[:, None] + FIRST_IDX) & (targets >= 0)[:, None]
-    return np.where(hit.any(axis=1), hit.argmax(axis=1) + 1, MISS)
 
 
 def _values(ranks: Ints) -> Any:

@@ -18,7 +18,7 @@ import polars as pl
 from pipeline import preprocess
 from pipeline.bench import runs
 from pipeline.errors import UserError
-from pipeline.models.metrics import CUTOFF
+from pipeline.models.metrics import CUTOFF, MISS, places
 from pipeline.models.sessions import Ints, next_clicks
 from pipeline.names import FIRST_IDX
 from pipeline.progress import Progress, silent
@@ -66,9 +66,9 @@ def asked_of(workspace: Workspace, model: str) -> Asked:
 
 def figures(found: Rows, targets: Ints) -> tuple[float, float]:
     """Give recall@k and MRR@k of neighbours (n, k), best first, for one target row each; -1 is never found."""
-    hit = (found == targets[:, None]) & (targets >= 0)[:, None]
-    place = np.where(hit.any(axis=1), hit.argmax(axis=1) + 1.0, np.inf)
-    return round(float(hit.any(axis=1).mean()), 6), round(float((1 / place).mean()), 6)
+    ranks = places(found, targets)
+    hit = ranks < MISS
+    return round(float(hit.mean()), 6), round(float(np.where(hit, 1 / ranks, 0).mean()), 6)
 
 
 def measure(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from pipeline.errors import UserError
+from pipeline.errors import in_range
 from pipeline.models import sparse
 from pipeline.models.dlrm_network import DlrmNetwork
 from pipeline.models.pairs import CATEGORICAL, CONTINUOUS, Candidates, PairFeatures, Scorer, retrieve
@@ -50,9 +50,7 @@ class DlrmConfig:
             "min_clicks": (0, 10**9),
             "epochs": (1, 1000), "batch_size": (16, 65536), "learning_rate": (1e-6, 1.0), "seed": (0, 2**31),
         }  # fmt: skip
-        for name, (low, high) in rules.items():
-            if not low <= getattr(self, name) <= high:
-                raise UserError(f"{name} {getattr(self, name)} is out of range: choose {low:g} to {high:g}.")
+        in_range(self, rules)
 
 
 PUBLISHED = DlrmConfig(retrieved=0, popular=0, in_batch=0, epochs=3)  # as published: clicks and nothing else

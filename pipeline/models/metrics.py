@@ -91,6 +91,12 @@ def rank(scores: Scores, targets: Ints) -> Ints:
     return np.where(known, ahead + (equal - 1) // 2 + 1, MISS)
 
 
+def places(found: Ints, wanted: Ints) -> Ints:
+    """Give each (n,) wanted key's place from 1 among the keys found (n, k), best first; MISS where absent or -1."""
+    hit = (found == wanted[:, None]) & (wanted >= 0)[:, None]
+    return np.where(hit.any(axis=1), hit.argmax(axis=1) + 1, MISS)
+
+
 def top(scores: Scores, k: int) -> Ints:
     """Give the (n, k) columns of the highest scores, best first; k is the catalogue's size at most, -1 fills up."""
     k = min(k, scores.shape[1])

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipeline.errors import StopEarly, UserError
+from pipeline.errors import StopEarly, UserError, in_range
 from pipeline.models import checkpoint
 from pipeline.models.metrics import rank
 from pipeline.models.session_examples import Examples
@@ -72,9 +72,7 @@ class SessionConfig:
             "budget": (0.01, 10_000),
             "seed": (0, 2**31 - 1),
         }
-        for name, (low, high) in rules.items():
-            if not low <= getattr(self, name) <= high:
-                raise UserError(f"{name} {getattr(self, name)} is out of range: choose {low:g} to {high:g}.")
+        in_range(self, rules)
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipeline.errors import UserError
+from pipeline.errors import in_range
 from pipeline.models.metrics import evaluate
 from pipeline.models.sessions import Histories, Ints, hold_out, next_clicks
 from pipeline.models.tower import Tower, TwoTower
@@ -36,9 +36,7 @@ class TwoTowerConfig:
 
     def __post_init__(self) -> None:
         rules = {"epochs": (1, 1000), "batch_size": (16, 65536), "learning_rate": (1e-6, 1.0), "seed": (0, 2**31)}
-        for name, (low, high) in rules.items():
-            if not low <= getattr(self, name) <= high:
-                raise UserError(f"{name} {getattr(self, name)} is out of range: choose {low:g} to {high:g}.")
+        in_range(self, rules)
 
 
 def train(
