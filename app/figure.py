@@ -48,7 +48,7 @@ for _mode, _palette in PALETTES.items():
 def blank(mode: str, title: str, height: int = 340, *, legend: bool = True) -> tuple[Figure, Palette]:
     """Give a figure with nothing but its title (the finding), and the colours of its mode."""
     lines = textwrap.wrap(title, _TITLE_COLUMNS)
-    top = _LINE_PX * len(lines) + (46 if legend else 16)
+    top = _LINE_PX * len(lines) + (46 if legend else 34)
     return go.Figure(
         layout={
             "template": f"road-{mode}",

@@ -28,7 +28,7 @@ def main() -> None:
     workspace = state.workspace()
     parts.heading(
         "How do clicks become recommendations?",
-        "Real clicks, a real Merlin model, a real Milvus: each box is a stage of the road; follow it from left to right.",
+        "Real clicks, a real model, a real Milvus: each box is a stage of the road; follow it from left to right.",
     )
     boxes = [(title, _stage(workspace, name), page) for title, name, page in ROAD]
     for column, (title, found, page) in zip(st.columns(len(boxes)), boxes, strict=True):
