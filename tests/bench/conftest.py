@@ -21,10 +21,14 @@ ROWS, DIM, TOP_K = 4000, 16, 20
 class Served:
     workspace: Workspace
     engine: MilvusEngine
-    target: Target
     vectors: Floats
     queries: Floats
     search: Search
+
+    @property
+    def target(self) -> Target:
+        """Give the server's processes as they are now: other tests kill it, and it comes back as another."""
+        return target(self.workspace, self.engine.endpoint)
 
 
 @pytest.fixture(scope="session")
@@ -38,4 +42,4 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         engine.build("ready", "IVF_FLAT", {"nlist": 16}, "IP")  # HNSW answers a query that it knows otherwise
         engine.load("ready")
         search = Search("ready", "IP", {"nprobe": 4}, TOP_K)
-        yield Served(workspace, engine, target(workspace, engine.endpoint), vectors, queries, search)
+        yield Served(workspace, engine, vectors, queries, search)
