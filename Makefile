@@ -37,6 +37,7 @@ bench: setup     ## every figure that is told of: pages, inserts, the server's n
 	$(PYTHON) -m tests.benchmarks.load
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(PYTHON) -m tests.benchmarks.exact
 	$(PYTHON) -m tests.benchmarks.training
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(PYTHON) -m tests.benchmarks.published
 
 screens: setup   ## the pictures in docs/screens, of workspace/ or CLICK_ROAD_WORKSPACE
 	@scripts/browser.sh

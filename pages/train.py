@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import judged, modelcharts, parts, state, tray
+from app import judged, lesson, modelcharts, parts, state, tray
 from pipeline.kinds import KINDS
 from pipeline.names import DEFAULT_MODEL
 
@@ -30,6 +30,7 @@ def main() -> None:
     else:
         _curve()
     judged.show()
+    lesson.show()
 
 
 def _form() -> None:

@@ -9,7 +9,7 @@ import polars as pl
 
 from pipeline import preprocess
 from pipeline.errors import UserError
-from pipeline.kinds import KINDS
+from pipeline.kinds import KINDS, KnowsSessions
 from pipeline.models.sessions import whole_sessions
 from pipeline.models.tower import Floats
 from pipeline.names import ID, ITEM_ID, VECTOR
@@ -47,7 +47,8 @@ def embed(workspace: Workspace, model: str, progress: Progress = silent) -> Done
         report(1, 2, "encoding sessions")
         clicks = pl.concat([preprocess.load_part(workspace, part) for part in ("train", "test")])
         ids, histories = whole_sessions(clicks)
-        write_vectors(folder / "sessions.parquet", ids, loaded.encode(histories))
+        vectors = loaded.encode_sessions(ids) if isinstance(loaded, KnowsSessions) else loaded.encode(histories)
+        write_vectors(folder / "sessions.parquet", ids, vectors)
         return {"items": catalogue.height, "sessions": len(ids), "dim": loaded.vectors.shape[1]}
 
     return run_stage(

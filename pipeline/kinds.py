@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
 
 from pipeline.errors import UserError
-from pipeline.models import dlrm, dlrm_training, item_to_item, session, two_tower, vsknn
+from pipeline.models import dlrm, dlrm_training, item_to_item, session, two_tower, two_tower_published, vsknn
 from pipeline.models.dlrm import PUBLISHED, DlrmConfig
 from pipeline.models.item_to_item import ItemKnnConfig, RulesConfig
 from pipeline.models.metrics import Scores
@@ -18,6 +18,7 @@ from pipeline.models.session_training import SessionConfig
 from pipeline.models.sessions import Histories
 from pipeline.models.tower import Floats, TwoTower
 from pipeline.models.two_tower import TwoTowerConfig
+from pipeline.models.two_tower_published import PublishedConfig
 from pipeline.models.vsknn import VsKnnConfig
 from pipeline.names import CATEGORY_IDX, ITEM_IDX
 from pipeline.progress import Progress
@@ -43,6 +44,14 @@ class Encoder(Model, Protocol):
         """Give the histories' vectors (n, dim)."""
 
 
+@runtime_checkable
+class KnowsSessions(Protocol):
+    """An encoder that has a vector for each session of its training, by its id."""
+
+    def encode_sessions(self, ids: pl.Series) -> Floats:
+        """Give the sessions' vectors (n, dim)."""
+
+
 @dataclass(frozen=True)
 class PopularityConfig:
     """Popularity has nothing to choose."""
@@ -64,6 +73,8 @@ class Kind:
     """A training that was killed goes on from the checkpoint `kept`, a later one can from the model in `before`."""
     baseline: bool = False
     """Simple and hard to beat: what a model is compared with."""
+    fits_all: bool = False
+    """Learns in the end from the sessions held out as well, so that nothing else can learn from its errors on them."""
     ranks: bool = False
     """Orders what the model named by its option `retrieval` retrieves; trained and read with that one."""
 
@@ -131,6 +142,7 @@ KINDS: dict[str, Kind] = {
         ("tensorflow-cpu",),
         has_vectors=True,
         resumes=True,
+        fits_all=True,
     ),
     "two_tower": Kind(
         "Two-tower",
@@ -140,6 +152,15 @@ KINDS: dict[str, Kind] = {
         two_tower.train,
         _load_towers,
         ("merlin-models", "tensorflow-cpu"),
+        has_vectors=True,
+    ),
+    "two_tower_published": Kind(
+        "Two-tower as published",
+        "A lesson: the same two towers, but the query tower knows a session by its id and a random age. A session "
+        "never seen is nobody in particular, and all of them get the same items.",
+        PublishedConfig(),
+        two_tower_published.train,
+        two_tower_published.load,
         has_vectors=True,
     ),
     "dlrm": Kind(

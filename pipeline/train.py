@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline import preprocess
 from pipeline.errors import UserError
-from pipeline.kinds import KINDS, Encoder, Kind, Model, able, kind, need_vectors
+from pipeline.kinds import KINDS, Encoder, Kind, Model, kind, need_vectors
 from pipeline.progress import Progress, silent
 from pipeline.stage import Done, Metrics, is_stale, need, run_stage
 from pipeline.text import did_you_mean
@@ -54,10 +54,7 @@ def train(workspace: Workspace, model: str, options: dict[str, Any], progress: P
     inputs = [preprocess.STAGE]
     if chosen.ranks:
         inputs.append(stage_name(config.retrieval))
-        if not kind(config.retrieval).has_vectors:
-            raise UserError(
-                f"A ranker takes what a model with vectors retrieves; {config.retrieval} has none: choose {able()}."
-            )
+        _check_retrieval(config.retrieval)
 
     def body(folder: Path, report: Progress) -> Metrics:
         catalogue = preprocess.load_catalogue(workspace)
@@ -82,6 +79,19 @@ def train(workspace: Workspace, model: str, options: dict[str, Any], progress: P
         revision=2,
         progress=progress,
     )
+
+
+def _check_retrieval(model: str) -> None:
+    """Raise UserError for a model that a ranker cannot be trained over."""
+    chosen = kind(model)
+    fit = " or ".join(name for name, entry in KINDS.items() if entry.has_vectors and not entry.fits_all)
+    if not chosen.has_vectors:
+        raise UserError(f"A ranker takes what a model with vectors retrieves; {model} has none: choose {fit}.")
+    if chosen.fits_all:
+        raise UserError(
+            f"A ranker learns from sessions that retrieval has not learned from, and {model} learns from all of them "
+            f"in its last passes: choose {fit}."
+        )
 
 
 def _checkpoint(workspace: Workspace, model: str, config: Any) -> Path:

@@ -52,6 +52,11 @@ class DlrmConfig:
         }  # fmt: skip
         in_range(self, rules)
 
+    @property
+    def has_negatives(self) -> bool:
+        """Tell whether it is trained with anything but clicks."""
+        return self.retrieved + self.popular + self.in_batch > 0
+
 
 PUBLISHED = DlrmConfig(retrieved=0, popular=0, in_batch=0, epochs=3)  # as published: clicks and nothing else
 
@@ -62,7 +67,7 @@ class Ranker:
 
     retrieval: Scorer
     features: PairFeatures
-    network: DlrmNetwork
+    network: DlrmNetwork | None  # None: no pass of the training ordered better than retrieval does
     config: DlrmConfig
 
     def score(self, histories: Histories) -> "csr_matrix":
@@ -74,7 +79,9 @@ class Ranker:
         return sparse.table(rows, found.items[there], odds[there], (len(histories), len(self.features.popularity)))
 
     def logits(self, histories: Histories, found: Candidates) -> Floats:
-        """Give (n, k) logits of candidates."""
+        """Give (n, k) logits of candidates, which come best first from retrieval."""
+        if self.network is None:
+            return np.broadcast_to(-np.log1p(np.arange(found.items.shape[1], dtype=np.float32)), found.items.shape)
         categorical = self.features.categorical(histories, found)
         continuous = self.features.continuous(histories, found)
         flat = self.network.logits(categorical.reshape(-1, len(CATEGORICAL)), continuous.reshape(-1, len(CONTINUOUS)))
@@ -87,6 +94,6 @@ def load(folder: Path, catalogue: pl.DataFrame, retrieval: Scorer) -> Ranker:
     return Ranker(
         retrieval,
         PairFeatures.load(folder, catalogue, config.min_clicks),
-        DlrmNetwork.load(folder / "network.npz"),
+        DlrmNetwork.load(network) if (network := folder / "network.npz").exists() else None,
         config,
     )

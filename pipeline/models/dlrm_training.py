@@ -65,8 +65,8 @@ def train(
     )
     _compare(model, export(model, tables), table[:512])
     (folder / "pairs.parquet").unlink()
-    assert listener.best is not None  # the last epoch has ended
-    listener.best.save(folder / "network.npz")
+    if listener.best is not None:
+        listener.best.save(folder / "network.npz")
     PairFeatures.of(clicks, catalogue, config.min_clicks).save(folder)
     write_json(folder / "config.json", asdict(config))
     pl.from_dicts(listener.points, infer_schema_length=None).write_parquet(folder / "curve.parquet")
@@ -222,6 +222,8 @@ class _Listener:
         self.points: list[dict[str, float]] = []
         self.epochs: list[dict[str, float]] = []
         self.best: DlrmNetwork | None = None
+        self.best_epoch = 0
+        self.retrieval = judge.retrieval()
         self.done = 0
 
     def batch(self, batch: int, logs: dict[str, float]) -> None:
@@ -238,23 +240,33 @@ class _Listener:
         """Rank the held-out sessions' candidates, and keep the best weights so far."""
         network = export(self.model, self.tables)
         found = self.judge.figures(network)
-        if all(found["mrr@20"] > before["mrr@20"] for before in self.epochs):
-            self.best = network
+        if self._is_best(found):
+            self.best, self.best_epoch = network, len(self.epochs) + 1
         self.epochs.append({"epoch": epoch + 1, "loss": float(logs["loss"]), "train_auc": float(logs["auc"]), **found})
         point = {"step": self.done, "validation_recall@20": found["recall@20"]}
         self.points.append(point)
         text = f"epoch {epoch + 1}: MRR@20 {found['mrr@20']:.3f}, AUC {found['auc']:.3f}"
         self.progress(self.done, self.steps * self.config.epochs, text, point)
 
+    def _is_best(self, found: dict[str, float]) -> bool:
+        """Tell whether an epoch is the best yet; one that is worse than retrieval in recall or MRR is none.
+
+        What is trained on clicks alone, as published, stays what it is: a lesson.
+        """
+        worse = any(found[name] < self.retrieval[name] for name in ("recall@20", "mrr@20"))
+        if worse and self.config.has_negatives:
+            return False
+        return self.best_epoch == 0 or found["mrr@20"] > self.epochs[self.best_epoch - 1]["mrr@20"]
+
     def summary(self) -> Metrics:
         """Give the best epoch's figures on held-out sessions, retrieval's own beside them, and every epoch's."""
-        best = max(self.epochs, key=lambda e: e["mrr@20"])
-        held = {name: best[name] for name in (*_CURVE, "auc")}
+        kept = self.epochs[self.best_epoch - 1] if self.best_epoch else self.retrieval | {"auc": float("nan")}
+        why = f"no pass ordered held-out sessions' items as well as {self.config.retrieval} does: its order is kept"
         return {
             "loss": self.epochs[-1]["loss"],
-            "best_epoch": int(best["epoch"]),
-            "validation_recall@20": best["recall@20"],
-            "held_out": held,
-            "held_out_retrieval": self.judge.retrieval(),
+            "best_epoch": self.best_epoch,
+            "validation_recall@20": kept["recall@20"],
+            "held_out": {name: kept[name] for name in (*_CURVE, "auc")},
+            "held_out_retrieval": self.retrieval,
             "epochs": self.epochs,
-        }
+        } | ({} if self.best_epoch else {"note": why})

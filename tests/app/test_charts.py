@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import polars as pl
 import pytest
 
-from app import charts, modelcharts
+from app import charts, lesson, modelcharts
 from app.theme import PALETTES, Palette
 from pipeline import published
 
@@ -89,6 +89,19 @@ def test_what_was_published_is_hollow_and_a_gpu_is_a_diamond() -> None:
     assert all(bar.marker.color == "rgba(0,0,0,0)" for bar in found["published"].data)
     symbols = {dot.name: dot.marker.symbol for dot in found["quality"].data}
     assert symbols == {"a-hnsw": "circle", "a-ivf": "circle", "a-cagra": "diamond"}
+
+
+def test_the_lesson_draws_both_curves_of_one_measure() -> None:
+    points = [
+        {"step": 0, "recall@10": 0.02, "validation_recall@10": 0.01},
+        {"step": 9, "validation_recall@20": 0.3},
+        {"step": 10, "recall@10": 0.1765, "validation_recall@10": 0.0101},
+    ]
+    figure = lesson.curves(points, "light")
+    assert "17.6%" in figure.layout.title.text.replace("<br>", " ")
+    assert "1.0%" in figure.layout.title.text.replace("<br>", " ")
+    assert [list(trace.x) for trace in figure.data] == [[0, 10], [0, 10]]
+    assert list(figure.data[1].y) == [0.01, 0.0101]
 
 
 def test_titles_wrap_for_a_phone() -> None:

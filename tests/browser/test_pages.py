@@ -122,6 +122,17 @@ def _select(page: Page, row: int, rows: int) -> None:
     settled(page)
 
 
+def test_the_published_model_is_trained_and_shows_what_it_does_not_know(page: Page, shop: Workspace) -> None:
+    page.goto("/train")
+    settled(page)
+    page.get_by_role("button", name="Train it as published").click()
+    wait_for(lambda: _job_done(shop, "train two_tower_published"), 120, "the published model")
+    page.goto("/train")
+    settled(page)
+    expect(page.get_by_text("Of clicks it trains on it finds").first).to_be_visible()
+    expect(page.get_by_role("button", name="Train it as published")).to_have_count(0)
+
+
 def test_two_indexes_are_compared_on_the_same_queries(page: Page, shop: Workspace) -> None:
     names = [row["name"] for row in list_indexes(shop)]
     pair = [i for i, name in enumerate(names) if name.startswith("items-")][:2]

@@ -1,0 +1,74 @@
+"""The Train page's lesson: the published model learns its sessions by heart, and has nothing to say of a new one."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app import parts, state, tray
+from app.figure import Figure, blank
+from pipeline.evaluate import evaluations
+from pipeline.kinds import KINDS
+from pipeline.train import stage_name
+
+MODEL = "two_tower_published"
+_MENDED = ("two_tower", "session")
+_PUBLISHED = (
+    "Published, after one pass over 26 million clicks: recall@10 of .1765 in training and .0101 in validation "
+    "(bbozkaya/merlin-milvus, Apache-2.0)."
+)
+
+
+def show() -> None:
+    """Show the two curves of the published model, or offer to train it."""
+    st.subheader("Why the published model does not generalise")
+    st.markdown(
+        "Its query tower knows a session by its **id** and by an age that was drawn at random. The id of a session that "
+        "begins tomorrow is in no table, so every new session gets the same vector, and the same recommendations."
+    )
+    points = state.table(stage_name(MODEL), "curve.parquet")
+    if points is None:
+        parts.empty("It is not trained here yet: that takes some seconds, and changes no other model.")
+        if st.button("Train it as published", icon=":material/school:"):
+            tray.launch(["train", "--model", MODEL], f"train {MODEL}")
+        return
+    st.plotly_chart(curves(points.to_dicts(), state.mode()), theme=None, key="lesson")
+    st.caption(
+        f"recall@10: the share of clicks whose item is among the 10 best of all items of the same "
+        f"{KINDS[MODEL].config.batch_size:,} clicks, as Merlin Models reports it. {_PUBLISHED}"
+    )
+    _mended()
+
+
+def curves(points: Sequence[dict[str, float]], mode: str) -> Figure:
+    """Draw recall@10 of clicks that are trained on and of clicks of sessions held out."""
+    both = [p for p in points if p.get("recall@10") is not None]
+    seen, new = both[-1]["recall@10"], both[-1]["validation_recall@10"]
+    title = f"Of clicks it trains on it finds {seen:.1%}, of new sessions' clicks {new:.1%}"
+    figure, palette = blank(mode, title)
+    lines = (
+        ("recall@10", "sessions that it trains on", palette.cpu),
+        ("validation_recall@10", "new sessions", palette.missed),
+    )
+    for measure, name, colour in lines:
+        figure.add_scatter(
+            x=[p["step"] for p in both], y=[p[measure] for p in both], name=name, line={"color": colour, "width": 3},
+            hovertemplate="batch %{x:,}: %{y:.3f}<extra>" + name + "</extra>",
+        )  # fmt: skip
+    figure.update_layout(
+        xaxis_title="training step (batches)",
+        yaxis={"title": "recall@10 within the batch", "rangemode": "tozero", "tickformat": ".0%"},
+    )
+    return figure
+
+
+def _mended() -> None:
+    """Say what the models that read clicks reach on the same test sessions, where they are measured."""
+    found = evaluations(state.workspace())
+    named = [name for name in (MODEL, *_MENDED) if name in found]
+    if len(named) < 2:
+        st.caption("“Evaluate” above shows what models reach that read the session's clicks instead.")
+        return
+    reached = ", ".join(f"{KINDS[name].title} **{found[name]['recall@20']:.3f}**" for name in named)
+    st.markdown(
+        f"What mends it is to read the session's clicks. recall@20 of the next click in test sessions: {reached}."
+    )

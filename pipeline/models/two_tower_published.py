@@ -1,0 +1,215 @@
+"""The two-tower model as published: it knows a session by its id, so a session never seen is nobody in particular.
+
+It stays as a lesson. What it computes is Merlin Models' (published_network.py says so, and a test); the training keeps
+two curves of the same measure side by side: over clicks that it learns from, and over those of sessions held out.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from pipeline.errors import StopEarly, in_range
+from pipeline.models.lazy_adam import Schedule
+from pipeline.models.metrics import evaluate
+from pipeline.models.published_network import PublishedNetwork, Rows
+from pipeline.models.sessions import Histories, Ints, hold_out, next_clicks
+from pipeline.models.tower import Floats
+from pipeline.names import CATEGORY_IDX, FIRST_IDX, ITEM_IDX, OUT_OF_VOCABULARY, SESSION_ID
+from pipeline.progress import Progress, silent
+
+AGES = 58  # as published: a number from 18 to 75, drawn at random for each session
+_JUDGED = 20  # batches of held-out clicks at each point of the curve
+_POINTS = 40  # of the curve
+_BLOCK = 65_536  # sessions encoded at once
+WEIGHTS, SESSIONS, IDS = "towers.npz", "sessions.npy", "sessions.parquet"
+
+
+@dataclass(frozen=True)
+class PublishedConfig:
+    """What can be chosen; published: one pass over 26 million clicks."""
+
+    epochs: int = 10
+    """Passes over the training clicks; all of them are made, and the last is kept."""
+    batch_size: int = 1024
+    """Clicks in a batch; the other clicks' items are the negatives."""
+    learning_rate: float = 0.001
+    """Adam's step size."""
+    seed: int = 42
+    """Of the first weights, the shuffling and the ages."""
+
+    def __post_init__(self) -> None:
+        rules = {"epochs": (1, 1000), "batch_size": (16, 65536), "learning_rate": (1e-6, 1.0), "seed": (0, 2**31)}
+        in_range(self, rules)
+
+
+def train(
+    folder: Path, clicks: pl.DataFrame, catalogue: pl.DataFrame, config: PublishedConfig, progress: Progress = silent
+) -> dict[str, Any]:
+    """Train on `clicks` (encoded training sessions), write vectors of items and of sessions, give the metrics."""
+    random = np.random.default_rng(config.seed)
+    fitting, late = hold_out(clicks)
+    rows, ids = _rows(fitting, random), fitting[SESSION_ID].unique(maintain_order=True)
+    steps = -(-len(rows) // config.batch_size)
+    sizes = {
+        "session": len(ids) + FIRST_IDX,
+        "age": AGES + FIRST_IDX,
+        "item": int(catalogue[ITEM_IDX].max()) + 1,  # type: ignore[arg-type]
+        "category": int(max(catalogue[CATEGORY_IDX].max(), clicks[CATEGORY_IDX].max())) + 1,  # type: ignore[type-var, arg-type]
+    }
+    network = PublishedNetwork(sizes, Schedule(config.learning_rate, steps * config.epochs), config.seed)
+    judged = _held_out(late, random, config)
+    course = _Course(network, config, steps, judged, catalogue, late, progress)
+    try:
+        for _ in range(config.epochs):
+            course.pass_over(rows, random)
+    except StopEarly:
+        course.note = f"stopped early, after {network.step:,} of {steps * config.epochs:,} batches"
+    _save(folder, network, catalogue, ids, rows)
+    pl.from_dicts(course.points, infer_schema_length=None).write_parquet(folder / "curve.parquet")
+    return course.summary()
+
+
+def _rows(clicks: pl.DataFrame, random: np.random.Generator) -> Rows:
+    """Give each session a number, and an age by chance."""
+    session = (clicks[SESSION_ID] != clicks[SESSION_ID].shift(1)).fill_null(True).cum_sum().to_numpy() - 1
+    ages = random.integers(AGES, size=int(session[-1]) + 1, dtype=np.int32)
+    codes = (
+        session + FIRST_IDX,
+        ages[session] + FIRST_IDX,
+        clicks[ITEM_IDX].to_numpy(),
+        clicks[CATEGORY_IDX].to_numpy(),
+    )
+    return Rows(*(code.astype(np.int32) for code in codes))
+
+
+def _held_out(clicks: pl.DataFrame, random: np.random.Generator, config: PublishedConfig) -> list[Rows]:
+    """Cut clicks of sessions held out into batches: no such session has a row of its own in the table."""
+    rows = _rows(clicks, random)
+    unknown = Rows(np.full_like(rows.session, OUT_OF_VOCABULARY), rows.age, rows.item, rows.category)
+    shuffled = unknown.take(random.permutation(len(unknown)))
+    size = min(config.batch_size, len(shuffled))
+    return [shuffled.take(slice(i * size, (i + 1) * size)) for i in range(min(_JUDGED, len(shuffled) // size))]
+
+
+class _Course:
+    """The passes of a training, and what is seen on the way."""
+
+    def __init__(
+        self, network: PublishedNetwork, config: PublishedConfig, steps: int, judged: list[Rows],
+        catalogue: pl.DataFrame, late: pl.DataFrame, progress: Progress,
+    ) -> None:  # fmt: skip
+        self.network, self.config, self.steps, self.judged = network, config, steps, judged
+        self.catalogue, self.progress = catalogue, progress
+        histories, targets, _ = next_clicks(late)
+        self.next = histories, np.where(targets >= FIRST_IDX, targets - FIRST_IDX, -1)
+        self.points: list[dict[str, float]] = []
+        self.epochs: list[dict[str, float]] = []
+        self.note = ""
+
+    def pass_over(self, rows: Rows, random: np.random.Generator) -> None:
+        """Take all batches of a pass, shuffled; look at the one to come and at held-out ones now and then."""
+        order, total = random.permutation(len(rows)), self.steps * self.config.epochs
+        losses = []
+        for begin in range(0, len(rows), self.config.batch_size):
+            batch = rows.take(order[begin : begin + self.config.batch_size])
+            step, point = self.network.step, None
+            if step % max(1, total // _POINTS) == 0:
+                point = self._judge(batch)
+            losses.append(self.network.train(batch))
+            text = f"pass {len(self.epochs) + 1} of {self.config.epochs} · loss {losses[-1]:.3f}"
+            self.progress(step + 1, total, text, point)
+        self._end_of_pass(float(np.mean(losses)), total)
+
+    def _judge(self, batch: Rows) -> dict[str, float]:
+        loss, recall = self.network.judge(batch)
+        held = np.mean([self.network.judge(one) for one in self.judged], axis=0)
+        point = {"step": self.network.step, "loss": loss, "recall@10": recall}
+        point |= {"validation_loss": float(held[0]), "validation_recall@10": float(held[1])}
+        self.points.append(point)
+        return point
+
+    def _end_of_pass(self, loss: float, total: int) -> None:
+        """Rank the held-out sessions' next clicks over the whole catalogue, as any other model is judged."""
+        answering = PublishedTwoTower(*vectors(self.network, self.catalogue))
+        histories, targets = self.next
+        found = evaluate(lambda rows: answering.score(histories.take(rows)), targets, len(answering.vectors))
+        point = {"step": self.network.step, "validation_recall@20": found["recall@20"]}
+        self.points.append(point)
+        self.epochs.append({"epoch": len(self.epochs) + 1, "loss": loss, "validation_recall@20": found["recall@20"]})
+        text = f"pass {len(self.epochs)}: validation recall@20 {found['recall@20']:.3f}"
+        self.progress(self.network.step, total, text, point)
+
+    def summary(self) -> dict[str, Any]:
+        """Give both curves' ends, and every pass's figures."""
+        ends = {name: value for name, value in self._last().items() if name != "step"}
+        passed = self.epochs[-1] if self.epochs else {}
+        return {
+            **ends,
+            "best_epoch": len(self.epochs),
+            "validation_recall@20": passed.get("validation_recall@20"),
+            "steps": self.network.step,
+            "epochs": self.epochs,
+        } | ({"note": self.note} if self.note else {})
+
+    def _last(self) -> dict[str, float]:
+        return next((point for point in reversed(self.points) if "recall@10" in point), {})
+
+
+def vectors(network: PublishedNetwork, catalogue: pl.DataFrame) -> tuple[Floats, Floats]:
+    """Give the items' vectors (items, dim), and the one (dim,) of every session that is not known, of no age."""
+    unknown = np.array([OUT_OF_VOCABULARY])
+    items = network.encode("item", catalogue[ITEM_IDX].to_numpy(), catalogue[CATEGORY_IDX].to_numpy())
+    return items, network.encode("query", unknown, unknown)[0]
+
+
+def _save(folder: Path, network: PublishedNetwork, catalogue: pl.DataFrame, ids: pl.Series, rows: Rows) -> None:
+    items, unknown = vectors(network, catalogue)
+    np.savez(folder / WEIGHTS, items=items, unknown=unknown)
+    ids.to_frame(SESSION_ID).write_parquet(folder / IDS)
+    first = np.flatnonzero(np.diff(rows.session, prepend=-1))
+    stored = np.lib.format.open_memmap(folder / SESSIONS, "w+", np.float32, (len(first), items.shape[1]))
+    for begin in range(0, len(first), _BLOCK):
+        some = rows.take(first[begin : begin + _BLOCK])
+        stored[begin : begin + _BLOCK] = network.encode("query", some.session, some.age)
+    stored.flush()
+
+
+@dataclass(frozen=True)
+class PublishedTwoTower:
+    """The trained model: an item's vector, a known session's vector, and one vector for all other sessions."""
+
+    vectors: Floats  # (items, dim)
+    unknown: Floats  # (dim,)
+    ids: pl.Series | None = None
+    sessions: Floats | None = None  # (known sessions, dim)
+
+    def encode(self, histories: Histories) -> Floats:
+        """Give every history the vector of a session that is not known: what it clicked is not looked at."""
+        return np.tile(self.unknown, (len(histories), 1))
+
+    def encode_sessions(self, ids: pl.Series) -> Floats:
+        """Give (n, dim) vectors of sessions by their ids."""
+        assert self.ids is not None
+        assert self.sessions is not None
+        known = pl.DataFrame({SESSION_ID: self.ids}).with_row_index("row")
+        rows: Ints = ids.to_frame(SESSION_ID).join(known, SESSION_ID, "left", maintain_order="left")["row"].to_numpy()
+        found = np.tile(self.unknown, (len(ids), 1))
+        there = ~np.isnan(rows)
+        found[there] = self.sessions[rows[there].astype(np.int64)]
+        return found
+
+    def score(self, histories: Histories) -> Floats:
+        """Give every history the same scores of all items."""
+        return np.broadcast_to(self.vectors @ self.unknown, (len(histories), len(self.vectors)))
+
+
+def load(folder: Path, catalogue: pl.DataFrame) -> PublishedTwoTower:
+    """Read the model; the sessions' vectors stay on disk until they are asked for."""
+    with np.load(folder / WEIGHTS) as stored:
+        items, unknown = stored["items"], stored["unknown"]
+    return PublishedTwoTower(
+        items, unknown, pl.read_parquet(folder / IDS)[SESSION_ID], np.load(folder / SESSIONS, mmap_mode="r")
+    )

@@ -1,0 +1,134 @@
+"""Print how fast the published two-tower trains here and in Merlin Models as the notebooks configure it.
+
+`python -m tests.benchmarks.published [SESSIONS]`: made-up clicks of a million sessions on 49,008 items, one pass by
+each over the same rows from the same weights, shuffled by each; throughput is the median of batches after the first 50,
+the validation loss that of clicks of sessions held out, by each one's own measure. All of them have the one vector of a
+session that is not known, so that this loss differs by 5 % between seeds: from other weights there is no comparison.
+Then the published size – 7,305,761 sessions, 26 million clicks – in a process of its own: its peak memory, and what an
+epoch would take at the pace of its first minute.
+"""
+
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.models.lazy_adam import Schedule
+from pipeline.models.published_network import PublishedNetwork, Rows
+from pipeline.models.two_tower_published import AGES
+from pipeline.names import FIRST_IDX, OUT_OF_VOCABULARY
+from pipeline.text import duration
+from tests.models import merlin_published
+
+SESSIONS, ITEMS, CATEGORIES, GROUPS, CLICKS = 1_000_000, 49_008, 340, 600, 3.6
+PUBLISHED_SESSIONS, FULL_S = 7_305_761, 60.0
+BATCH, WARM = 1024, 50
+GOAL, LOSS_GOAL, MEMORY_GOAL = 8.0, 0.01, 8e9
+
+
+def clicks(sessions: int, seed: int, known: bool = True) -> Rows:
+    """Make sessions up that stay in a group of items, some of which are clicked far more often than others."""
+    random = np.random.default_rng(seed)
+    lengths = 1 + random.geometric(1 / (CLICKS - 1), sessions).astype(np.int32)
+    session = np.repeat(np.arange(sessions, dtype=np.int32), lengths)
+    place = (random.power(0.25, len(session)) * (ITEMS // GROUPS)).astype(np.int32)
+    item = random.integers(GROUPS, size=sessions, dtype=np.int32)[session] + GROUPS * place
+    age = random.integers(AGES, size=sessions, dtype=np.int32)[session]
+    code = session + FIRST_IDX if known else np.full_like(session, OUT_OF_VOCABULARY)
+    return Rows(code, age + FIRST_IDX, item + FIRST_IDX, item % CATEGORIES + FIRST_IDX)
+
+
+def sizes(sessions: int) -> dict[str, int]:
+    """Give the rows of each table."""
+    counts = {"session": sessions, "age": AGES, "item": ITEMS, "category": CATEGORIES}
+    return {name: count + FIRST_IDX for name, count in counts.items()}
+
+
+def ours(rows: Rows, held: Rows, sessions: int, model: Any) -> tuple[float, float]:
+    """Train one pass from the first weights of a Merlin model; give examples/s and the validation loss."""
+    steps = -(-len(rows) // BATCH)
+    network = PublishedNetwork(sizes(sessions), Schedule(0.001, steps), 1)
+    merlin_published.copy_weights(model, network)
+    order, took = np.random.default_rng(1).permutation(len(rows)), []
+    for begin in range(0, len(rows), BATCH):
+        start = time.perf_counter()
+        network.train(rows.take(order[begin : begin + BATCH]))
+        took.append(time.perf_counter() - start)
+    batches = (held.take(slice(begin, begin + BATCH)) for begin in range(0, len(held) - BATCH, BATCH))
+    return BATCH / statistics.median(took[WARM:]), float(np.mean([network.judge(one)[0] for one in batches]))
+
+
+def merlins(train: Any, valid: Any, model: Any) -> tuple[float, float]:
+    """Train one pass with Merlin Models; give examples/s and the validation loss."""
+    import tensorflow as tf
+
+    ends: list[float] = []
+    listener = tf.keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter())
+    )
+    model.fit(train, batch_size=BATCH, epochs=1, verbose=0, callbacks=[listener])
+    found = model.evaluate(valid, batch_size=BATCH, verbose=0, return_dict=True)
+    return BATCH / statistics.median(np.diff(ends[WARM:])), float(found["loss"])
+
+
+def full() -> None:
+    """Train for a minute at the published size; print the pace, the epoch that it comes to, and the peak memory."""
+    rows = clicks(PUBLISHED_SESSIONS, 1)
+    steps = -(-len(rows) // BATCH)
+    network = PublishedNetwork(sizes(PUBLISHED_SESSIONS), Schedule(0.001, steps), 1)
+    order = np.random.default_rng(1).permutation(len(rows)).astype(np.int32)
+    begin, done = time.perf_counter(), 0
+    while time.perf_counter() - begin < FULL_S and done < steps:
+        network.train(rows.take(order[done * BATCH : (done + 1) * BATCH]))
+        done += 1
+    pace = done * BATCH / (time.perf_counter() - begin)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    missed = "" if peak <= MEMORY_GOAL else "  MISSED"
+    print(
+        f"{PUBLISHED_SESSIONS:,} sessions, {len(rows):,} clicks: {pace:,.0f} examples/s, an epoch would take "
+        f"{duration(len(rows) / pace)} at that pace; peak {peak / 1e9:.1f} GB, goal {MEMORY_GOAL / 1e9:.0f}{missed}"
+    )
+
+
+def main(sessions: int) -> None:
+    rows, held = clicks(sessions, 1), clicks(max(sessions // 20, 1000), 2, known=False)
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Merlin Models {version('merlin-models')}, TensorFlow "
+        f"{version('tensorflow-cpu')}, {sessions:,} sessions, {len(rows):,} clicks, batch {BATCH}"
+    )
+    model = merlin_published.build(sizes(sessions))
+    with tempfile.TemporaryDirectory() as folder:
+        train, valid = (
+            merlin_published.dataset(part, Path(folder) / f"{name}.parquet", sizes(sessions))
+            for name, part in (("train", rows), ("valid", held))
+        )
+        model.evaluate(valid, batch_size=BATCH, verbose=0)  # makes the weights, from which both begin
+        first, loss = ours(rows, held, sessions, model)
+        second, _ = ours(rows, held, sessions, model)
+        theirs, their_loss = merlins(train, valid, model)
+    ratio, apart = (first + second) / 2 / theirs, loss / their_loss - 1
+    print(
+        f"here {first:,.0f} and {second:,.0f} examples/s, Merlin Models {theirs:,.0f}: {ratio:.1f} times, "
+        f"goal {GOAL:.0f}{'' if ratio >= GOAL else '  MISSED'}"
+    )
+    print(
+        f"validation loss after one epoch: here {loss:.4f}, Merlin Models {their_loss:.4f}: {apart:+.2%}, "
+        f"goal within {LOSS_GOAL:.0%}{'' if abs(apart) <= LOSS_GOAL else '  MISSED'}"
+    )
+    subprocess.run([sys.executable, "-m", "tests.benchmarks.published", "full"], check=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["full"]:
+        full()
+    else:
+        main(int(sys.argv[1]) if sys.argv[1:] else SESSIONS)
