@@ -12,10 +12,11 @@ from pipeline.ingest import ingest
 from pipeline.jobrun import Running
 from pipeline.kinds import need_vectors
 from pipeline.names import DEFAULT_MODEL
+from pipeline.options import training_config
 from pipeline.preprocess import PreprocessConfig, preprocess
 from pipeline.project import MapConfig, project
 from pipeline.stage import Done
-from pipeline.train import train, training_config
+from pipeline.train import train
 from pipeline.vectors.catalogue import index_type
 from pipeline.vectors.params import check_build, parse_params
 from pipeline.vectors.server import connect, facts, server_name

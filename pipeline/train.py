@@ -1,8 +1,6 @@
 """Stage 'models/NAME': sessions -> a model. A model is a folder that `load` turns into something that ranks items."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,41 +8,16 @@ import polars as pl
 
 from pipeline import preprocess
 from pipeline.errors import UserError
-from pipeline.kinds import KINDS, Encoder, Kind, Model, kind, need_vectors
+from pipeline.kinds import KINDS, Encoder, Kind, Model, kind, need_vectors, retrievers
+from pipeline.options import training_config
 from pipeline.progress import Progress, silent
 from pipeline.stage import Done, Metrics, is_stale, need, run_stage
-from pipeline.text import did_you_mean
 from pipeline.workspace import Workspace
 
 
 def stage_name(model: str) -> str:
     """Name the stage that holds a model."""
     return f"models/{model}"
-
-
-def training_config(model: str, options: dict[str, Any]) -> Any:
-    """Replace a model's defaults by `options`, those that are given and that it has; raise UserError for a bad one."""
-    config = kind(model).config
-    return replace(config, **{k: v for k, v in options.items() if v is not None and hasattr(config, k)})
-
-
-def parse_options(model: str, given: Sequence[str]) -> dict[str, Any]:
-    """Read 'NAME=VALUE' texts as the options of a model, or raise UserError naming the one that is not."""
-    config = kind(model).config
-    known = [field.name for field in fields(config)]
-    found: dict[str, Any] = {}
-    for text in given:
-        name, _, value = text.partition("=")
-        if name not in known:
-            has = f"has {', '.join(known)}" if known else "has none"
-            raise UserError(f"Model '{model}' has no option '{name}': it {has}.{did_you_mean(name, known)}")
-        try:
-            found[name] = type(getattr(config, name))(value)
-        except ValueError as error:
-            raise UserError(
-                f"{name} '{value}' is not a number: write it like {name}={getattr(config, name)}."
-            ) from error
-    return found
 
 
 def train(workspace: Workspace, model: str, options: dict[str, Any], progress: Progress = silent) -> Done:
@@ -84,7 +57,7 @@ def train(workspace: Workspace, model: str, options: dict[str, Any], progress: P
 def _check_retrieval(model: str) -> None:
     """Raise UserError for a model that a ranker cannot be trained over."""
     chosen = kind(model)
-    fit = " or ".join(name for name, entry in KINDS.items() if entry.has_vectors and not entry.fits_all)
+    fit = " or ".join(retrievers())
     if not chosen.has_vectors:
         raise UserError(f"A ranker takes what a model with vectors retrieves; {model} has none: choose {fit}.")
     if chosen.fits_all:

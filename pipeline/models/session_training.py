@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
 
-from pipeline.errors import StopEarly, UserError, in_range
+from pipeline.errors import Limits, StopEarly, UserError, in_range
 from pipeline.models import checkpoint
 from pipeline.models.metrics import rank
 from pipeline.models.session_examples import Examples
@@ -59,20 +59,20 @@ class SessionConfig:
     """Go on from the model trained before: only the finishing passes, over the sessions since and as many before."""
     seed: int = 42
     """Of the first weights, the shuffling and what is dropped."""
+    LIMITS: ClassVar[Limits] = {
+        "epochs": (1, 1000),
+        "finish": (0, 1000),
+        "batch_size": (16, 65536),
+        "learning_rate": (1e-6, 1.0),
+        "dropout": (0.0, 0.9),
+        "scale": (0.0, 40.0),
+        "dim": (4, 1024),
+        "budget": (0.01, 10_000),
+        "seed": (0, 2**31 - 1),
+    }
 
     def __post_init__(self) -> None:
-        rules = {
-            "epochs": (1, 1000),
-            "finish": (0, 1000),
-            "batch_size": (16, 65536),
-            "learning_rate": (1e-6, 1.0),
-            "dropout": (0.0, 0.9),
-            "scale": (0.0, 40.0),
-            "dim": (4, 1024),
-            "budget": (0.01, 10_000),
-            "seed": (0, 2**31 - 1),
-        }
-        in_range(self, rules)
+        in_range(self, self.LIMITS)
 
 
 @dataclass

@@ -3,12 +3,12 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
 
-from pipeline.errors import in_range
+from pipeline.errors import Limits, in_range
 from pipeline.models.metrics import evaluate
 from pipeline.models.sessions import Histories, Ints, hold_out, next_clicks
 from pipeline.models.tower import Tower, TwoTower
@@ -33,10 +33,15 @@ class TwoTowerConfig:
     """Adam's step size."""
     seed: int = 42
     """Of the first weights and the shuffling."""
+    LIMITS: ClassVar[Limits] = {
+        "epochs": (1, 1000),
+        "batch_size": (16, 65536),
+        "learning_rate": (1e-6, 1.0),
+        "seed": (0, 2**31),
+    }
 
     def __post_init__(self) -> None:
-        rules = {"epochs": (1, 1000), "batch_size": (16, 65536), "learning_rate": (1e-6, 1.0), "seed": (0, 2**31)}
-        in_range(self, rules)
+        in_range(self, self.LIMITS)
 
 
 def train(
