@@ -1,13 +1,14 @@
 """Stage 'models/NAME': sessions -> a model. A model is a folder that `load` turns into something that ranks items."""
 
-import hashlib
 from pathlib import Path
 from typing import Any, cast
 
 import polars as pl
 
 from pipeline import preprocess
+from pipeline.archive import keep
 from pipeline.errors import UserError
+from pipeline.interrupted import checkpoint_path, forget_others
 from pipeline.kinds import KINDS, Encoder, Kind, Model, kind, need_vectors, retrievers
 from pipeline.options import training_config
 from pipeline.progress import Progress, silent
@@ -21,7 +22,7 @@ def stage_name(model: str) -> str:
 
 
 def train(workspace: Workspace, model: str, options: dict[str, Any], progress: Progress = silent) -> Done:
-    """Train a model on the training sessions; `options` replace its config's defaults."""
+    """Train a model on the training sessions, and keep the training; `options` replace its config's defaults."""
     chosen = kind(model)
     config = training_config(model, options)
     inputs = [preprocess.STAGE]
@@ -34,7 +35,9 @@ def train(workspace: Workspace, model: str, options: dict[str, Any], progress: P
         clicks = preprocess.load_part(workspace, "train")
         kept = {}
         if chosen.resumes:
-            kept = {"kept": _checkpoint(workspace, model, config), "before": workspace.stage(stage_name(model))}
+            checkpoint = checkpoint_path(workspace, model, config)
+            forget_others(checkpoint)
+            kept = {"kept": checkpoint, "before": workspace.stage(stage_name(model))}
         retrieval = _retrieval(workspace, chosen, config)
         metrics = chosen.train(folder, clicks, catalogue, config, report, *retrieval, **kept)
         catalogue.write_parquet(
@@ -42,7 +45,8 @@ def train(workspace: Workspace, model: str, options: dict[str, Any], progress: P
         )  # a model answers by its own catalogue, also when data moved on
         return metrics | {"items": catalogue.height}
 
-    return run_stage(
+    keep(workspace, stage_name(model))  # also what an earlier version trained
+    done = run_stage(
         workspace,
         stage_name(model),
         config,
@@ -52,6 +56,8 @@ def train(workspace: Workspace, model: str, options: dict[str, Any], progress: P
         revision=2,
         progress=progress,
     )
+    keep(workspace, stage_name(model))
+    return done
 
 
 def _check_retrieval(model: str) -> None:
@@ -65,17 +71,6 @@ def _check_retrieval(model: str) -> None:
             f"A ranker learns from sessions that retrieval has not learned from, and {model} learns from all of them "
             f"in its last passes: choose {fit}."
         )
-
-
-def _checkpoint(workspace: Workspace, model: str, config: Any) -> Path:
-    """Name the checkpoint of a training by all that it depends on; those of other trainings are removed."""
-    data = need(workspace, preprocess.STAGE, "run `preprocess`.")["key"]
-    key = hashlib.sha256(f"{data} {config}".encode()).hexdigest()[:16]
-    path = workspace.root / "checkpoints" / model / f"{key}.npz"
-    for other in path.parent.glob("*"):
-        if other != path:
-            other.unlink()
-    return path
 
 
 def load_encoder(workspace: Workspace, model: str) -> tuple[Encoder, pl.DataFrame]:

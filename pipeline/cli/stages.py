@@ -89,7 +89,7 @@ def run(
     json: JsonOption = False,
     wait: WaitOption = False,
 ) -> None:
-    """Run the whole road, skipping what is unchanged.
+    """Run the whole road, skipping what is unchanged: a trained model too, where no option of its training is given.
 
     Example: python -m pipeline run --clicks eshop --epochs 4 --index HNSW
     """

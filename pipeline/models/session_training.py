@@ -7,7 +7,7 @@ over all sessions.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +16,7 @@ import polars as pl
 
 from pipeline.errors import Limits, StopEarly, UserError, in_range
 from pipeline.models import checkpoint
+from pipeline.models.checkpoint import CONFIG
 from pipeline.models.metrics import rank
 from pipeline.models.session_examples import Examples
 from pipeline.models.session_network import Network, State
@@ -265,14 +266,15 @@ class Training:
     def _keep(self) -> None:
         """Write the checkpoint: the weights as they are, and the best beside them."""
         good = {f"good/{name}": value for name, value in (self.good or {}).items()}
-        checkpoint.save(self.kept, self.network.state() | good, vars(self.course) | {"seconds": self.seconds})
+        about = vars(self.course) | {"seconds": self.seconds, CONFIG: asdict(self.config)}
+        checkpoint.save(self.kept, self.network.state() | good, about)
 
     def _resume(self) -> None:
         found = checkpoint.load(self.kept)
         if found is None:
             return
         arrays, about = found
-        self.course = Course(**about)
+        self.course = Course(**{field.name: about[field.name] for field in fields(Course)})
         self.network.restore(arrays)
         good = {name.removeprefix("good/"): value for name, value in arrays.items() if name.startswith("good/")}
         self.good = good or None

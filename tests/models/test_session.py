@@ -227,6 +227,7 @@ def _job(root: Path) -> subprocess.Popen[bytes]:
 
 
 def test_a_killed_training_goes_on(tmp_path: Path) -> None:
+    from pipeline.interrupted import interrupted
     from pipeline.stage import run_stage
     from pipeline.workspace import Workspace
     from tests.conftest import wait_for
@@ -247,6 +248,9 @@ def test_a_killed_training_goes_on(tmp_path: Path) -> None:
     process.wait()
     stored = checkpoint.load(next(iter(found.glob("*.npz"))))
     assert stored is not None
+    (cut_off,) = interrupted(workspace)
+    assert cut_off.passes == len(stored[1]["epochs"]) > 0
+    assert cut_off.arguments[2:6] == ["--epochs", "40", "--batch-size", "64"]
     again = _job(workspace.root)
     answer = json.loads(again.communicate(timeout=200)[0].splitlines()[-1])
     assert again.returncode == 0, answer
