@@ -230,8 +230,9 @@ class Training:
         if course.step % max(1, steps // 12) == 0:
             point = {"step": course.step, "loss": float(np.mean(losses[-max(1, steps // 12) :]))}
             course.points.append(point)
+        within = round(course.step * self.config.budget * 60 / max(self.seconds, 1e-9))  # steps, at the pace so far
         of = f"pass {self._pass()}" + (", finishing on all sessions" if course.phase == "finish" else "")
-        self.progress(course.step, total, f"{of} · loss {losses[-1]:.3f}", point)
+        self.progress(course.step, max(course.step, min(total, within)), f"{of} · loss {losses[-1]:.3f}", point)
 
     def _validated(self, loss: float) -> None:
         """Rank the held-out sessions' next clicks over the whole catalogue; keep the best weights so far."""

@@ -217,8 +217,14 @@ def test_a_bad_option_names_its_range(name: str, value: float) -> None:
 
 
 def test_a_budget_bounds_the_passes(tmp_path: Path) -> None:
-    found = _train(tmp_path, replace(CONFIG, epochs=1000, finish=1000, budget=0.02))
+    shares: list[float] = []
+    found = _train(
+        tmp_path,
+        replace(CONFIG, epochs=1000, finish=1000, budget=0.02),
+        lambda done, total, text="", point=None: shares.append(done / total) if "loss" in text else None,
+    )
     assert len(found["epochs"]) < 1000
+    assert max(shares) > 0.9  # how far it is counts the time, too
 
 
 def _job(root: Path) -> subprocess.Popen[bytes]:
