@@ -1,7 +1,7 @@
 """Figures of models: how one learns, how far each foresees the next click, and for which sessions and items."""
 
 import textwrap
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 import polars as pl
@@ -42,7 +42,7 @@ def training(points: Sequence[dict[str, float]], mode: str) -> Figure:
     return figure
 
 
-def trainings(curves: dict[str, Sequence[dict[str, float]]], mode: str, *, alike: bool = True) -> Figure:
+def trainings(curves: Mapping[str, Sequence[dict[str, float]]], mode: str, *, alike: bool = True) -> Figure:
     """Compare trainings, {name: points}: validation recall@20 above, loss below, over the same steps.
 
     Those of different models or data are not `alike`: they hold out other sessions, so none is called the best.
@@ -73,7 +73,7 @@ def trainings(curves: dict[str, Sequence[dict[str, float]]], mode: str, *, alike
     return figure
 
 
-def _best_training(curves: dict[str, Sequence[dict[str, float]]]) -> str:
+def _best_training(curves: Mapping[str, Sequence[dict[str, float]]]) -> str:
     """Say which training was best on the sessions held out, and by how much."""
     found = {
         name: max((p["validation_recall@20"] for p in points if p.get("validation_recall@20") is not None), default=0.0)

@@ -38,7 +38,7 @@ def _show(answer: Answer) -> None:
     columns = ["name", "serves", "started", "took", "passes", "options", "validation", "tested", "data", "size"]
     table([_line(row) for row in answer["trainings"]], columns, "No training has ended yet: run `train`.")
     if answer["trainings"]:
-        print(f"{len(answer['trainings'])} trainings, {size(answer['bytes'])}")
+        print(f"Together {size(answer['bytes'])}.")
     for found in answer["interrupted"]:
         print(
             f"A training of {found['model']} was cut off after {found['passes']} passes; "

@@ -171,7 +171,13 @@ def test_trainings_are_compared_chosen_and_deleted(page: Page, shop: Workspace) 
     assert known == list_trainings(shop)
 
 
-def test_the_form_follows_the_kind_of_model(page: Page) -> None:
+def test_the_form_follows_the_kind_of_model_and_the_clicks(page: Page) -> None:
+    page.goto("/train")
+    settled(page)
+    expect(page.get_by_role("button", name="Train only")).to_be_enabled()
+    page.get_by_label("Clicks", exact=False).first.click()
+    page.get_by_role("option", name="Made-up clicks").click()
+    expect(page.get_by_role("button", name="Train only")).to_be_disabled()
     page.goto("/train?model=dlrm")
     settled(page)
     expect(page.get_by_label("Retrieval", exact=False).first).to_be_visible()
