@@ -1,7 +1,7 @@
 """Figures of models: how one learns, how far each foresees the next click, and for which sessions and items."""
 
 import textwrap
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 import polars as pl
@@ -40,6 +40,48 @@ def training(points: Sequence[dict[str, float]], mode: str) -> Figure:
         yaxis2={"title": "recall@20", "overlaying": "y", "side": "right", "showgrid": False, "rangemode": "tozero"},
     )
     return figure
+
+
+def trainings(curves: Mapping[str, Sequence[dict[str, float]]], mode: str, *, alike: bool = True) -> Figure:
+    """Compare trainings, {name: points}: validation recall@20 above, loss below, over the same steps.
+
+    Those of different models or data are not `alike`: they hold out other sessions, so none is called the best.
+    """
+    title = _best_training(curves) if alike else f"{len(curves)} trainings, each validated on other sessions"
+    figure, palette = blank(mode, title, 560)
+    figure.set_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.58, 0.42])
+    for (name, points), colour in zip(curves.items(), palette.categories, strict=False):
+        for row, measure in ((1, "validation_recall@20"), (2, "loss")):
+            drawn = [(p["step"], p[measure]) for p in points if p.get(measure) is not None]
+            figure.add_scatter(
+                x=[step for step, _ in drawn],
+                y=[value for _, value in drawn],
+                name=name,
+                legendgroup=name,
+                showlegend=row == 1,
+                mode="lines+markers" if row == 1 else "lines",
+                line={"color": colour},
+                marker={"size": 8},
+                hovertemplate="step %{x:,}: %{y:.3f}<extra>%{fullData.name}</extra>",
+                row=row,
+                col=1,
+            )
+    figure.update_layout(
+        yaxis_title="recall@20", yaxis2_title="loss", xaxis2_title="training step (batches)", legend=_BENEATH
+    )
+    figure.update_layout(margin={"b": 80 + 22 * len(curves)})
+    return figure
+
+
+def _best_training(curves: Mapping[str, Sequence[dict[str, float]]]) -> str:
+    """Say which training was best on the sessions held out, and by how much."""
+    found = {
+        name: max((p["validation_recall@20"] for p in points if p.get("validation_recall@20") is not None), default=0.0)
+        for name, points in curves.items()
+    }
+    first, *others = sorted(found, key=lambda name: -found[name])
+    best = f"{first}: validation recall@20 reached {found[first]:.3f}"
+    return f"{best}, {found[first] - found[others[0]]:.3f} more than {others[0]}" if others else best
 
 
 def evaluation(

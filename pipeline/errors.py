@@ -1,7 +1,9 @@
 """Errors that a person can mend: one sentence with the value, the rule and the way out."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
+
+Limits: TypeAlias = Mapping[str, tuple[float, float]]  # option -> its least and its largest value
 
 
 class UserError(Exception):
@@ -20,8 +22,8 @@ class StopEarly(Cancelled):
     """Ask a training to end now and keep its best; a stage that has nothing to keep unwinds as if cancelled."""
 
 
-def in_range(config: Any, rules: Mapping[str, tuple[float, float]]) -> None:
-    """Raise UserError where a field of `config` is not between the two values that `rules` has for it."""
-    for name, (low, high) in rules.items():
+def in_range(config: Any, limits: Limits) -> None:
+    """Raise UserError where a field of `config` is not between the two values that `limits` has for it."""
+    for name, (low, high) in limits.items():
         if not low <= (value := getattr(config, name)) <= high:
             raise UserError(f"{name} {value} is out of range: choose {low:g} to {high:g}.")

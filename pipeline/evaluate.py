@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from pipeline import preprocess
+from pipeline.archive import keep_figures
 from pipeline.errors import UserError
 from pipeline.models.bootstrap import interval, resample
 from pipeline.models.examples import Examples
@@ -72,9 +73,12 @@ def evaluate(
         return _write(folder, examples.table, catalogue, ranked)
 
     inputs = [stage_name(model), preprocess.STAGE]
-    return run_stage(
+    done = run_stage(
         workspace, evaluation_stage(model, config), config, body, inputs=inputs, progress=progress, revision=2
     )
+    if config == ALL_CLICKS:
+        keep_figures(workspace, stage_name(model), done.manifest["metrics"])
+    return done
 
 
 def _write(folder: Path, table: pl.DataFrame, catalogue: pl.DataFrame, ranked: Ranked) -> Metrics:

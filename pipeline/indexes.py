@@ -81,6 +81,16 @@ def serving(workspace: Workspace, model: str) -> dict[str, Any]:
     return next((row for row in built if row["name"] == chosen), built[0])
 
 
+def of_another_training(workspace: Workspace, index: dict[str, Any]) -> bool:
+    """Tell whether an index holds vectors that another training of its model made than the one that serves."""
+    stage, model = index_stage(index["name"]), index["model"]
+    for made, source in ((stage, f"vectors/{model}"), (f"vectors/{model}", f"models/{model}")):
+        inputs, now = (workspace.manifest(made) or {}).get("inputs", {}), workspace.manifest(source)
+        if now is not None and inputs.get(source, now["key"]) != now["key"]:
+            return True
+    return False
+
+
 def serve(workspace: Workspace, name: str, search: str = "") -> None:
     """Let an item index answer from now on, with search parameters such as 'ef=120'; nothing is built anew."""
     index = find_index(workspace, name)

@@ -34,6 +34,8 @@ class Running:
 
     def progress(self, stage: str) -> Progress:
         """Begin the next step, called `stage`; give the function that it reports to."""
+        if self.step:
+            (self.job.folder / "stop").unlink(missing_ok=True)  # it came when the training had just ended
         self.step += 1
         return _Reporter(self, stage)
 

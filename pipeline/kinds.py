@@ -232,6 +232,11 @@ def baselines() -> list[str]:
     return [name for name, entry in KINDS.items() if entry.baseline]
 
 
+def retrievers() -> list[str]:
+    """List the models that a ranker can be trained over."""
+    return [name for name, entry in KINDS.items() if entry.has_vectors and not entry.fits_all]
+
+
 def need_vectors(model: str) -> None:
     """Raise UserError for a model that makes no vectors."""
     if not kind(model).has_vectors:

@@ -21,9 +21,8 @@ _BROUGHT = "{items:,} vectors of your own"
 
 
 def overview(workspace: Workspace) -> list[dict[str, Any]]:
-    """List every stage that has an output, in the order of the road."""
-    order = list(_FIGURES)
-    names = sorted(workspace.stages(), key=lambda name: (order.index(name.split("/")[0]), name))
+    """List every stage of the road that has an output, in the road's order."""
+    names = [name for folder in _FIGURES for name in workspace.stages() if name.split("/")[0] == folder]
     return [entry for name in names if (entry := describe(workspace, name))]
 
 

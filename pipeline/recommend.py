@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline.errors import NotLoaded, UserError
 from pipeline.filters import check_filter
-from pipeline.indexes import find_index, served_search, serving
+from pipeline.indexes import find_index, of_another_training, served_search, serving
 from pipeline.ingest import session_clicks
 from pipeline.models.sessions import MAX_HISTORY, Histories
 from pipeline.models.tower import Floats
@@ -25,6 +25,10 @@ from pipeline.vectors.params import Values, parse_params, raised, validate_searc
 from pipeline.workspace import Workspace
 
 MOST_COMPARED = 50_000  # rows under a filter that recall is measured over: reading more would outlast the search
+_OTHER = (
+    "The index holds vectors of another training of {0} than serves now: refresh it on the Train page, or with "
+    "`run --model {0}`."
+)
 T = TypeVar("T")
 
 
@@ -94,6 +98,12 @@ class Recommender:
         index = self.serving(query.index)
         if index["vectors"] != "items" or index["model"] != self.model:
             raise UserError(f"Index '{index['name']}' does not hold the items of {self.model}: choose one that does.")
+        dim = self.encoder.vectors.shape[1]
+        if index["dim"] != dim:
+            raise UserError(
+                f"Index '{index['name']}' holds vectors of {index['dim']} numbers, and the training of {self.model} "
+                f"that serves makes {dim}: refresh it on the Train page, or with `run --model {self.model}`."
+            )
         most = _size(index, len(self.rows))
         if not 1 <= query.k <= most:
             raise UserError(f"k {query.k} is out of range: choose 1 to {most:,}, the size of the catalogue.")
@@ -132,7 +142,7 @@ class Recommender:
         items = self._items(index, found.ids[0][there], found.scores[0][there], engine)
         kept = [(key, item) for key, item in items if item["item_id"] not in seen][: query.k]
         took = time.perf_counter() - begin
-        note = index["note"]
+        note = _OTHER.format(self.model) if of_another_training(self.workspace, index) else index["note"]
         if filtered is not None:
             answered = np.array([key for key, _ in kept], np.int64)
             filtered["recall"] = self._recall(index, filtered, vector, answered, query.k, seen, engine)

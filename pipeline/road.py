@@ -12,10 +12,11 @@ from pipeline.ingest import ingest
 from pipeline.jobrun import Running
 from pipeline.kinds import need_vectors
 from pipeline.names import DEFAULT_MODEL
+from pipeline.options import training_config
 from pipeline.preprocess import PreprocessConfig, preprocess
 from pipeline.project import MapConfig, project
-from pipeline.stage import Done
-from pipeline.train import train, training_config
+from pipeline.stage import Done, is_stale
+from pipeline.train import stage_name, train
 from pipeline.vectors.catalogue import index_type
 from pipeline.vectors.params import check_build, parse_params
 from pipeline.vectors.server import connect, facts, server_name
@@ -50,7 +51,7 @@ def run_road(workspace: Workspace, config: RoadConfig, job: Running) -> dict[str
         ingest(workspace, config.source, job.progress("ingest")),
         preprocess(workspace, config.data, job.progress("preprocess")),
         train(workspace, BASELINE, {}, job.progress("train")),
-        train(workspace, config.model, config.training, job.progress("train")),
+        train(workspace, config.model, _training(workspace, config), job.progress("train")),
         embed(workspace, config.model, job.progress("embed")),
     ]
     done += _indexes(workspace, config, job)
@@ -71,6 +72,15 @@ def run_road(workspace: Workspace, config: RoadConfig, job: Running) -> dict[str
         "models": evaluations(workspace),
         "collections": [d.manifest["metrics"]["collection"] for d in done if d.name.startswith("indexes/")],
     }
+
+
+def _training(workspace: Workspace, config: RoadConfig) -> dict[str, Any]:
+    """Take the options that are given; without any, a model that learned from these sessions stays as it was chosen."""
+    stage = stage_name(config.model)
+    manifest = workspace.manifest(stage)
+    if any(value is not None for value in config.training.values()) or manifest is None or is_stale(workspace, stage):
+        return config.training
+    return dict(manifest["config"])
 
 
 def _indexes(workspace: Workspace, config: RoadConfig, job: Running) -> list[Done]:

@@ -1,19 +1,18 @@
 """Stage 'models/NAME': sessions -> a model. A model is a folder that `load` turns into something that ranks items."""
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
 
 import polars as pl
 
 from pipeline import preprocess
+from pipeline.archive import keep
 from pipeline.errors import UserError
-from pipeline.kinds import KINDS, Encoder, Kind, Model, kind, need_vectors
+from pipeline.interrupted import checkpoint_path, forget_others
+from pipeline.kinds import KINDS, Encoder, Kind, Model, kind, need_vectors, retrievers
+from pipeline.options import training_config
 from pipeline.progress import Progress, silent
 from pipeline.stage import Done, Metrics, is_stale, need, run_stage
-from pipeline.text import did_you_mean
 from pipeline.workspace import Workspace
 
 
@@ -22,33 +21,8 @@ def stage_name(model: str) -> str:
     return f"models/{model}"
 
 
-def training_config(model: str, options: dict[str, Any]) -> Any:
-    """Replace a model's defaults by `options`, those that are given and that it has; raise UserError for a bad one."""
-    config = kind(model).config
-    return replace(config, **{k: v for k, v in options.items() if v is not None and hasattr(config, k)})
-
-
-def parse_options(model: str, given: Sequence[str]) -> dict[str, Any]:
-    """Read 'NAME=VALUE' texts as the options of a model, or raise UserError naming the one that is not."""
-    config = kind(model).config
-    known = [field.name for field in fields(config)]
-    found: dict[str, Any] = {}
-    for text in given:
-        name, _, value = text.partition("=")
-        if name not in known:
-            has = f"has {', '.join(known)}" if known else "has none"
-            raise UserError(f"Model '{model}' has no option '{name}': it {has}.{did_you_mean(name, known)}")
-        try:
-            found[name] = type(getattr(config, name))(value)
-        except ValueError as error:
-            raise UserError(
-                f"{name} '{value}' is not a number: write it like {name}={getattr(config, name)}."
-            ) from error
-    return found
-
-
 def train(workspace: Workspace, model: str, options: dict[str, Any], progress: Progress = silent) -> Done:
-    """Train a model on the training sessions; `options` replace its config's defaults."""
+    """Train a model on the training sessions, and keep the training; `options` replace its config's defaults."""
     chosen = kind(model)
     config = training_config(model, options)
     inputs = [preprocess.STAGE]
@@ -61,7 +35,9 @@ def train(workspace: Workspace, model: str, options: dict[str, Any], progress: P
         clicks = preprocess.load_part(workspace, "train")
         kept = {}
         if chosen.resumes:
-            kept = {"kept": _checkpoint(workspace, model, config), "before": workspace.stage(stage_name(model))}
+            checkpoint = checkpoint_path(workspace, model, config)
+            forget_others(checkpoint)
+            kept = {"kept": checkpoint, "before": workspace.stage(stage_name(model))}
         retrieval = _retrieval(workspace, chosen, config)
         metrics = chosen.train(folder, clicks, catalogue, config, report, *retrieval, **kept)
         catalogue.write_parquet(
@@ -69,7 +45,8 @@ def train(workspace: Workspace, model: str, options: dict[str, Any], progress: P
         )  # a model answers by its own catalogue, also when data moved on
         return metrics | {"items": catalogue.height}
 
-    return run_stage(
+    keep(workspace, stage_name(model))  # also what an earlier version trained
+    done = run_stage(
         workspace,
         stage_name(model),
         config,
@@ -79,12 +56,14 @@ def train(workspace: Workspace, model: str, options: dict[str, Any], progress: P
         revision=2,
         progress=progress,
     )
+    keep(workspace, stage_name(model))
+    return done
 
 
 def _check_retrieval(model: str) -> None:
     """Raise UserError for a model that a ranker cannot be trained over."""
     chosen = kind(model)
-    fit = " or ".join(name for name, entry in KINDS.items() if entry.has_vectors and not entry.fits_all)
+    fit = " or ".join(retrievers())
     if not chosen.has_vectors:
         raise UserError(f"A ranker takes what a model with vectors retrieves; {model} has none: choose {fit}.")
     if chosen.fits_all:
@@ -92,17 +71,6 @@ def _check_retrieval(model: str) -> None:
             f"A ranker learns from sessions that retrieval has not learned from, and {model} learns from all of them "
             f"in its last passes: choose {fit}."
         )
-
-
-def _checkpoint(workspace: Workspace, model: str, config: Any) -> Path:
-    """Name the checkpoint of a training by all that it depends on; those of other trainings are removed."""
-    data = need(workspace, preprocess.STAGE, "run `preprocess`.")["key"]
-    key = hashlib.sha256(f"{data} {config}".encode()).hexdigest()[:16]
-    path = workspace.root / "checkpoints" / model / f"{key}.npz"
-    for other in path.parent.glob("*"):
-        if other != path:
-            other.unlink()
-    return path
 
 
 def load_encoder(workspace: Workspace, model: str) -> tuple[Encoder, pl.DataFrame]:

@@ -2,6 +2,8 @@
 
 workspace.json              the format, and an id that keeps two workspaces apart on one Milvus server
 stages/NAME -> .store/…     one link a stage's output; replaced in one step, so a reader sees the old or the new
+trainings/NAME/             every training that ended, the one that serves too (trainings.py)
+checkpoints/MODEL/          how far a training is that has not ended (interrupted.py)
 jobs/ID/                    what was started, how far it is, its log (jobs.py)
 milvus/                     the embedded server's data, password and leases (vectors/server.py)
 """

@@ -13,6 +13,7 @@ from pipeline.cli import (  # noqa: F401
     querying,
     servers,
     stages,
+    trainings,
     vectors,
 )
 from pipeline.cli.base import app

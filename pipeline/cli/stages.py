@@ -24,7 +24,9 @@ ColumnsOption = Annotated[
 ItemsOption = Annotated[str | None, typer.Option(help="A file of item metadata, joined by item id.")]
 TestFromOption = Annotated[str | None, typer.Option(help="ISO time; sessions that end at or after it are for testing.")]
 MinItemOption = Annotated[int | None, typer.Option(min=1, help="Drop items clicked less often.")]
-ModelOption = Annotated[str, typer.Option(help="session, two_tower, or a baseline: popularity, itemknn, sr, vsknn.")]
+ModelOption = Annotated[
+    str, typer.Option(help="session, two_tower, dlrm to rank, or a baseline: popularity, itemknn, sr, vsknn.")
+]
 EpochsOption = Annotated[int | None, typer.Option(help="Passes over the training clicks.")]
 BatchOption = Annotated[int | None, typer.Option(help="Examples in a batch.")]
 RateOption = Annotated[float | None, typer.Option(help="Adam's step size.")]
@@ -80,23 +82,25 @@ def run(
     learning_rate: RateOption = None,
     budget: BudgetOption = None,
     seed: SeedOption = None,
+    more: SetOption = None,
     index: IndexOption = "HNSW",
     build: ParamsOption = "",
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
     wait: WaitOption = False,
 ) -> None:
-    """Run the whole road, skipping what is unchanged.
+    """Run the whole road, skipping what is unchanged: a trained model too, where no option of its training is given.
 
     Example: python -m pipeline run --clicks eshop --epochs 4 --index HNSW
     """
 
     def body() -> Answer:
+        from pipeline.options import parse_options
         from pipeline.road import STEPS, RoadConfig, run_road
 
         opened = Workspace.open(workspace)
         source = _source(opened, clicks, columns, items)
-        training = _training(epochs, batch_size, learning_rate, budget, seed)
+        training = _training(epochs, batch_size, learning_rate, budget, seed) | parse_options(model, more or [])
         data = _preprocessing(opened, clicks is None, test_from, min_item_count)
         config = RoadConfig(source, data, model, training, index, build)
         config.check()
@@ -211,7 +215,7 @@ def train(
     """
 
     def work(opened: Workspace, job: Running) -> Done:
-        from pipeline.train import parse_options
+        from pipeline.options import parse_options
         from pipeline.train import train as stage
 
         options = _training(epochs, batch_size, learning_rate, budget, seed) | {"go_on": go_on}

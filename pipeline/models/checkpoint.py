@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 Arrays = Mapping[str, npt.NDArray[Any]]
+CONFIG = "config"  # in what it says: the settings of the training
 _ABOUT = "about"
 
 
@@ -25,6 +26,16 @@ def save(path: Path, arrays: Arrays, about: dict[str, Any]) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def about(path: Path) -> dict[str, Any] | None:
+    """Read the JSON object alone, or None where there is no checkpoint."""
+    try:
+        with np.load(path) as stored:
+            found: dict[str, Any] = json.loads(stored[_ABOUT].tobytes())
+    except FileNotFoundError:
+        return None
+    return found
 
 
 def load(path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]] | None:

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import polars as pl
 
-from pipeline.errors import in_range
+from pipeline.errors import Limits, in_range
 from pipeline.models import sparse
 from pipeline.models.dlrm_network import DlrmNetwork
 from pipeline.models.pairs import CATEGORICAL, CONTINUOUS, Candidates, PairFeatures, Scorer, retrieve
@@ -43,14 +43,14 @@ class DlrmConfig:
     """Adam's step size."""
     seed: int = 42
     """Of the first weights, the negatives and the shuffling."""
+    LIMITS: ClassVar[Limits] = {
+        "candidates": (2, 10_000), "retrieved": (0, 1000), "popular": (0, 1000), "in_batch": (0, 1000),
+        "min_clicks": (0, 10**9),
+        "epochs": (1, 1000), "batch_size": (16, 65536), "learning_rate": (1e-6, 1.0), "seed": (0, 2**31),
+    }  # fmt: skip
 
     def __post_init__(self) -> None:
-        rules = {
-            "candidates": (2, 10_000), "retrieved": (0, 1000), "popular": (0, 1000), "in_batch": (0, 1000),
-            "min_clicks": (0, 10**9),
-            "epochs": (1, 1000), "batch_size": (16, 65536), "learning_rate": (1e-6, 1.0), "seed": (0, 2**31),
-        }  # fmt: skip
-        in_range(self, rules)
+        in_range(self, self.LIMITS)
 
     @property
     def has_negatives(self) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipeline.errors import UserError
+from pipeline.errors import StopEarly, UserError
 from pipeline.models.dlrm import DlrmConfig
 from pipeline.models.dlrm_network import DlrmNetwork
 from pipeline.models.metrics import MISS, Ranked
@@ -56,13 +56,16 @@ def train(
     schema = _schema(features)
     model, tables = _model(schema, config)
     listener = _Listener(model, tables, judge, config, -(-table.height // config.batch_size), progress)
-    model.fit(
-        Dataset(str(folder / "pairs.parquet"), engine="parquet", schema=schema),
-        batch_size=config.batch_size,
-        epochs=config.epochs,
-        verbose=0,
-        callbacks=[tf.keras.callbacks.LambdaCallback(on_batch_end=listener.batch, on_epoch_end=listener.epoch)],
-    )
+    try:
+        model.fit(
+            Dataset(str(folder / "pairs.parquet"), engine="parquet", schema=schema),
+            batch_size=config.batch_size,
+            epochs=config.epochs,
+            verbose=0,
+            callbacks=[tf.keras.callbacks.LambdaCallback(on_batch_end=listener.batch, on_epoch_end=listener.epoch)],
+        )
+    except StopEarly:
+        listener.stop()
     _compare(model, export(model, tables), table[:512])
     (folder / "pairs.parquet").unlink()
     if listener.best is not None:
@@ -225,10 +228,13 @@ class _Listener:
         self.best_epoch = 0
         self.retrieval = judge.retrieval()
         self.done = 0
+        self.logs: dict[str, float] = {}
+        self.notes: list[str] = []
 
     def batch(self, batch: int, logs: dict[str, float]) -> None:
         """Report after every batch; keep a point of the curve every tenth of an epoch or so."""
         self.done += 1
+        self.logs = logs
         point = None
         if self.done % max(1, self.steps // 12) == 0:
             point = {"step": self.done, "loss": float(logs["loss_batch"])}
@@ -258,10 +264,17 @@ class _Listener:
             return False
         return self.best_epoch == 0 or found["mrr@20"] > self.epochs[self.best_epoch - 1]["mrr@20"]
 
+    def stop(self) -> None:
+        """Keep the best so far; a first epoch that was cut off is judged as it is."""
+        self.notes.append(f"stopped early, in epoch {len(self.epochs) + 1}; the best before it was kept")
+        if not self.epochs:
+            self.epoch(0, self.logs)
+
     def summary(self) -> Metrics:
         """Give the best epoch's figures on held-out sessions, retrieval's own beside them, and every epoch's."""
         kept = self.epochs[self.best_epoch - 1] if self.best_epoch else self.retrieval | {"auc": float("nan")}
         why = f"no pass ordered held-out sessions' items as well as {self.config.retrieval} does: its order is kept"
+        notes = self.notes if self.best_epoch else [*self.notes, why]
         return {
             "loss": self.epochs[-1]["loss"],
             "best_epoch": self.best_epoch,
@@ -269,4 +282,4 @@ class _Listener:
             "held_out": {name: kept[name] for name in (*_CURVE, "auc")},
             "held_out_retrieval": self.retrieval,
             "epochs": self.epochs,
-        } | ({} if self.best_epoch else {"note": why})
+        } | ({"note": "; ".join(notes)} if notes else {})

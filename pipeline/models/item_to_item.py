@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import polars as pl
 
-from pipeline.errors import UserError
+from pipeline.errors import Limits, in_range
 from pipeline.models import sparse
 from pipeline.models.sessions import Histories
 from pipeline.names import FIRST_IDX, ITEM_IDX, SESSION_ID
@@ -28,12 +28,10 @@ class ItemKnnConfig:
     """Nearest items that each item keeps."""
     shrinkage: float = 20.0
     """Added to each item's number of sessions, so that two rare items are not taken for the same by chance."""
+    LIMITS: ClassVar[Limits] = {"neighbours": (1, 100_000), "shrinkage": (0, 100_000)}
 
     def __post_init__(self) -> None:
-        if self.neighbours < 1 or self.shrinkage < 0:
-            raise UserError(
-                f"neighbours {self.neighbours}, shrinkage {self.shrinkage:g}: choose at least 1 and at least 0."
-            )
+        in_range(self, self.LIMITS)
 
 
 @dataclass(frozen=True)
@@ -44,10 +42,10 @@ class RulesConfig:
     """Strongest rules that each item keeps."""
     steps: int = 10
     """How many clicks apart two items may lie."""
+    LIMITS: ClassVar[Limits] = {"rules": (1, 100_000), "steps": (1, 1000)}
 
     def __post_init__(self) -> None:
-        if self.rules < 1 or self.steps < 1:
-            raise UserError(f"rules {self.rules}, steps {self.steps}: choose at least 1 of each.")
+        in_range(self, self.LIMITS)
 
 
 @dataclass(frozen=True)

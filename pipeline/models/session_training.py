@@ -7,15 +7,16 @@ over all sessions.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
 
-from pipeline.errors import StopEarly, UserError, in_range
+from pipeline.errors import Limits, StopEarly, UserError, in_range
 from pipeline.models import checkpoint
+from pipeline.models.checkpoint import CONFIG
 from pipeline.models.metrics import rank
 from pipeline.models.session_examples import Examples
 from pipeline.models.session_network import Network, State
@@ -59,20 +60,20 @@ class SessionConfig:
     """Go on from the model trained before: only the finishing passes, over the sessions since and as many before."""
     seed: int = 42
     """Of the first weights, the shuffling and what is dropped."""
+    LIMITS: ClassVar[Limits] = {
+        "epochs": (1, 1000),
+        "finish": (0, 1000),
+        "batch_size": (16, 65536),
+        "learning_rate": (1e-6, 1.0),
+        "dropout": (0.0, 0.9),
+        "scale": (0.0, 40.0),
+        "dim": (4, 1024),
+        "budget": (0.01, 10_000),
+        "seed": (0, 2**31 - 1),
+    }
 
     def __post_init__(self) -> None:
-        rules = {
-            "epochs": (1, 1000),
-            "finish": (0, 1000),
-            "batch_size": (16, 65536),
-            "learning_rate": (1e-6, 1.0),
-            "dropout": (0.0, 0.9),
-            "scale": (0.0, 40.0),
-            "dim": (4, 1024),
-            "budget": (0.01, 10_000),
-            "seed": (0, 2**31 - 1),
-        }
-        in_range(self, rules)
+        in_range(self, self.LIMITS)
 
 
 @dataclass
@@ -229,8 +230,9 @@ class Training:
         if course.step % max(1, steps // 12) == 0:
             point = {"step": course.step, "loss": float(np.mean(losses[-max(1, steps // 12) :]))}
             course.points.append(point)
+        within = round(course.step * self.config.budget * 60 / max(self.seconds, 1e-9))  # steps, at the pace so far
         of = f"pass {self._pass()}" + (", finishing on all sessions" if course.phase == "finish" else "")
-        self.progress(course.step, total, f"{of} · loss {losses[-1]:.3f}", point)
+        self.progress(course.step, max(course.step, min(total, within)), f"{of} · loss {losses[-1]:.3f}", point)
 
     def _validated(self, loss: float) -> None:
         """Rank the held-out sessions' next clicks over the whole catalogue; keep the best weights so far."""
@@ -265,14 +267,15 @@ class Training:
     def _keep(self) -> None:
         """Write the checkpoint: the weights as they are, and the best beside them."""
         good = {f"good/{name}": value for name, value in (self.good or {}).items()}
-        checkpoint.save(self.kept, self.network.state() | good, vars(self.course) | {"seconds": self.seconds})
+        about = vars(self.course) | {"seconds": self.seconds, CONFIG: asdict(self.config)}
+        checkpoint.save(self.kept, self.network.state() | good, about)
 
     def _resume(self) -> None:
         found = checkpoint.load(self.kept)
         if found is None:
             return
         arrays, about = found
-        self.course = Course(**about)
+        self.course = Course(**{field.name: about[field.name] for field in fields(Course)})
         self.network.restore(arrays)
         good = {name.removeprefix("good/"): value for name, value in arrays.items() if name.startswith("good/")}
         self.good = good or None

@@ -3,12 +3,12 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
 
-from pipeline.errors import in_range
+from pipeline.errors import Limits, StopEarly, in_range
 from pipeline.models.metrics import evaluate
 from pipeline.models.sessions import Histories, Ints, hold_out, next_clicks
 from pipeline.models.tower import Tower, TwoTower
@@ -33,10 +33,15 @@ class TwoTowerConfig:
     """Adam's step size."""
     seed: int = 42
     """Of the first weights and the shuffling."""
+    LIMITS: ClassVar[Limits] = {
+        "epochs": (1, 1000),
+        "batch_size": (16, 65536),
+        "learning_rate": (1e-6, 1.0),
+        "seed": (0, 2**31),
+    }
 
     def __post_init__(self) -> None:
-        rules = {"epochs": (1, 1000), "batch_size": (16, 65536), "learning_rate": (1e-6, 1.0), "seed": (0, 2**31)}
-        in_range(self, rules)
+        in_range(self, self.LIMITS)
 
 
 def train(
@@ -57,13 +62,16 @@ def train(
     pq.write_table(_table(histories, items, categories), table)
     model = _model(schema, config)
     listener = _Listener(model, catalogue, validation, config, len(items), progress)
-    model.fit(
-        Dataset(str(table), engine="parquet", schema=schema),
-        batch_size=config.batch_size,
-        epochs=config.epochs,
-        verbose=0,
-        callbacks=[tf.keras.callbacks.LambdaCallback(on_batch_end=listener.batch, on_epoch_end=listener.epoch)],
-    )
+    try:
+        model.fit(
+            Dataset(str(table), engine="parquet", schema=schema),
+            batch_size=config.batch_size,
+            epochs=config.epochs,
+            verbose=0,
+            callbacks=[tf.keras.callbacks.LambdaCallback(on_batch_end=listener.batch, on_epoch_end=listener.epoch)],
+        )
+    except StopEarly:
+        listener.stop()
     _compare(model, export(model), histories, items, categories)
     table.unlink()
     assert listener.best is not None  # the last epoch has ended
@@ -184,10 +192,13 @@ class _Listener:
         self.best: TwoTower | None = None
         self.best_recall = -1.0
         self.done = 0
+        self.logs: dict[str, float] = {}
+        self.note = ""
 
     def batch(self, batch: int, logs: dict[str, float]) -> None:
         """Report after every batch; keep a point of the curve every tenth of an epoch or so."""
         self.done += 1
+        self.logs = logs
         text = f"epoch {len(self.epochs) + 1} of {self.config.epochs} · loss {logs['loss']:.3f}"
         point = None
         if self.done % max(1, self.steps // 12) == 0:
@@ -210,6 +221,12 @@ class _Listener:
             {"step": self.done, "validation_recall@20": recall},
         )
 
+    def stop(self) -> None:
+        """Keep the best so far: of a first epoch that was cut off, the towers as they are."""
+        self.note = f"stopped early, in epoch {len(self.epochs) + 1}; the best before it was kept"
+        if self.best is None:
+            self.epoch(0, self.logs)
+
     def _validate(self, towers: TwoTower) -> float:
         vectors = towers.candidate.items(*self.items)
         histories, targets = self.validation
@@ -225,4 +242,4 @@ class _Listener:
             "validation_recall@20": self.best_recall,
             "steps": self.done,
             "epochs": self.epochs,
-        }
+        } | ({"note": self.note} if self.note else {})

@@ -6,12 +6,12 @@ two curves of the same measure side by side: over clicks that it learns from, an
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
 
-from pipeline.errors import StopEarly, in_range
+from pipeline.errors import Limits, StopEarly, in_range
 from pipeline.models.lazy_adam import Schedule
 from pipeline.models.metrics import evaluate
 from pipeline.models.published_network import PublishedNetwork, Rows
@@ -39,10 +39,15 @@ class PublishedConfig:
     """Adam's step size."""
     seed: int = 42
     """Of the first weights, the shuffling and the ages."""
+    LIMITS: ClassVar[Limits] = {
+        "epochs": (1, 1000),
+        "batch_size": (16, 65536),
+        "learning_rate": (1e-6, 1.0),
+        "seed": (0, 2**31),
+    }
 
     def __post_init__(self) -> None:
-        rules = {"epochs": (1, 1000), "batch_size": (16, 65536), "learning_rate": (1e-6, 1.0), "seed": (0, 2**31)}
-        in_range(self, rules)
+        in_range(self, self.LIMITS)
 
 
 def train(

@@ -3,12 +3,12 @@
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import polars as pl
 
-from pipeline.errors import UserError
+from pipeline.errors import Limits, UserError, in_range
 from pipeline.models import sparse
 from pipeline.models.sessions import Histories, Ints
 from pipeline.models.tower import Floats
@@ -32,9 +32,11 @@ class VsKnnConfig:
     """Most similar sessions whose items are recommended."""
     sample: int = 1000
     """Most recent sessions, of those with an item in common, that are compared."""
+    LIMITS: ClassVar[Limits] = {"neighbours": (1, 100_000), "sample": (1, 100_000)}
 
     def __post_init__(self) -> None:
-        if not 1 <= self.neighbours <= self.sample:
+        in_range(self, self.LIMITS)
+        if self.neighbours > self.sample:
             raise UserError(f"neighbours {self.neighbours} is out of range: choose 1 to sample, {self.sample}.")
 
 

@@ -23,6 +23,7 @@ POINTS = [
     {"step": 2, "validation_recall@20": 0.31},
     {"step": 4, "validation_recall@20": 0.42},
 ]
+CURVES = {"session-1": POINTS, "session-2": [{"step": 2, "loss": 5.5}, {"step": 2, "validation_recall@20": 0.4}]}
 ITEMS = pl.DataFrame(
     {
         "item_id": ["a", "b", "c"],
@@ -53,6 +54,7 @@ BUILT = [
 def _figures(mode: str) -> dict[str, go.Figure]:
     return {
         "training": modelcharts.training(POINTS, mode),
+        "trainings": modelcharts.trainings(CURVES, mode),
         "evaluation": modelcharts.evaluation(EVALUATION, BOUNDS, TITLES, ["popularity"], mode),
         "slices": modelcharts.slices(SLICES, TITLES, ["popularity"], mode, "recall@20", "session length"),
         "map": charts.item_map(ITEMS, mode, path=["a", "c"], found=["b"]),
@@ -70,12 +72,18 @@ def test_every_figure_has_a_title_and_units(mode: str) -> None:
         assert figure.layout.title.text, name
         assert figure.layout.template.layout.font.color == PALETTES[mode].text
         if name != "map":
-            assert figure.layout.xaxis.title.text or name in ("evaluation", "published"), name
+            lowest = figure.layout.xaxis2 if name == "trainings" else figure.layout.xaxis
+            assert lowest.title.text or name in ("evaluation", "published"), name
 
 
 def test_titles_say_the_finding() -> None:
     found = _figures("light")
     assert found["training"].layout.title.text == "Validation recall@20 reached 0.420"
+    best = "session-1: validation recall@20 reached 0.420, 0.020 more than session-2"
+    assert found["trainings"].layout.title.text.replace("<br>", " ") == best
+    assert "other sessions" in modelcharts.trainings(CURVES, "light", alike=False).layout.title.text.replace(
+        "<br>", " "
+    )
     assert "Two-tower leads with recall@20 0.500" in found["evaluation"].layout.title.text.replace("<br>", " ")
     assert "from 0.40 (1 click) to 0.60 (2)" in found["slices"].layout.title.text.replace("<br>", " ")
     assert "2.5 ms" in found["latency"].layout.title.text
@@ -107,6 +115,14 @@ def test_the_lesson_draws_both_curves_of_one_measure() -> None:
 def test_titles_wrap_for_a_phone() -> None:
     for figure in _figures("light").values():
         assert max(len(line) for line in figure.layout.title.text.split("<br>")) <= 40
+
+
+def test_each_training_has_its_curves_in_one_colour() -> None:
+    drawn = modelcharts.trainings(CURVES, "light").data
+    assert [(line.name, line.yaxis) for line in drawn] == [(name, axis) for name in CURVES for axis in ("y", "y2")]
+    assert list(drawn[0].y) == [0.31, 0.42]
+    assert list(drawn[1].y) == [6.0, 5.0]
+    assert drawn[0].line.color == drawn[1].line.color != drawn[2].line.color
 
 
 def test_the_bars_are_the_numbers() -> None:

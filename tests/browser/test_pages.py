@@ -7,8 +7,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.routes import PAGES
+from pipeline import archive
 from pipeline.indexes import list_indexes
 from pipeline.jobs import jobs
+from pipeline.trainings import list_trainings
 from pipeline.workspace import Workspace
 from tests.browser.conftest import serve, settled
 from tests.conftest import wait_for
@@ -52,8 +54,9 @@ def test_train_from_the_page_with_a_live_curve(page: Page, shop: Workspace) -> N
     before = (shop.manifest("models/session") or {})["key"]
     page.goto("/train")
     settled(page)
-    page.get_by_label("Epochs", exact=True).fill("2")
-    page.get_by_label("Epochs", exact=True).press("Enter")
+    page.get_by_text("more settings").click()
+    page.get_by_label("Finish", exact=True).fill("300")  # longer than the test: it is stopped early
+    page.get_by_label("Finish", exact=True).press("Enter")
     settled(page)
     page.get_by_role("button", name="Train, and refresh").click()
     expect(page.get_by_text("train and refresh").first).to_be_visible()
@@ -61,8 +64,13 @@ def test_train_from_the_page_with_a_live_curve(page: Page, shop: Workspace) -> N
     expect(page.get_by_text("loss (training)").first).to_be_visible(timeout=120_000)
     page.reload()  # leave and come back
     settled(page)
+    page.get_by_role("button", name="Stop early and keep the best").click()
     wait_for(lambda: _job_done(shop, "train and refresh"), 240, "training from the page")
-    assert (shop.manifest("models/session") or {})["key"] != before
+    trained = shop.manifest("models/session") or {}
+    assert trained["key"] != before
+    assert trained["config"]["finish"] == 300
+    assert trained["metrics"]["note"].startswith("stopped early")
+    assert (shop.manifest("vectors/session") or {})["inputs"]["models/session"] == trained["key"]
     expect(page.get_by_text("Nothing is running.")).to_be_visible()
 
 
@@ -105,7 +113,7 @@ def test_models_are_evaluated_against_the_baselines(page: Page, shop: Workspace)
     page.reload()
     settled(page)
     expect(page.get_by_text("Every trained model is measured")).to_be_visible()
-    expect(page.get_by_text(re.compile("leads with mrr@20 0")).first).to_be_visible()
+    expect(page.get_by_text(re.compile("leads with mrr@20")).first).to_be_visible()
     expect(page.locator(".ytick", has_text="VS-KNN").first).to_be_visible()
     page.get_by_test_id("stButtonGroup").get_by_text("item popularity").click()
     page.wait_for_url(re.compile("by=item"))
@@ -131,6 +139,55 @@ def test_the_published_model_is_trained_and_shows_what_it_does_not_know(page: Pa
     settled(page)
     expect(page.get_by_text("Of clicks it trains on it finds").first).to_be_visible()
     expect(page.get_by_role("button", name="Train it as published")).to_have_count(0)
+
+
+def test_trainings_are_compared_chosen_and_deleted(page: Page, shop: Workspace) -> None:
+    known = list_trainings(shop)
+    rows = [i for i, training in enumerate(known) if training.model == "session"]
+    new, old = (known[i] for i in rows)
+    assert (new.serves, old.serves) == (True, False)
+    page.goto("/train")
+    settled(page)
+    _select(page, rows[1], len(known))
+    page.wait_for_timeout(1500)  # the table takes no second click while it answers the first
+    _select(page, rows[0], len(known))
+    for name in (new.name, old.name):
+        expect(page.locator(".legendtext", has_text=name)).to_be_visible()
+    page.reload()
+    settled(page)
+    _select(page, rows[1], len(known))
+    page.get_by_role("button", name="Let it serve").click()
+    wait_for(lambda: _job_done(shop, f"serve {old.name}"), 60, "the other training to serve")
+    expect(page.get_by_text("are of the training before")).to_be_visible()
+    archive.serve(shop, new.name)  # as it was for the tests that follow
+    page.reload()
+    settled(page)
+    _select(page, rows[1], len(known))
+    page.get_by_role("button", name=re.compile("Delete$")).click()
+    expect(page.get_by_text("until you confirm")).to_be_visible()
+    assert old.name not in [training.name for training in list_trainings(shop)]
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("until you confirm")).to_have_count(0)
+    assert known == list_trainings(shop)
+
+
+def test_the_form_follows_the_kind_of_model_and_the_clicks(page: Page) -> None:
+    page.goto("/train")
+    settled(page)
+    expect(page.get_by_role("button", name="Train only")).to_be_enabled()
+    page.get_by_label("Clicks", exact=False).first.click()
+    page.get_by_role("option", name="Made-up clicks").click()
+    expect(page.get_by_role("button", name="Train only")).to_be_disabled()
+    page.goto("/train?model=dlrm")
+    settled(page)
+    expect(page.get_by_label("Retrieval", exact=False).first).to_be_visible()
+    expect(page.get_by_role("button", name="Train", exact=True)).to_be_enabled()
+    page.goto("/train?model=popularity")
+    settled(page)
+    expect(page.get_by_text("There is nothing to choose.")).to_be_visible()
+    page.goto("/train?model=vsknn")
+    settled(page)
+    expect(page.get_by_label("Sample", exact=True)).to_have_value("1000")
 
 
 def test_two_indexes_are_compared_on_the_same_queries(page: Page, shop: Workspace) -> None:

@@ -79,6 +79,14 @@ def test_asked_to_stop_a_training_is_told_once(workspace: Workspace) -> None:
         progress(2, 2)
 
 
+def test_asked_to_stop_when_the_training_has_just_ended_what_follows_goes_on(workspace: Workspace) -> None:
+    with running(workspace, "run", steps=2) as job:
+        job.progress("train")(1, 1)
+        jobs.stop(job.job)
+        job.progress("embed")(1, 1)
+    assert job.job.end["state"] == "done"
+
+
 def _kill(workspace: Workspace) -> None:
     key = _put(workspace)
     job = jobs.start(workspace, LONG, "long")

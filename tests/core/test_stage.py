@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import UserError
+from pipeline.overview import overview
 from pipeline.progress import Progress
 from pipeline.stage import Done, is_stale, run_stage
 from pipeline.workspace import Workspace
@@ -42,6 +43,12 @@ def test_a_changed_input_makes_what_follows_stale(workspace: Workspace) -> None:
     _run(workspace, "a", Config(2))
     assert is_stale(workspace, "c")
     assert not _run(workspace, "b", inputs=["a"]).skipped
+
+
+def test_the_road_is_listed_in_its_order_and_nothing_else(workspace: Workspace) -> None:
+    for name in ("models/b", "data", "models/a", "evaluation-unseen/a", "dropped/x", "clicks"):
+        _run(workspace, name)
+    assert [row["stage"] for row in overview(workspace)] == ["clicks", "data", "models/a", "models/b"]
 
 
 def test_a_missing_input_is_a_sentence(workspace: Workspace) -> None:

@@ -3,12 +3,14 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli import app
+from pipeline.errors import StopEarly
 from pipeline.kinds import KINDS
 from pipeline.models.dlrm import PUBLISHED, DlrmConfig, load
 from pipeline.models.dlrm_training import TARGET, auc, pairs, train
@@ -90,6 +92,19 @@ def test_where_no_pass_orders_better_than_retrieval_its_order_is_kept(tmp_path: 
     some = histories.take(slice(0, 50))
     ranked, own = load(tmp_path, CATALOGUE, Knowing()).score(some), Knowing().score(some)
     assert (top(ranked, 20) == top(own, 20)).all()
+
+
+@pytest.mark.merlin
+@pytest.mark.parametrize(("when", "epochs"), [("epoch 1 of", 1), ("epoch 2 of", 1)])
+def test_stopped_early_it_keeps_the_best(tmp_path: Path, when: str, epochs: int) -> None:
+    def listen(done: float, total: float, text: str = "", point: Any = None) -> None:
+        if text.startswith(when):
+            raise StopEarly
+
+    found = train(tmp_path, FRAME, CATALOGUE, replace(CONFIG, epochs=3), listen, Blind())
+    assert found["note"].startswith("stopped early")
+    assert len(found["epochs"]) == epochs
+    assert load(tmp_path, CATALOGUE, Blind()).score(made.histories([[1, 2]])).nnz == 20
 
 
 @pytest.mark.merlin

@@ -217,8 +217,14 @@ def test_a_bad_option_names_its_range(name: str, value: float) -> None:
 
 
 def test_a_budget_bounds_the_passes(tmp_path: Path) -> None:
-    found = _train(tmp_path, replace(CONFIG, epochs=1000, finish=1000, budget=0.02))
+    shares: list[float] = []
+    found = _train(
+        tmp_path,
+        replace(CONFIG, epochs=1000, finish=1000, budget=0.02),
+        lambda done, total, text="", point=None: shares.append(done / total) if "loss" in text else None,
+    )
     assert len(found["epochs"]) < 1000
+    assert max(shares) > 0.9  # how far it is counts the time, too
 
 
 def _job(root: Path) -> subprocess.Popen[bytes]:
@@ -227,6 +233,7 @@ def _job(root: Path) -> subprocess.Popen[bytes]:
 
 
 def test_a_killed_training_goes_on(tmp_path: Path) -> None:
+    from pipeline.interrupted import interrupted
     from pipeline.stage import run_stage
     from pipeline.workspace import Workspace
     from tests.conftest import wait_for
@@ -247,6 +254,9 @@ def test_a_killed_training_goes_on(tmp_path: Path) -> None:
     process.wait()
     stored = checkpoint.load(next(iter(found.glob("*.npz"))))
     assert stored is not None
+    (cut_off,) = interrupted(workspace)
+    assert cut_off.passes == len(stored[1]["epochs"]) > 0
+    assert cut_off.arguments[2:6] == ["--epochs", "40", "--batch-size", "64"]
     again = _job(workspace.root)
     answer = json.loads(again.communicate(timeout=200)[0].splitlines()[-1])
     assert again.returncode == 0, answer

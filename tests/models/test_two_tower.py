@@ -1,12 +1,14 @@
 """The exported towers answer as Merlin's own do; a wrong export does not pass."""
 
 from dataclasses import replace
-from typing import cast
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
 import pytest
 
+from pipeline.errors import StopEarly
 from pipeline.kinds import KINDS, Encoder
 from pipeline.models import two_tower
 from pipeline.models.sessions import Histories, next_clicks
@@ -31,14 +33,30 @@ def _clicks() -> pl.DataFrame:
     return frame.with_columns(pl.from_epoch(TIMESTAMP).dt.replace_time_zone("UTC"))
 
 
-def test_it_learns_and_its_export_is_faithful(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    catalogue = pl.DataFrame(
+def _catalogue() -> pl.DataFrame:
+    return pl.DataFrame(
         {
             ITEM_ID: [f"i{n}" for n in range(ITEMS)],
             ITEM_IDX: [FIRST_IDX + n for n in range(ITEMS)],
             CATEGORY_IDX: [FIRST_IDX + n % (CATEGORIES - 1) for n in range(ITEMS)],
         }
     )
+
+
+@pytest.mark.parametrize(("when", "epochs"), [("epoch 1 of", 1), ("epoch 3 of", 2)])
+def test_stopped_early_it_keeps_the_best(tmp_path: Path, when: str, epochs: int) -> None:
+    def listen(done: float, total: float, text: str = "", point: Any = None) -> None:
+        if text.startswith(when):
+            raise StopEarly
+
+    found = two_tower.train(tmp_path, _clicks(), _catalogue(), TwoTowerConfig(batch_size=256), listen)
+    assert found["note"].startswith("stopped early")
+    assert len(found["epochs"]) == epochs
+    assert np.isfinite(TwoTower.load(tmp_path / "towers.npz").query.item).all()
+
+
+def test_it_learns_and_its_export_is_faithful(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    catalogue = _catalogue()
     points: list[dict[str, float]] = []
 
     def listen(done, total, text="", point=None) -> None:  # type: ignore[no-untyped-def]

@@ -93,3 +93,20 @@ def test_published_figures_are_those_of_the_study() -> None:
     best = {(r["scenario"], r["device"]): r["qps"] for r in published.best_qps(0.95).iter_rows(named=True)}
     assert best["user-user", "gpu"] == 39856
     assert best["item-item", "cpu"] == 14426
+
+
+def test_an_index_of_another_training_is_told(workspace: Workspace) -> None:
+    def made(stage: str, label: str, *inputs: str) -> None:
+        run_stage(workspace, stage, IndexConfig(label=label), lambda folder, report: {}, inputs=inputs)
+
+    index = {"name": "x", "model": "session"}
+    made("models/session", "a")
+    made("vectors/session", "", "models/session")
+    made("indexes/x", "", "vectors/session")
+    assert not indexes.of_another_training(workspace, index)
+    made("models/session", "b")
+    assert indexes.of_another_training(workspace, index)
+    made("vectors/session", "", "models/session")
+    assert indexes.of_another_training(workspace, index)
+    made("indexes/x", "", "vectors/session")
+    assert not indexes.of_another_training(workspace, index)

@@ -1,0 +1,100 @@
+"""How a training goes: its live curve with the time left and a way to end it early, and one that was cut off."""
+
+from typing import Any
+
+import streamlit as st
+
+from app import modelcharts, parts, state, tray
+from pipeline.errors import UserError
+from pipeline.interrupted import Interrupted, interrupted
+from pipeline.jobs import Job, stop
+from pipeline.kinds import KINDS
+from pipeline.text import duration
+
+_STAGE = "train"  # as the job's progress names it
+
+
+def show(model: str) -> None:
+    """Show the training that runs, else what was cut off and how the last one of `model` went."""
+    running = next((j for j in tray.live() if _trains(j)), None)
+    if running is not None:
+        st.fragment(_live, run_every=1.0)(running.id)
+        return
+    for found in interrupted(state.workspace()):
+        _cut_off(found)
+    _last(model)
+
+
+def _trains(job: Job) -> bool:
+    """Tell whether a job is one that trains: its command begins with `python -m pipeline run`, or `train`."""
+    return any(word in ("run", "train") for word in str(job.about["command"]).split()[3:4])
+
+
+def _live(job_id: str) -> None:
+    job = next((j for j in tray.live() if j.id == job_id), None)
+    points = job.curve() if job else []
+    if job is None or not points:
+        st.caption("The curve appears with the first batches; loading TensorFlow takes some ten seconds.")
+        return
+    _how_far(job)
+    st.plotly_chart(modelcharts.training(points, state.mode()), theme=None, key="live")
+
+
+def _how_far(job: Job) -> None:
+    """Say how far the training is and offer to end it; nothing once the job does something else."""
+    progress: dict[str, Any] = job.progress
+    if progress.get("stage") != _STAGE:
+        return
+    left = progress.get("left_s")
+    facts = [str(progress.get("text", "")), f"at most **{duration(left)}** left" if left else ""]
+    told, button = st.columns([2, 1], vertical_alignment="center")
+    told.markdown(" · ".join(filter(None, facts)))
+    asked = (job.folder / "stop").exists()
+    if button.button(
+        "Stop early and keep the best",
+        icon=":material/stop_circle:",
+        width="stretch",
+        disabled=asked,
+        key=f"stop-{job.id}",
+        help=f"As `python -m pipeline jobs stop {job.id}`. What follows the training goes on; Cancel, at the left, ends all.",
+    ):
+        try:
+            stop(job)
+            st.toast("It ends after this batch and keeps the best so far.", icon=":material/stop_circle:")
+        except UserError as error:  # it ended by itself meanwhile
+            st.toast(str(error))
+
+
+def _cut_off(found: Interrupted) -> None:
+    with st.container(border=True):
+        told, button = st.columns([3, 1], vertical_alignment="center")
+        best = f", recall@20 of held-out sessions {found.validation:.3f}" if found.validation is not None else ""
+        told.markdown(
+            f":material/pause_circle: **A training of {KINDS[found.model].title} was cut off after pass {found.passes}** "
+            f"({duration(found.seconds)}{best}). Resumed, it goes on from there with the same settings; "
+            "another training of this model discards it."
+        )
+        if button.button("Resume", icon=":material/resume:", width="stretch", key=f"resume-{found.model}"):
+            command = "run" if KINDS[found.model].has_vectors else "train"
+            tray.launch([command, *found.arguments], f"resume {found.model}")
+
+
+def _last(model: str) -> None:
+    title, points = KINDS[model].title, state.table(f"models/{model}", "curve.parquet")
+    manifest = state.workspace().manifest(f"models/{model}")
+    if manifest is None:
+        parts.empty(f"{title} is not trained yet: press “Train” above.")
+    elif points is None:
+        st.caption(f"{title} counts the clicks once: there is no curve to draw. {_facts(manifest)}")
+    else:
+        st.plotly_chart(modelcharts.training(points.to_dicts(), state.mode()), theme=None, key="last")
+        st.caption(_facts(manifest))
+
+
+def _facts(manifest: dict[str, Any]) -> str:
+    found, config = manifest["metrics"], manifest["config"]
+    facts = [f"Measured here in {duration(manifest['seconds'])} on {found['items']:,} items"]
+    facts += [f"pass {found['best_epoch']} was kept"] if "best_epoch" in found else []
+    facts += [found["note"]] if "note" in found else []
+    facts += [f"seed {config['seed']}"] if "seed" in config else []
+    return f"{'; '.join(facts)}, {manifest['created'].replace('T', ' ')[:16]} UTC."
