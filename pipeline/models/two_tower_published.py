@@ -4,7 +4,7 @@ It stays as a lesson. What it computes is Merlin Models' (published_network.py s
 two curves of the same measure side by side: over clicks that it learns from, and over those of sessions held out.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,7 +21,7 @@ from pipeline.names import CATEGORY_IDX, FIRST_IDX, ITEM_IDX, OUT_OF_VOCABULARY,
 from pipeline.progress import Progress, silent
 
 AGES = 58  # as published: a number from 18 to 75, drawn at random for each session
-_JUDGED = 20  # batches of held-out clicks at each point of the curve
+_JUDGED = 10  # batches at each point of either curve
 _POINTS = 40  # of the curve
 _BLOCK = 65_536  # sessions encoded at once
 WEIGHTS, SESSIONS, IDS = "towers.npz", "sessions.npy", "sessions.parquet"
@@ -65,7 +65,8 @@ def train(
         "category": int(max(catalogue[CATEGORY_IDX].max(), clicks[CATEGORY_IDX].max())) + 1,  # type: ignore[type-var, arg-type]
     }
     network = PublishedNetwork(sizes, Schedule(config.learning_rate, steps * config.epochs), config.seed)
-    judged = _held_out(late, random, config)
+    unknown = replace(held := _rows(late, random), session=np.full_like(held.session, OUT_OF_VOCABULARY))
+    judged = [_batches(part, random, config.batch_size) for part in (rows, unknown)]
     course = _Course(network, config, steps, judged, catalogue, late, progress)
     try:
         for _ in range(config.epochs):
@@ -90,20 +91,18 @@ def _rows(clicks: pl.DataFrame, random: np.random.Generator) -> Rows:
     return Rows(*(code.astype(np.int32) for code in codes))
 
 
-def _held_out(clicks: pl.DataFrame, random: np.random.Generator, config: PublishedConfig) -> list[Rows]:
-    """Cut clicks of sessions held out into batches: no such session has a row of its own in the table."""
-    rows = _rows(clicks, random)
-    unknown = Rows(np.full_like(rows.session, OUT_OF_VOCABULARY), rows.age, rows.item, rows.category)
-    shuffled = unknown.take(random.permutation(len(unknown)))
-    size = min(config.batch_size, len(shuffled))
-    return [shuffled.take(slice(i * size, (i + 1) * size)) for i in range(min(_JUDGED, len(shuffled) // size))]
+def _batches(rows: Rows, random: np.random.Generator, size: int) -> list[Rows]:
+    """Draw some batches to be judged by."""
+    size = min(size, len(rows))
+    order = random.permutation(len(rows))
+    return [rows.take(order[i * size : (i + 1) * size]) for i in range(min(_JUDGED, len(rows) // size))]
 
 
 class _Course:
     """The passes of a training, and what is seen on the way."""
 
     def __init__(
-        self, network: PublishedNetwork, config: PublishedConfig, steps: int, judged: list[Rows],
+        self, network: PublishedNetwork, config: PublishedConfig, steps: int, judged: list[list[Rows]],
         catalogue: pl.DataFrame, late: pl.DataFrame, progress: Progress,
     ) -> None:  # fmt: skip
         self.network, self.config, self.steps, self.judged = network, config, steps, judged
@@ -115,24 +114,24 @@ class _Course:
         self.note = ""
 
     def pass_over(self, rows: Rows, random: np.random.Generator) -> None:
-        """Take all batches of a pass, shuffled; look at the one to come and at held-out ones now and then."""
+        """Take all batches of a pass, shuffled; look at known and at held-out ones now and then."""
         order, total = random.permutation(len(rows)), self.steps * self.config.epochs
         losses = []
         for begin in range(0, len(rows), self.config.batch_size):
             batch = rows.take(order[begin : begin + self.config.batch_size])
             step, point = self.network.step, None
             if step % max(1, total // _POINTS) == 0:
-                point = self._judge(batch)
+                point = self._judge()
             losses.append(self.network.train(batch))
             text = f"pass {len(self.epochs) + 1} of {self.config.epochs} · loss {losses[-1]:.3f}"
             self.progress(step + 1, total, text, point)
         self._end_of_pass(float(np.mean(losses)), total)
 
-    def _judge(self, batch: Rows) -> dict[str, float]:
-        loss, recall = self.network.judge(batch)
-        held = np.mean([self.network.judge(one) for one in self.judged], axis=0)
-        point = {"step": self.network.step, "loss": loss, "recall@10": recall}
-        point |= {"validation_loss": float(held[0]), "validation_recall@10": float(held[1])}
+    def _judge(self) -> dict[str, float]:
+        """Measure both: clicks that it trains on, and clicks of sessions held out, which have no row of their own."""
+        seen, new = (np.mean([self.network.judge(one) for one in part], axis=0).tolist() for part in self.judged)
+        point = {"step": self.network.step, "loss": seen[0], "recall@10": seen[1]}
+        point |= {"validation_loss": new[0], "validation_recall@10": new[1]}
         self.points.append(point)
         return point
 
