@@ -45,7 +45,7 @@ def test_help_has_an_example_and_the_common_options(command: str) -> None:
             ["run", "--clicks", "eshop", "--model", "popularity"],
             "makes no vectors to search with: choose one that does, such as session or two_tower",
         ),
-        (["run", "--clicks", "eshop", "--model", "two_towre"], "Did you mean two_tower?"),
+        (["run", "--clicks", "eshop", "--model", "two_towre"], "Did you mean two_tower or two_tower_published?"),
         (["run", "--clicks", "eshop", "--index", "HNWS"], "Did you mean HNSW?"),
         (["run", "--clicks", "eshop", "--epochs", "0"], "epochs 0 is out of range"),
         (["run", "--clicks", "eshop", "--budget", "0"], "budget 0.0 is out of range: choose 0.01 to 10000"),
