@@ -60,7 +60,10 @@ def show(settings: pl.DataFrame, wanted: Wish) -> None:
     for sentence in filter(None, [*found.why, told(found.best)]):
         st.caption(_dollars(sentence))
     price, _ = costs.chosen()
-    st.caption(f"Prices: “{price.name}”, to be changed under Cost. An instance is the index's memory and the cores.")
+    gpu = found.best["device"] == "gpu"
+    what = "one with a GPU, whole" if gpu else "the index's memory and the cores"
+    source = costs.origin(price, "gpu" if gpu else "cpu")
+    st.caption(f"An instance is {what}. Prices: “{price.name}”, {source}; to be changed under Cost.")
     serving.offer(found.best, "best")
     for row, why in found.alternatives:
         st.markdown(_dollars(f"**{label(row)}**  \n{why}"))

@@ -20,7 +20,7 @@ from pipeline.bench.front import front
 from pipeline.bench.quality import told, with_quality
 from pipeline.bench.settings import gather, label, load_label, summarise, under
 from pipeline.errors import UserError
-from pipeline.prices import Price
+from pipeline.prices import Price, origin
 from pipeline.text import number
 from pipeline.workspace import Workspace
 
@@ -114,6 +114,11 @@ def facts(workspace: Workspace, name: str) -> dict[str, str]:
     return {title: text for title, text in told.items() if text}
 
 
+def _priced(price: Price, settings: pl.DataFrame) -> dict[str, str]:
+    origins = dict.fromkeys(origin(price, device) for device in settings["device"].unique(maintain_order=True))
+    return {"prices": f"{price.name}: {'; GPU: '.join(origins)}"}
+
+
 def write(workspace: Workspace, name: str, target: Path, given: Mapping[str, Any], price: Price) -> None:
     """Write a run, or what was published, as this page; `given` is the load, as `under` takes it."""
     if target.suffix != ".html":
@@ -121,6 +126,6 @@ def write(workspace: Workspace, name: str, target: Path, given: Mapping[str, Any
     points = gather(workspace, [name])
     settings = with_quality(workspace, with_cost(under(summarise(points), given), price))
     try:
-        target.write_text(page(settings, points, facts(workspace, name) | {"prices": price.name}))
+        target.write_text(page(settings, points, facts(workspace, name) | _priced(price, settings)))
     except OSError as error:
         raise UserError(f"{target} could not be written ({error.strerror}): name another file.") from error
