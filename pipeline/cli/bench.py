@@ -141,6 +141,8 @@ def tune(
 ) -> None:
     """Look for the setting with the most QPS that keeps a recall, and a p99 if one is given.
 
+    A run that was cut off goes on when the same is asked again.
+
     Example: python -m pipeline bench tune --recall 0.95 --p99 20 --trials 20 --scenario user-user --index HNSW
     """
 
@@ -156,7 +158,8 @@ def tune(
             indexes=index, builds=build, searches=search, server=server, build_limit=build_limit, nq=str(nq),
             concurrency=str(concurrency), top_k=str(top_k), seconds=seconds,
         )  # fmt: skip
-        run = name or sweep.fresh_name(config, "tune")
+        same = sweep.resumable(Workspace.open(workspace), config, goal=asdict(goal))
+        run = name or same or sweep.fresh_name(config, "tune")
         with writing(workspace, f"bench {run}", wait, 3) as (opened, job):
             ready = sweep.prepared(opened, config, job.progress("scenario"))
             found = search_for(opened, run, ready, goal, job.progress("ready"), job.progress("tune"))
