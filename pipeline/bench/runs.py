@@ -53,8 +53,10 @@ COLUMNS: dict[str, type[pl.DataType]] = {
     "client_bound": pl.Boolean,  # the client was the limit: the server can do more
     "build_s": pl.Float64,
     "load_s": pl.Float64,
-    "memory_mb": pl.Float64,
+    "memory_mb": pl.Float64,  # estimated by the catalogue: what the index takes
     "disk_mb": pl.Float64,
+    "server_memory_mb": pl.Float64,  # measured: RAM of all the server's processes; null where they are elsewhere
+    "server_growth_mb": pl.Float64,  # by how much that is more than before the insertion
     "seconds": pl.Float64,  # measured, warm-up left out
     "at": pl.String,  # ISO time
     "error": pl.String,  # why there are no figures

@@ -90,8 +90,8 @@ def measuring(
     """
     config, drawn = ready.config, ready.scenario
     with Recorder(workspace, name) as recorder:
-        about = (_asked(config, goal), hardware(), {}, config.scenario.seed, planned)
-        recorder.begin(*about, keep_failed=goal is not None)
+        asked, seed = _asked(config, goal), config.scenario.seed
+        recorder.begin(asked, hardware(), {}, seed, planned, keep_failed=goal is not None)
         best = truth(workspace, drawn.vectors, drawn.queries, max(config.top_k), drawn.metric, starting)
         with Served(workspace, config.server, f"bench {name}", starting, config.dask) as served:
             recorder.tell_versions(versions(served.engine.version()))

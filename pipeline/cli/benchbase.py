@@ -28,7 +28,8 @@ SeedOption = Annotated[int, typer.Option(help="Of what is drawn.")]
 ServerOption = Annotated[str | None, typer.Option(help="A server as `server list` names it.")]
 COLUMNS = [
     "index", "build", "search", "nq", "concurrency", "client", "recall", "qps", "p50_ms", "p95_ms", "p99_ms",
-    "client_cpu", "server_cpu", "client_bound", "build_s", "memory_mb", "error",
+    "client_cpu", "server_cpu", "client_bound", "build_s", "memory_mb",
+    "server_memory_mb", "server_growth_mb", "error",
 ]  # fmt: skip
 
 
@@ -55,6 +56,10 @@ def show_run(answer: Answer) -> None:
     """Print a run as `shown` gives it."""
     rows = [row | {k: _text(row[k]) for k in ("build", "search")} for row in answer["rows"]]
     table(rows, [c for c in COLUMNS if any(row[c] is not None for row in rows)], "There are no points yet.")
+    if any(row["server_growth_mb"] is not None for row in rows):
+        print(
+            "memory_mb is estimated; server_memory_mb is what the server's processes hold, grown by server_growth_mb."
+        )
     if bound := sum(bool(row["client_bound"]) for row in rows):
         print(f"At {bound} of {len(rows)} points the client was the limit: the server can do more there.")
     print(f"{answer['run']}: {answer['status']}, {answer['points']} of {answer['planned']} points")
