@@ -61,9 +61,11 @@ class Chosen:
         """Give the arguments that a person would type; what the preset says is left out."""
         words = ["bench", *self._goal(), *self.asked.words, *([] if self.goal else ["--preset", self.preset])]
         if self.goal or set(self.grids) != set(PRESETS[self.preset].indexes):
+            builds, searches = any(grid.build for grid in self.grids), any(grid.search for grid in self.grids)
             for grid in self.grids:
-                words += ["--index", grid.index, "--build", "" if self.asked.collection else grid.build]
-                words += ["--search", grid.search]
+                words += ["--index", grid.index]
+                words += ["--build", grid.build] if builds else []
+                words += ["--search", grid.search] if searches else []
         for name, text in self.load.items():
             words += [f"--{name}", text]
         return words + self.flags + (["--server", self.server] if self.server != EMBEDDED.name else [])

@@ -34,8 +34,8 @@ def test_what_is_changed_is_in_the_command() -> None:
 
 def test_a_tuning_says_its_goal_and_as_many_points_as_trials() -> None:
     chosen = Chosen(ITEMS, "quick", (IndexGrid("HNSW"),), load={"seconds": "1"}, goal=Goal(0.9, 5.0, 12))
-    said = "bench tune --recall 0.9 --p99 5 --trials 12 --scenario item-item --model m --index HNSW --build  --search "
-    assert chosen.command == [*said.split(" "), "--seconds", "1"]
+    said = "bench tune --recall 0.9 --p99 5 --trials 12 --scenario item-item --model m --index HNSW --seconds 1"
+    assert chosen.command == said.split()
     found = chosen.planned()
     assert len(found.points) == 12
     assert {(p.nq, p.concurrency, p.top_k) for p in found.points} == {(1, 4, 100)}
@@ -45,8 +45,8 @@ def test_a_tuning_says_its_goal_and_as_many_points_as_trials() -> None:
 
 def test_a_collection_is_asked_as_it_is_and_nothing_is_built() -> None:
     chosen = Chosen(THERE, "quick", (IndexGrid("IVF_FLAT", "", "nprobe=4,16"),), load={"nq": "10", "seconds": "1"})
-    said = "bench --collection ready --preset quick --index IVF_FLAT --build  --search nprobe=4,16 --nq 10 --seconds 1"
-    assert chosen.command == said.split(" ")
+    said = "bench --collection ready --preset quick --index IVF_FLAT --search nprobe=4,16 --nq 10 --seconds 1"
+    assert chosen.command == said.split()
     assert chosen.planned().seconds < 2 * 2
     assert chosen.title == "bench ready"
 
