@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import costs, serving, state
 from app.benchdata import TARGET
-from pipeline.bench.advise import Wish, advise, usd
+from pipeline.bench.advise import Advice, Wish, advise, usd
 from pipeline.bench.cost import with_cost
 from pipeline.bench.quality import told
 from pipeline.bench.settings import label
@@ -49,9 +49,15 @@ def priced(settings: pl.DataFrame, wanted: Wish) -> pl.DataFrame:
     return with_cost(settings, price, wanted.qps, cores if state.url("cores") else None)
 
 
+@st.cache_data(max_entries=60, show_spinner=False)
+def advised(settings: pl.DataFrame, wanted: Wish) -> Advice:
+    """Advise, once for the same settings and wish."""
+    return advise(settings, wanted)
+
+
 def show(settings: pl.DataFrame, wanted: Wish) -> None:
     """Say what to choose, why, and what else there is; `settings` with their cost."""
-    found = advise(settings, wanted)
+    found = advised(settings, wanted)
     if found.best is None:
         for sentence in found.why:
             st.markdown(sentence)
@@ -60,7 +66,10 @@ def show(settings: pl.DataFrame, wanted: Wish) -> None:
     for sentence in filter(None, [*found.why, told(found.best)]):
         st.caption(_dollars(sentence))
     price, _ = costs.chosen()
-    st.caption(f"Prices: “{price.name}”, to be changed under Cost. An instance is the index's memory and the cores.")
+    gpu = found.best["device"] == "gpu"
+    what = "one with a GPU, whole" if gpu else "the index's memory and the cores"
+    source = costs.origin(price, "gpu" if gpu else "cpu")
+    st.caption(f"An instance is {what}. Prices: “{price.name}”, {source}; to be changed under Cost.")
     serving.offer(found.best, "best")
     for row, why in found.alternatives:
         st.markdown(_dollars(f"**{label(row)}**  \n{why}"))

@@ -1,5 +1,6 @@
 """Figures of a benchmark's settings: recall against what is wanted beside it, latency, load, and what a build takes."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
@@ -12,7 +13,8 @@ from pipeline.bench.front import BEATEN, FRONT, OBJECTIVES, PLACE, front, place
 from pipeline.bench.settings import differ, label
 from pipeline.text import duration, number, size
 
-MOST_BEATEN = 600  # of the settings that another beats, so many are drawn: a browser stays quick
+MOST_BEATEN = 200  # of the settings that another beats, so many are drawn: each costs a browser .3 ms
+KEY = ("run", "index", "build", "search")
 _BY = ("run", "device", "index", "client")
 _LOAD_BY = (*_BY, "scenario", "nq", "top_k", "loop")
 _HOVER = "%{hovertext}<extra></extra>"
@@ -77,12 +79,17 @@ def _recall_axis(settings: pl.DataFrame, target: float) -> dict[str, Any]:
     return {"title": {"text": title + (f" ({below} lower)" if below else "")}, "range": [low - pad, most + pad]}
 
 
-def _traced(rows: pl.DataFrame) -> dict[str, Any]:
+def key(chosen: Iterable[Any]) -> str:
+    """Write what names a drawn setting, the columns of KEY, as one text: Plotly looks through nested lists."""
+    return "|".join(map(str, chosen))
+
+
+def traced(rows: pl.DataFrame) -> dict[str, Any]:
     """Give what every point carries: the text of its hover, and what a click on it needs."""
     return {
         "hovertext": [hover(row) for row in rows.iter_rows(named=True)],
         "hovertemplate": _HOVER,
-        "customdata": rows.select("run", "index", "build", "search").rows(),
+        "customdata": [key(row) for row in rows.select(KEY).iter_rows()],
     }
 
 
@@ -97,7 +104,7 @@ def _cloud(figure: Figure, one: Series, objective: str) -> None:
             name=one.name,
             legendgroup=one.name,
             showlegend=False,
-            **_traced(rows),
+            **traced(rows),
         )
 
 
@@ -113,7 +120,7 @@ def _line(figure: Figure, one: Series, objective: str) -> None:
         legendgroup=one.name,
         error_y=_bars(rows, objective, one.colour),
         error_x=_bars(rows, "recall", one.colour),
-        **_traced(rows),
+        **traced(rows),
     )
 
 
@@ -169,7 +176,7 @@ def latencies(settings: pl.DataFrame, mode: str, target: float = 0.95) -> Figure
             error_y=to_median | {"color": one.colour, "thickness": 1.4, "width": 5},
             name=one.name,
             legendgroup=one.name,
-            **_traced(rows),
+            **traced(rows),
         )
         figure.add_scatter(
             x=rows["recall"],
@@ -204,7 +211,7 @@ def concurrency(settings: pl.DataFrame, mode: str, target: float = 0.95) -> Figu
             marker=one.marker(10),
             name=one.name,
             error_y=_bars(ordered, "qps", one.colour),
-            **_traced(ordered),
+            **traced(ordered),
         )
     many = sorted(rows["concurrency"].unique().to_list())
     figure.update_layout(xaxis_title="clients at once (processes)", yaxis_title="queries a second (QPS)")
@@ -243,7 +250,7 @@ def building(settings: pl.DataFrame, mode: str) -> Figure:
             mode="markers",
             marker=one.marker(12),
             name=one.name,
-            **_traced(one.rows),
+            **traced(one.rows),
         )
     figure.update_layout(xaxis=log_axis(rows["build_s"].clip(0.01), "time to build (s)"), yaxis_title="memory (MB)")
     figure.update_yaxes(rangemode="tozero")

@@ -97,6 +97,12 @@ def _select(column: Any, name: str, title: str, there: list[Any], default: Any, 
     return value
 
 
+def open_loops(table: pl.DataFrame, given: dict[str, Any]) -> pl.DataFrame:
+    """Keep the settings of open loops, asked alike otherwise; none where there is none."""
+    loops = table.filter(pl.col("loop") == "open")
+    return under(loops, given | {"loop": "open"}) if loops.height else loops
+
+
 def running(known: Sequence[Run]) -> bool:
     """Tell whether points still arrive."""
     return any(run.status == "running" for run in known)

@@ -19,11 +19,14 @@ _FILES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "html"
 
 
 def table(known: Sequence[Run]) -> None:
-    """Draw the runs; a note that is written is kept."""
+    """Draw the runs when that is opened; a note that is written is kept."""
     if not known:
         return
-    st.subheader("Runs")
-    edited = st.data_editor(
+    many = f"{len(known):,} run{'s' if len(known) > 1 else ''}"
+    box = st.expander(f"{many}: hardware, versions, notes", icon=":material/table_rows:", on_change="rerun")
+    if not box.open:
+        return
+    edited = box.data_editor(
         [_line(run) for run in known],
         hide_index=True,
         disabled=[name for name in _line(known[0]) if name != "note"],

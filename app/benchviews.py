@@ -7,13 +7,15 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import benchcharts, costs, fairness, parts, serving, state, worth
+from app import benchcharts, builds, costs, fairness, parts, ratecharts, serving, state, worth
+from app.benchload import OPEN
 from app.figure import Figure
 from pipeline.bench.advise import Wish
 from pipeline.bench.compare import at_equal_recall, sentence
 from pipeline.bench.settings import BOTH, label, where
 from pipeline.vectors.params import parse_params
 
+RATES = "Rates"
 CONFIG: dict[str, Any] = {
     "displaylogo": False,
     "modeBarButtonsToRemove": ["select2d", "lasso2d"],
@@ -25,6 +27,21 @@ CONFIG: dict[str, Any] = {
 def draw(figure: Figure, key: str) -> None:
     """Draw a figure that nobody clicks on."""
     st.plotly_chart(figure, theme=None, key=key, config=CONFIG)
+
+
+_FIGURES: dict[str, Callable[..., Figure]] = {
+    "frontier": benchcharts.frontier,
+    "latencies": benchcharts.latencies,
+    "concurrency": benchcharts.concurrency,
+    "building": benchcharts.building,
+    "rates": ratecharts.rates,
+}
+
+
+@st.cache_resource(max_entries=60, show_spinner=False)
+def _figure(name: str, settings: pl.DataFrame, mode: str, *more: Any) -> Figure:
+    """Make a figure, once for the same settings."""
+    return _FIGURES[name](settings, mode, *more)
 
 
 def clickable(figure: Figure, settings: pl.DataFrame, key: str) -> None:
@@ -43,14 +60,14 @@ def clickable(figure: Figure, settings: pl.DataFrame, key: str) -> None:
         serving.offer(row, key)
 
 
-def _row(settings: pl.DataFrame, chosen: list[str]) -> dict[str, Any] | None:
-    same = settings.filter(*(pl.col(n) == v for n, v in zip(("run", "index", "build", "search"), chosen, strict=True)))
+def _row(settings: pl.DataFrame, chosen: str) -> dict[str, Any] | None:
+    same = settings.filter(pl.concat_str(benchcharts.KEY, separator="|") == chosen)
     return same.row(0, named=True) if same.height else None
 
 
 def recall_qps(settings: pl.DataFrame, wanted: Wish) -> None:
     """Draw recall against QPS."""
-    clickable(benchcharts.frontier(settings, state.mode(), "qps", wanted.recall or 0), settings, "qps")
+    clickable(_figure("frontier", settings, state.mode(), "qps", wanted.recall or 0), settings, "qps")
     if settings["client_bound"].any():
         st.caption(
             ":material/trip_origin: A ring: the client was the limit, and the server can do more than the figure "
@@ -61,27 +78,46 @@ def recall_qps(settings: pl.DataFrame, wanted: Wish) -> None:
 
 def latency(settings: pl.DataFrame, wanted: Wish) -> None:
     """Draw the time of a request."""
-    clickable(benchcharts.latencies(settings, state.mode(), wanted.recall or 0), settings, "p99")
+    clickable(_figure("latencies", settings, state.mode(), wanted.recall or 0), settings, "p99")
     st.caption("A mark is p99, the dash below it p95, the foot of the bar p50.")
 
 
 def clients(settings: pl.DataFrame, wanted: Wish) -> None:
     """Draw QPS by clients at once."""
-    draw(benchcharts.concurrency(settings, state.mode(), wanted.recall or 0), "clients")
+    draw(_figure("concurrency", settings, state.mode(), wanted.recall or 0), "clients")
+
+
+def rates(settings: pl.DataFrame, wanted: Wish) -> None:
+    """Draw the time of a request by the rate at which requests come; `settings` are those of open loops."""
+    if settings.is_empty():
+        parts.empty(
+            "No point of these runs was measured at a given rate: set up a run above, and under its load let requests come "
+            f"“{OPEN}”, or add `--rate 50,100,200` to its command."
+        )
+        return
+    clickable(_figure("rates", settings, state.mode(), wanted.recall or 0), settings, "rates")
+    st.caption(
+        "Solid is p99, dashed p95, dotted p50, each of a request from when it was due: one that has to wait for those before "
+        "it counts its waiting. Clients have one request under way each, so that as many as there are clients are answered at "
+        "once: where a rate is not kept and the server's CPUs are idle, more clients keep it."
+    )
 
 
 def building(settings: pl.DataFrame, wanted: Wish) -> None:
     """Draw what builds take."""
-    draw(benchcharts.building(settings, state.mode()), "builds")
-    st.caption("Memory is estimated from the type's layout: the server does not tell.")
+    draw(_figure("building", settings, state.mode()), "builds")
+    st.caption(
+        "Memory is estimated from the type's layout; beside it what the server's processes hold, where it runs here."
+    )
+    builds.table(settings)
     if settings["memory_mb"].null_count() < settings.height:
-        clickable(benchcharts.frontier(settings, state.mode(), "memory_mb", wanted.recall or 0), settings, "memory")
+        clickable(_figure("frontier", settings, state.mode(), "memory_mb", wanted.recall or 0), settings, "memory")
 
 
 def cost(settings: pl.DataFrame, wanted: Wish) -> None:
     """Draw what recall costs."""
     objective = "usd_month" if wanted.qps else "usd_million"
-    clickable(benchcharts.frontier(settings, state.mode(), objective, wanted.recall or 0), settings, "cost")
+    clickable(_figure("frontier", settings, state.mode(), objective, wanted.recall or 0), settings, "cost")
     costs.edit()
 
 
@@ -133,6 +169,7 @@ VIEWS: dict[str, Callable[[pl.DataFrame, Wish], None]] = {
     "Recall and QPS": recall_qps,
     "Latency": latency,
     "Clients": clients,
+    RATES: rates,
     "Build and memory": building,
     "Cost": cost,
     "Compare": versus,

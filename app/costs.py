@@ -1,5 +1,6 @@
 """What an index costs a month: its memory and some cores by a list of prices that can be edited."""
 
+import re
 from dataclasses import asdict
 
 import streamlit as st
@@ -34,14 +35,23 @@ def edit() -> None:
         state.remember(prices=name if name != names[0] else None, cores=count if count != _CORES else None)
         if (name, count) != (price.name, cores):
             st.rerun()
-        st.caption(
-            f"Source: {price.source or 'your own'}{f', {price.date}' if price.date else ''}. 730 hours a month, in USD."
-        )
+        st.caption(f"{sources(price)} 730 hours a month, in USD.")
         edited = st.data_editor([asdict(row) for row in rows], hide_index=True, num_rows="dynamic", key="price-list")
         if st.button("Keep these prices"):
             prices.save(state.workspace(), [Price(**row) for row in edited])
             st.toast("The workspace keeps its own prices from now on.", icon=":material/check_circle:")
             st.rerun()
+
+
+def sources(price: Price) -> str:
+    """Say where a list's prices come from, and of which day they are."""
+    gpu = f"\\${price.gpu_hour_usd:,.2f} an hour, {origin(price, 'gpu')}" if price.gpu_hour_usd else "no price yet"
+    return f"Cores and memory: {origin(price)}. An instance with a GPU: {gpu}."
+
+
+def origin(price: Price, device: str = "cpu") -> str:
+    """Say where one of them comes from, in Markdown: an address is a link with its host as text."""
+    return re.sub(r"https://([^/\s,]+)[^\s,;]*", r"[\1](\g<0>)", prices.origin(price, device))
 
 
 def monthly(memory_bytes: float) -> str:

@@ -46,7 +46,7 @@ def curves(points: Sequence[dict[str, float]], mode: str) -> Figure:
     title = f"Of clicks it trains on it finds {seen:.1%}, of new sessions' clicks {new:.1%}"
     figure, palette = blank(mode, title)
     lines = (
-        ("recall@10", "sessions that it trains on", palette.cpu),
+        ("recall@10", "known sessions", palette.cpu),
         ("validation_recall@10", "new sessions", palette.missed),
     )
     for measure, name, colour in lines:

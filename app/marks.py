@@ -95,8 +95,11 @@ def hover(row: dict[str, Any]) -> str:
     if row["p50_ms"] is not None:
         lines.append("p50, p95, p99: " + ", ".join(number(row[n]) for n in ("p50_ms", "p95_ms", "p99_ms")) + " ms")
     built = [f"build {number(row['build_s'])} s"] if row["build_s"] is not None else []
-    built += [f"memory ≈ {number(row['memory_mb'])} MB"] if row["memory_mb"] is not None else []
+    built += [f"memory ≈ {number(row['memory_mb'])} MB, estimated"] if row["memory_mb"] is not None else []
     lines += [", ".join(built)] if built else []
+    if row["server_growth_mb"] is not None:
+        holds, grew = (number(row[name]) for name in ("server_memory_mb", "server_growth_mb"))
+        lines.append(f"server's processes hold {holds} MB, {grew} MB more than before")
     if row["client_cpu"] is not None and row["server_cpu"] is not None:
         lines.append(f"CPU: server {number(row['server_cpu'])} s, client {number(row['client_cpu'])} s")
     if quality := told(row):

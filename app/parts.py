@@ -1,7 +1,7 @@
 """Pieces that several pages are made of: empty states, error boxes, cards of items."""
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -64,6 +64,15 @@ def empty(text: str, page: str | None = None, label: str = "") -> None:
             st.page_link(routes.page(page), label=label, icon=":material/arrow_forward:")
 
 
+def table(lines: Sequence[Mapping[str, str]], about: Mapping[str, str]) -> None:
+    """Draw a short table, numbers to the right; `about` explains columns. A data frame costs a browser ten times as much."""
+    names = list(dict.fromkeys(name for line in lines for name in line))
+    head = [f"<th title='{html.escape(about.get(name, ''), quote=True)}'>{html.escape(name)}</th>" for name in names]
+    rows = [[f"<td>{html.escape(line.get(name, ''))}</td>" for name in names] for line in lines]
+    drawn = "".join(f"<tr>{''.join(cells)}</tr>" for cells in (head, *rows))
+    st.html(f"{_TABLE}<div class='road-wide'><table class='road-table'>{drawn}</table></div>")
+
+
 def cards(items: Sequence[dict[str, Any]], mode: str, *, star: str | None = None, first: int | None = None) -> None:
     """Draw items as a row of cards that wraps; `star` marks the real next click, `first` numbers them."""
     palette = PALETTES[mode]
@@ -96,6 +105,14 @@ def _picture(item: dict[str, Any]) -> str:
     return f"<span class='road-swatch' style='background:{colour}'></span>" if colour else ""
 
 
+_TABLE = """<style>
+.road-wide{overflow-x:auto}
+.road-table{border-collapse:collapse;width:100%;font-size:.86rem;font-variant-numeric:tabular-nums}
+.road-table th,.road-table td{padding:.3rem .6rem;text-align:right;white-space:nowrap;border-bottom:1px solid rgba(128,140,155,.3)}
+.road-table th{font-weight:600;opacity:.75}
+.road-table th:not([title='']){text-decoration:underline dotted;cursor:help;text-underline-offset:.2em}
+.road-table tr>:first-child{text-align:left;padding-left:0}
+</style>"""
 _STYLE = """<style>
 .road-cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:.7rem}
 .road-card{border:1px solid rgba(128,140,155,.35);border-radius:.6rem;padding:.7rem;font-size:.86rem;line-height:1.35}

@@ -20,11 +20,15 @@ from pipeline.bench.front import front
 from pipeline.bench.quality import told, with_quality
 from pipeline.bench.settings import gather, label, load_label, summarise, under
 from pipeline.errors import UserError
-from pipeline.prices import Price
+from pipeline.prices import Price, origin
 from pipeline.text import number
 from pipeline.workspace import Workspace
 
 _MODE = "light"
+_MEMORY = (
+    "memory_mb is estimated from the type's layout; server_growth_mb was measured: by how much the server's processes "
+    "grew from before the vectors came until the index was loaded."
+)
 _CONFIG = {"displaylogo": False, "responsive": True, "toImageButtonOptions": {"scale": 2}}
 _STYLE = f"""body{{font-family:"Source Sans 3","Source Sans Pro",system-ui,sans-serif;color:{LIGHT.text};margin:2rem auto;
 max-width:1100px;padding:0 1rem;line-height:1.5}}h1{{font-size:1.8rem}}h2{{font-size:1.25rem;margin-top:2.2rem}}
@@ -42,7 +46,7 @@ def page(settings: pl.DataFrame, points: pl.DataFrame, facts: dict[str, str], ta
         f"<p>{html.escape(load_label(settings.row(0, named=True)))}</p>" if settings.height else "",
         _advice(settings, target),
         f"<h2>Figures</h2><div class='figures'>{''.join(_drawn(_figures(settings, target)))}</div>",
-        f"<h2>What is worth choosing</h2>{_table(front(settings, 'qps', by=('scenario',)))}",
+        f"<h2>What is worth choosing</h2>{_table(front(settings, 'qps', by=('scenario',)))}<p>{_MEMORY}</p>",
         f"<h2>Where it comes from</h2>{_facts(facts)}{_download(points)}",
     ]
     head = f"<meta charset='utf-8'><meta name='viewport' content='width=device-width,initial-scale=1'><title>{html.escape(title)}</title>"
@@ -74,7 +78,7 @@ def _advice(settings: pl.DataFrame, target: float) -> str:
 
 
 def _table(rows: pl.DataFrame) -> str:
-    names = ("recall", "qps", "p50_ms", "p95_ms", "p99_ms", "build_s", "memory_mb")
+    names = ("recall", "qps", "p50_ms", "p95_ms", "p99_ms", "build_s", "memory_mb", "server_growth_mb")
     head = "".join(f"<th>{name}</th>" for name in ("setting", *names))
     body = "".join(
         f"<tr><td>{html.escape(label(row))}</td>{''.join(f'<td>{_cell(row[name])}</td>' for name in names)}</tr>"
@@ -114,6 +118,11 @@ def facts(workspace: Workspace, name: str) -> dict[str, str]:
     return {title: text for title, text in told.items() if text}
 
 
+def _priced(price: Price, settings: pl.DataFrame) -> dict[str, str]:
+    origins = dict.fromkeys(origin(price, device) for device in settings["device"].unique(maintain_order=True))
+    return {"prices": f"{price.name}: {'; GPU: '.join(origins)}"}
+
+
 def write(workspace: Workspace, name: str, target: Path, given: Mapping[str, Any], price: Price) -> None:
     """Write a run, or what was published, as this page; `given` is the load, as `under` takes it."""
     if target.suffix != ".html":
@@ -121,6 +130,6 @@ def write(workspace: Workspace, name: str, target: Path, given: Mapping[str, Any
     points = gather(workspace, [name])
     settings = with_quality(workspace, with_cost(under(summarise(points), given), price))
     try:
-        target.write_text(page(settings, points, facts(workspace, name) | {"prices": price.name}))
+        target.write_text(page(settings, points, facts(workspace, name) | _priced(price, settings)))
     except OSError as error:
         raise UserError(f"{target} could not be written ({error.strerror}): name another file.") from error

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import parts, state, tray
+from app import builds, parts, state, tray
 from pipeline.bench.front import front
 from pipeline.bench.quality import told
 from pipeline.bench.settings import label
@@ -14,6 +14,9 @@ from pipeline.vectors.catalogue import MIN_INDEXED_ROWS
 
 _HELP = {
     "recall": "Share of the exact nearest neighbours that the answers hold.",
+    "QPS": "Queries a second that the server answered, the median where it was measured several times.",
+    "clients": "Client processes that asked at once.",
+    **builds.MEMORY,
     "recall@20": parts.TERMS["recall@20"] + " Through the index; in brackets what exact search gives.",
     "mrr@20": parts.TERMS["mrr@20"] + " Through the index; in brackets what exact search gives.",
 }
@@ -23,21 +26,20 @@ def show(settings: pl.DataFrame) -> None:
     """Draw the front's settings, most recall first."""
     rows = list(front(settings, "qps", by=("scenario",)).reverse().iter_rows(named=True))
     st.markdown("**What is worth choosing**: no other setting has more of both, recall and QPS.")
-    lines = [_line(row) for row in rows]
-    columns = {name: st.column_config.Column(help=text) for name, text in _HELP.items()}
-    st.dataframe(lines, hide_index=True, column_config=columns)
+    parts.table([_line(row) for row in rows], _HELP)
     runs = settings["run"].unique().to_list()
     if not any(told(row) for row in rows) and len(runs) == 1 and runs[0] != PUBLISHED:
         _offer(str(runs[0]))
 
 
-def _line(row: dict[str, Any]) -> dict[str, Any]:
+def _line(row: dict[str, Any]) -> dict[str, str]:
     line = {
         "setting": label(row),
         "recall": f"{row['recall']:.3f}",
         "QPS": f"{row['qps']:,.0f}",
-        "clients": row["concurrency"],
+        "clients": f"{row['concurrency']:,}",
     }
+    line |= builds.memory(row, "memory, estimated", "server grew by")
     if told(row):
         line["recall@20"] = f"{row['next_recall']:.3f} ({row['exact_recall']:.3f})"
         line["mrr@20"] = f"{row['next_mrr']:.3f} ({row['exact_mrr']:.3f})"

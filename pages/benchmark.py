@@ -48,7 +48,8 @@ def _results() -> None:
         with panel:
             adviser.show(chosen, wanted)
         with figure:
-            benchviews.VIEWS[view](chosen, wanted)
+            shown = benchdata.open_loops(settings, given) if view == benchviews.RATES else chosen
+            benchviews.VIEWS[view](shown, wanted)
     benchruns.table(known)
     benchruns.export(names, given)
 

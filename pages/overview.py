@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import modelcharts, parts, routes, state, tray
+from app import benchnews, modelcharts, parts, routes, state, tray
 from pipeline.evaluate import evaluations, intervals
 from pipeline.kinds import KINDS, baselines
 from pipeline.overview import describe
@@ -80,7 +80,6 @@ def _next(workspace: Workspace, missing: list[str]) -> None:
 
 
 def _latest(workspace: Workspace) -> None:
-
     models = evaluations(workspace)
     points = state.table(f"models/{state.model()}", "curve.parquet")
     left, right = st.columns(2, gap="large")
@@ -92,6 +91,7 @@ def _latest(workspace: Workspace) -> None:
         left.caption(f"Measured here on {examples:,} next clicks of sessions that no model has seen.")
     if points is not None:
         right.plotly_chart(modelcharts.training(points.to_dicts(), state.mode()), theme=None)
+    benchnews.show()
 
 
 with parts.errors():

@@ -1,4 +1,4 @@
-"""What a core and a gigabyte of memory cost: shipped lists of prices, and a workspace's own in their place."""
+"""What a core, a gigabyte of memory and a GPU cost: shipped lists of prices, and a workspace's own in their place."""
 
 import csv
 import io
@@ -28,9 +28,15 @@ class Price:
     gb_hour_usd: float
     """For 2^30 bytes of memory."""
     source: str = ""
-    """Where it is published."""
+    """Where both are published."""
     date: str = ""
-    """The day on which it was looked up, as YYYY-MM-DD; empty where that was not noted."""
+    """The day on which they were looked up, YYYY-MM-DD; empty where it is not known, so that they must be checked."""
+    gpu_hour_usd: float | None = None
+    """For a whole instance with one GPU, its cores and memory included; None where it is not known."""
+    gpu_source: str = ""
+    """Which instance, which GPU, and where its price is published."""
+    gpu_date: str = ""
+    """As `date`, of the GPU's price."""
 
 
 def load(workspace: Workspace) -> list[Price]:
@@ -45,6 +51,12 @@ def find(workspace: Workspace, name: str | None) -> Price:
     if name is not None and name not in known:
         raise UserError(f"There are no prices '{name}': choose {', '.join(known)}.{did_you_mean(name, known)}")
     return known[name] if name is not None else next(iter(known.values()))
+
+
+def origin(price: Price, device: str = "cpu") -> str:
+    """Say where prices come from and of which day they are; those of no known day must be checked."""
+    source, day = (price.gpu_source, price.gpu_date) if device == "gpu" else (price.source, price.date)
+    return f"{source or 'your own'}; {f'of {day}' if day else 'the day is not known: check it before use'}"
 
 
 def own_file(workspace: Workspace) -> Path:
@@ -76,6 +88,8 @@ def change(workspace: Workspace, name: str, values: dict[str, Any]) -> Price:
     kept = asdict(before) if before else {"name": name}
     if {"vcpu_hour_usd", "gb_hour_usd"} & values.keys():
         kept |= {"source": "", "date": ""}
+    if "gpu_hour_usd" in values:
+        kept |= {"gpu_source": "", "gpu_date": ""}
     known[name] = _checked(kept | values)
     save(workspace, list(known.values()))
     return known[name]
@@ -105,13 +119,16 @@ def _read(path: Path) -> list[Price]:
 
 
 def _checked(values: dict[str, Any]) -> Price:
-    name, day = str(values.get("name") or "").strip(), str(values.get("date") or "").strip()
+    given = {column: "" if values.get(column) is None else str(values[column]).strip() for column in _columns()}
+    name = given["name"]
     if not _NAME.fullmatch(name):
         raise UserError(f"'{name}' cannot name prices: take up to 40 of a to z, 0 to 9 and hyphens.")
-    if day and not _is_day(day):
-        raise UserError(f"The date '{day}' of the prices '{name}' is none: write it as YYYY-MM-DD.")
+    for day in (given["date"], given["gpu_date"]):
+        if day and not _is_day(day):
+            raise UserError(f"The date '{day}' of the prices '{name}' is none: write it as YYYY-MM-DD.")
     vcpu, memory = (_amount(name, column, values.get(column)) for column in ("vcpu_hour_usd", "gb_hour_usd"))
-    return Price(name, vcpu, memory, str(values.get("source") or "").strip(), day)
+    gpu = _amount(name, "gpu_hour_usd", given["gpu_hour_usd"]) if given["gpu_hour_usd"] not in ("", "nan") else None
+    return Price(name, vcpu, memory, given["source"], given["date"], gpu, given["gpu_source"], given["gpu_date"])
 
 
 def _amount(name: str, column: str, value: Any) -> float:

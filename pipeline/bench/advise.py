@@ -138,19 +138,24 @@ def _why(rows: list[Row], wish: Wish) -> Iterator[str]:
 
 
 def _price(best: Row, wish: Wish) -> str:
-    known = best["memory_mb"] is not None
-    memory = f"{number(best['memory_mb'])} MB of memory" if known else "memory that was not measured"
+    what = _instance(best)
     if not wish.qps:
         return (
             f"A million queries cost {usd(best['usd_million'])} on an instance that is busy all the time, "
-            f"a month of it {usd(best['usd_instance'])}, with {memory}."
+            f"a month of it {usd(best['usd_instance'])}, with {what}."
         )
     many = best["replicas"]
     each = "one instance" if many == 1 else f"{many:,} instances of {usd(best['usd_instance'])} each"
     used = wish.qps / (many * best["qps"])
-    return f"{wish.qps:,.0f} QPS take {each}, {used:.0%} busy, with {memory}: {usd(best['usd_month'])} a month." + (
+    return f"{wish.qps:,.0f} QPS take {each}, {used:.0%} busy, with {what}: {usd(best['usd_month'])} a month." + (
         " Leave some room above that." if used > _CLEARLY else ""
     )
+
+
+def _instance(row: Row) -> str:
+    if row["device"] == "gpu":
+        return "one GPU"
+    return f"{number(row['memory_mb'])} MB of memory" if row["memory_mb"] is not None else "memory that is not known"
 
 
 def _alternatives(rows: list[Row], others: list[Row], money: str) -> Iterator[tuple[Row, str]]:

@@ -2,11 +2,13 @@
 
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from pipeline.bench.cpu import resident_mb, tree
 from pipeline.bench.plan import Build
 from pipeline.bench.scenarios import Scenario
 from pipeline.errors import UserError
@@ -32,6 +34,10 @@ class BuiltIndex:
     """Estimated from what is stored, as the catalogue has it: the server does not tell."""
     disk_mb: float | None
     """By which the embedded server's files grew; None where they are on another machine."""
+    server_memory_mb: float | None = None
+    """What all processes of the server hold in RAM once the index is loaded; None where they are on another machine."""
+    server_growth_mb: float | None = None
+    """By how much that is more than before the insertion: the index, and what the server keeps of its own work."""
 
 
 def build(
@@ -41,11 +47,15 @@ def build(
     asked: Build,
     limit_s: float,
     home: Path | None,
+    pids: Sequence[int] = (),
     progress: Progress = silent,
 ) -> BuiltIndex:
-    """Insert the vectors, build the index within `limit_s` seconds and load it; `home` is the embedded server's."""
+    """Insert the vectors, build the index within `limit_s` seconds and load it.
+
+    `home` is the embedded server's, `pids` are the roots of the server's processes where they run on this machine.
+    """
     rows, dim = scenario.vectors.shape
-    before = _files_mb(home)
+    before, held = _files_mb(home), resident_mb(tree(pids))
     collection = f"{workspace.prefix}{_PART}{uuid.uuid4().hex[:12]}"
     engine.create(collection, dim, scenario.metric)
     engine.insert(collection, np.arange(rows), scenario.vectors, {}, progress)
@@ -61,9 +71,15 @@ def build(
     began = time.monotonic()
     engine.load(collection)
     load_s = round(time.monotonic() - began, 3)
-    after = _files_mb(home)
-    disk = None if before is None or after is None else round(max(0.0, after - before), 3)
-    return BuiltIndex(collection, built.seconds, load_s, round(takes.memory_bytes / 1e6, 3), disk)
+    grown = _grown(before, _files_mb(home))
+    disk = None if grown is None else max(0.0, grown)
+    holds = resident_mb(tree(pids))
+    memory = (None if holds is None else round(holds, 3), _grown(held, holds))
+    return BuiltIndex(collection, built.seconds, load_s, round(takes.memory_bytes / 1e6, 3), disk, *memory)
+
+
+def _grown(before: float | None, after: float | None) -> float | None:
+    return None if before is None or after is None else round(after - before, 3)
 
 
 def given(collection: str) -> BuiltIndex:

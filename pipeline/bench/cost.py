@@ -14,9 +14,9 @@ def with_cost(
     """Add what settings cost, in USD, each with a low and a high by the spread of their QPS.
 
     `usd_instance`: a month of one instance, its `cores` (those of the run's machine where none are given) and the
-    memory that was measured. `replicas`: instances that answer `qps` together, one where no load is given.
-    `usd_month`: all of them. `usd_million`: a million queries, by an instance that is busy all the time. Null where
-    the cores are not known, and on a GPU, which the prices do not cover.
+    index's memory, as it is estimated; on a GPU a month of the instance whose whole price the list has. `replicas`:
+    instances that answer `qps` together, one where no load is given. `usd_month`: all of them. `usd_million`: a million
+    queries, by an instance that is busy all the time. Null where the cores are not known, and on a GPU without a price.
     """
     instance = [_instance(row, price, cores) for row in settings.select("device", "cores", "memory_mb").rows()]
     table = settings.with_columns(pl.Series("usd_instance", instance, pl.Float64))
@@ -32,8 +32,10 @@ def with_cost(
 
 def _instance(row: tuple[str, float | None, float | None], price: Price, cores: float | None) -> float | None:
     device, measured, memory_mb = row
+    if device == "gpu":
+        return None if price.gpu_hour_usd is None else HOURS * price.gpu_hour_usd
     many = cores or measured
-    return None if device == "gpu" or many is None else monthly(price, (memory_mb or 0) * _MB, many)
+    return None if many is None else monthly(price, (memory_mb or 0) * _MB, many)
 
 
 def _replicas(column: str, qps: float | None) -> pl.Expr:

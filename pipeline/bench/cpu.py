@@ -1,4 +1,4 @@
-"""CPU seconds of a server's processes, as the kernel counts them."""
+"""CPU seconds and memory of a server's processes, as the kernel counts them."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
@@ -18,6 +18,15 @@ def cpu_seconds(processes: Iterable[psutil.Process]) -> float | None:
     except psutil.Error:
         return None
     return sum(t.user + t.system for t in times) if times else None
+
+
+def resident_mb(processes: Iterable[psutil.Process]) -> float | None:
+    """Add the memory that these processes hold in RAM, in MB; None where one has ended or there is none."""
+    try:
+        held = [p.memory_info().rss for p in processes]
+    except psutil.Error:
+        return None
+    return sum(held) / 1e6 if held else None
 
 
 def _below(roots: Iterable[int]) -> Iterator[psutil.Process]:

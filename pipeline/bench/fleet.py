@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from pipeline.bench.cpu import cpu_seconds, tree
 from pipeline.bench.requests import Search, refusal, serialised
@@ -166,14 +165,6 @@ class Fleet:
         for client in self._clients:
             client.end()
         self._clients = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class _Client:

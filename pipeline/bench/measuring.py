@@ -49,7 +49,8 @@ class Measuring:
         for attempt in range(2):
             try:
                 where = (self.workspace, self.served.engine, self.scenario)
-                return build(*where, asked, self.config.build_limit, self.served.home)
+                pids = self.served.target.server_pids
+                return build(*where, asked, self.config.build_limit, self.served.home, pids)
             except TooSlow as error:
                 if self.served.embedded:
                     self.served.restart()  # else the next build waits behind it
@@ -113,6 +114,7 @@ def _row(figures: Figures, load: Load) -> Row:
     if load.rate and figures.unsent:
         offered = figures.requests + figures.unsent
         row["note"] = (
-            f"The rate was not kept: {figures.unsent:,} of {offered:,} requests were still waiting at the end."
+            f"The rate was not kept: {figures.unsent:,} of {offered:,} requests were still waiting at the end. "
+            "Each client has one under way: more clients keep it where the server's CPUs are idle."
         )
     return row

@@ -83,7 +83,7 @@ def resumed(workspace: Workspace, name: str) -> SweepConfig:
     """Read the config of a run, to go on with it."""
     config = runs.find(workspace, name).config
     if "goal" in config:
-        raise UserError(f"Run '{name}' was made by `bench tune`, which does not go on: start it anew.")
+        raise UserError(f"Run '{name}' was made by `bench tune`: it goes on when the same `bench tune` is asked again.")
     return from_json(config)
 
 

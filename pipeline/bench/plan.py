@@ -180,7 +180,7 @@ def plan(config: SweepConfig, rows: int, dim: int, queries: int) -> Plan:
 
 def estimated_s(config: SweepConfig, points: list[Point], rows: int, dim: int) -> float:
     """Estimate the seconds that these points take, with their builds."""
-    builds = dict.fromkeys(point.build for point in points)
+    builds = {} if config.collection else dict.fromkeys(point.build for point in points)
     building = sum(
         min(config.build_limit, estimate(index_type(b.index), b.values, dim, rows).build_s) + 1 + rows / _INSERTED
         for b in builds

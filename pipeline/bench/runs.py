@@ -53,8 +53,10 @@ COLUMNS: dict[str, type[pl.DataType]] = {
     "client_bound": pl.Boolean,  # the client was the limit: the server can do more
     "build_s": pl.Float64,
     "load_s": pl.Float64,
-    "memory_mb": pl.Float64,
+    "memory_mb": pl.Float64,  # estimated by the catalogue: what the index takes
     "disk_mb": pl.Float64,
+    "server_memory_mb": pl.Float64,  # measured: RAM of all the server's processes; null where they are elsewhere
+    "server_growth_mb": pl.Float64,  # by how much that is more than before the insertion
     "seconds": pl.Float64,  # measured, warm-up left out
     "at": pl.String,  # ISO time
     "error": pl.String,  # why there are no figures
@@ -175,9 +177,16 @@ class Recorder:
         self._alive, self._begun = alive, False
 
     def begin(
-        self, config: dict[str, Any], hardware: dict[str, Any], versions: dict[str, str], seed: int, planned: int
+        self,
+        config: dict[str, Any],
+        hardware: dict[str, Any],
+        versions: dict[str, str],
+        seed: int,
+        planned: int,
+        *,
+        keep_failed: bool = False,
     ) -> None:
-        """Write down what is asked; a run that goes on keeps its time, and its points but those that failed."""
+        """Write down what is asked; a run that goes on keeps its time and its points, failed ones if told to."""
         before = read_json(self.folder / "run.json") or {}
         if before and before["config"] != config:
             raise UserError(f"Benchmark '{self.name}' is there with other settings: name another, or drop it first.")
@@ -185,7 +194,7 @@ class Recorder:
         self._about["created"] = before.get("created") or now()
         self._begun = True
         (self.folder / "end.json").unlink(missing_ok=True)
-        kept = [row for row in self.rows() if row["error"] is None]  # what failed is measured again
+        kept = [row for row in self.rows() if keep_failed or row["error"] is None]  # the others are measured again
         beside = self.folder / f".rows.{os.getpid()}"
         beside.write_text("".join(json.dumps(row) + "\n" for row in kept))
         beside.replace(self.folder / "rows.jsonl")

@@ -21,7 +21,8 @@ LOAD = ("scenario", "nq", "concurrency", "top_k", "client", "loop", "rate")
 SETTING = (RUN, CORES, *LOAD, "server", "device", "index", "metric", "build", "search")
 SPREAD = ("qps", "p50_ms", "p95_ms", "p99_ms")
 """Figures that have a low and a high over the repeats."""
-_ONCE = ("client_cpu", "server_cpu", "build_s", "load_s", "memory_mb", "disk_mb", "seconds")
+_MEMORY = ("memory_mb", "disk_mb", "server_memory_mb", "server_growth_mb")
+_ONCE = ("client_cpu", "server_cpu", "build_s", "load_s", *_MEMORY, "seconds")
 
 
 def gather(workspace: Workspace, names: Sequence[str]) -> pl.DataFrame:

@@ -52,9 +52,9 @@ def prepared(workspace: Workspace, config: SweepConfig, progress: Progress = sil
     return Prepared(config, scenario, made)
 
 
-def resumable(workspace: Workspace, config: SweepConfig) -> str | None:
-    """Name the newest run of the same config that was cut off, or give None."""
-    wanted = as_json(config)
+def resumable(workspace: Workspace, config: SweepConfig, goal: Any = None) -> str | None:
+    """Name the newest run of the same config, and goal if it tunes, that was cut off, or give None."""
+    wanted = _asked(config, goal)
     same = (r for r in runs.list_runs(workspace) if r.config == wanted)
     newest = next(same, None)
     return newest.name if newest and newest.status in ("cancelled", "interrupted", "failed") else None
@@ -82,15 +82,16 @@ def sweep(
 
 @contextmanager
 def measuring(
-    workspace: Workspace, name: str, ready: Prepared, planned: int, starting: Progress = silent, **more: Any
+    workspace: Workspace, name: str, ready: Prepared, planned: int, starting: Progress = silent, goal: Any = None
 ) -> Iterator[Measuring]:
     """Open run `name` and a server for the block; collections that it makes are gone afterwards.
 
-    `more` is kept with the run's config.
+    With a `goal` what failed is kept as well when the run goes on: the trials after it were chosen by it.
     """
     config, drawn = ready.config, ready.scenario
     with Recorder(workspace, name) as recorder:
-        recorder.begin(as_json(config) | more, hardware(), {}, config.scenario.seed, planned)
+        asked, seed = _asked(config, goal), config.scenario.seed
+        recorder.begin(asked, hardware(), {}, seed, planned, keep_failed=goal is not None)
         best = truth(workspace, drawn.vectors, drawn.queries, max(config.top_k), drawn.metric, starting)
         with Served(workspace, config.server, f"bench {name}", starting, config.dask) as served:
             recorder.tell_versions(versions(served.engine.version()))
@@ -101,6 +102,10 @@ def measuring(
             finally:
                 with suppress(UserError):  # of a server that is gone: the next run drops them
                     drop_all(workspace, served.engine)
+
+
+def _asked(config: SweepConfig, goal: Any) -> dict[str, Any]:
+    return as_json(config) | ({"goal": goal} if goal else {})
 
 
 def _check_types(config: SweepConfig, facts: ServerFacts) -> None:

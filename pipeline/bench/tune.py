@@ -1,12 +1,15 @@
-"""Find the setting with the most QPS that keeps a recall and a latency, within so many trials, by Optuna."""
+"""Find the setting with the most QPS that keeps a recall and a latency, within so many trials, by Optuna.
+
+A run that was cut off goes on: the study is told again what the run's rows hold, trial by trial. Its suggestions follow
+from the seed and from what it was told, so that it comes to where it was, and ends as if it had never been cut off.
+"""
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pipeline.bench import runs
 from pipeline.bench.built import BuiltIndex
 from pipeline.bench.measuring import Measuring, Row
-from pipeline.bench.plan import Build, Point, fitted, parse_grid
+from pipeline.bench.plan import Build, Point, fitted, keyed, parse_grid
 from pipeline.bench.sweep import Prepared, measuring
 from pipeline.errors import UserError
 from pipeline.progress import Progress, silent
@@ -57,16 +60,15 @@ def tune(
 ) -> dict[str, Any]:
     """Try settings at the first nq, concurrency and top-k of the config; give the best row, or why there is none.
 
-    Every trial is a point of run `name`. Values of a grid are the choices; parameters without any are chosen from the
-    catalogue's ranges. A setting that comes up again is not measured again, and no trial is spent on it.
+    Every trial is a point of run `name`; those that it has already are not measured again. Values of a grid are the
+    choices; parameters without any are chosen from the catalogue's ranges. A setting that comes up again is not
+    measured again, and no trial is spent on it.
     """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.TPESampler(seed=ready.config.scenario.seed, n_startup_trials=min(_EASY, goal.trials))
     study = optuna.create_study(direction="maximize", sampler=sampler)
-    if (workspace.root / runs.FOLDER / name).exists():
-        raise UserError(f"There is a benchmark run '{name}' already: name another, or drop it first.")
     with measuring(workspace, name, ready, goal.trials, starting, goal=asdict(goal)) as open_run:
         tuning = _Tuning(open_run, ready, goal)
         for _ in range(3 * goal.trials):  # a small space is used up before there were so many different ones
@@ -92,20 +94,23 @@ class _Tuning:
         self.measuring, self.config, self.goal = measuring, ready.config, goal
         self.rows, self.dim = ready.scenario.vectors.shape
         self.known: dict[Point, Row] = {}
+        self._kept = {keyed(row): row for row in measuring.rows}
         self._built: dict[Build, BuiltIndex | str] = {}
 
     def row(self, trial: Any) -> Row:
-        """Measure what a trial suggests."""
+        """Give what a trial suggests as it was measured: before, or now."""
         point = self._point(trial)
         if point not in self.known:
-            if point.build not in self._built:
-                self._built[point.build] = self.measuring.build(point.build)
-            built = self._built[point.build]
-            failed = isinstance(built, str)
-            self.known[point] = (
-                self.measuring.add(point, {"error": built}) if failed else self.measuring.measure(point, built)  # type: ignore[arg-type]
-            )
+            self.known[point] = self._kept.get(keyed(point.row)) or self._measured(point)
         return self.known[point]
+
+    def _measured(self, point: Point) -> Row:
+        if point.build not in self._built:
+            self._built[point.build] = self.measuring.build(point.build)
+        built = self._built[point.build]
+        if isinstance(built, str):
+            return self.measuring.add(point, {"error": built})
+        return self.measuring.measure(point, built)
 
     def best(self) -> Row | None:
         """Give the point with the most QPS that keeps both, or None."""

@@ -8,8 +8,8 @@ import socket
 import time
 import uuid
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Self
+from contextlib import closing
+from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.bench.fleet import Figures, Fleet, Load, cpu_during, figures, works
@@ -93,14 +93,6 @@ class WorkersFleet:
         """Leave the scheduler; its workers go on."""
         self.dask.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
 
 def _replay(target: Target, shares: list[Work], search: Search, name: str) -> tuple[tuple[str, int], list[Report]]:
     """Run a share of the clients on a worker: ((machine, its cores), reports)."""
@@ -112,6 +104,6 @@ def _replay(target: Target, shares: list[Work], search: Search, name: str) -> tu
         if not Event(f"go-{name}", client=client).wait(_READY_S):
             raise UserError("The other Dask workers were not ready in time: see their logs.")
 
-    with Fleet(target) as fleet:
+    with closing(Fleet(target)) as fleet:
         reports, _ = fleet.replay(shares, search, gate)
     return (socket.gethostname(), len(os.sched_getaffinity(0))), reports

@@ -5,6 +5,7 @@ from pipeline.cli import (  # noqa: F401
     admin,
     answers,
     bench,
+    benchruns,
     changes,
     evaluation,
     indexes,

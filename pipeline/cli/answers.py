@@ -1,4 +1,4 @@
-"""`bench advise`, `front`, `compare`, `quality`, `published`, `report` and `note`: what benchmark runs answer."""
+"""`bench advise`, `front`, `compare`, `quality`, `published` and `report`: what benchmark runs answer."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, finish, table, writing
-from pipeline.cli.bench import bench_app
+from pipeline.cli.benchbase import bench_app
 from pipeline.cli.stages import ModelOption
 from pipeline.names import DEFAULT_MODEL
 from pipeline.workspace import Workspace
@@ -220,24 +220,3 @@ def report(
         print(f"Wrote {answer['file']}, {answer['bytes']:,} bytes.")
 
     finish(workspace, json, body, show)
-
-
-@bench_app.command("note")
-def note(
-    name: Annotated[str, typer.Argument(help="A run as `bench list` names it.")],
-    text: Annotated[str, typer.Argument(help="What you want to remember of it; '' takes the note away.")],
-    workspace: WorkspaceOption = WORKSPACE,
-    json: JsonOption = False,
-) -> None:
-    """Write a note on a run.
-
-    Example: python -m pipeline bench note NAME "after the upgrade"
-    """
-
-    def body() -> Answer:
-        from pipeline.bench.runs import set_note
-
-        set_note(Workspace.open(workspace), name, text)
-        return {"run": name, "note": text}
-
-    finish(workspace, json, body, lambda answer: print(f"{name}: {text}"))

@@ -1,35 +1,30 @@
-"""`bench …`: what a Milvus server can do, measured, and what was measured before."""
+"""`bench` and `bench tune`: what a Milvus server can do, measured."""
 
-import json as json_
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
+from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, finish, table, writing
+from pipeline.cli.benchbase import (
+    COLUMNS,
+    FileOption,
+    MetricOption,
+    QueriesOption,
+    QueryFileOption,
+    RowsOption,
+    ScenarioOption,
+    SeedOption,
+    ServerOption,
+    VectorsOption,
+    bench_app,
+    scenario_config,
+    show_run,
+    shown,
+)
 from pipeline.names import DEFAULT_MODEL
 from pipeline.text import duration
 from pipeline.workspace import Workspace
-
-bench_app = typer.Typer(rich_markup_mode=None)
-app.add_typer(bench_app, name="bench")
-RunArgument = Annotated[str, typer.Argument(help="A run as `bench list` names it.")]
-ScenarioOption = Annotated[str, typer.Option(help="item-item, user-user, user-item, or own with --file.")]
-VectorsOption = Annotated[
-    str, typer.Option("--model", help="A model, brought vectors, or 'synthetic:ITEMS,SESSIONS,DIM'.")
-]
-FileOption = Annotated[str, typer.Option(help="For own: .npy, .npz, Parquet, CSV, or ann-benchmarks' HDF5.")]
-QueryFileOption = Annotated[str, typer.Option(help="For own: the queries; without it, the file's, or a tenth.")]
-MetricOption = Annotated[str, typer.Option(help="IP, L2 or COSINE; without it, as the vectors were brought, or IP.")]
-RowsOption = Annotated[int, typer.Option(help="Index so many vectors at most; 0 for all.")]
-QueriesOption = Annotated[int, typer.Option(help="Ask so many queries at most; recall then has an interval.")]
-SeedOption = Annotated[int, typer.Option(help="Of what is drawn.")]
-ServerOption = Annotated[str | None, typer.Option(help="A server as `server list` names it.")]
-COLUMNS = [
-    "index", "build", "search", "nq", "concurrency", "client", "recall", "qps", "p50_ms", "p95_ms", "p99_ms",
-    "client_cpu", "server_cpu", "client_bound", "build_s", "memory_mb", "error",
-]  # fmt: skip
 
 
 @bench_app.callback(invoke_without_command=True)
@@ -91,7 +86,7 @@ def bench(
             "repeats": repeats, "server": server, "skip_dominated": skip_dominated, "build_limit": build_limit,
             "collection": collection, "dask": dask,
         }  # fmt: skip
-        drawn = _scenario(scenario, model, file, query_file, metric, rows, queries, seed)
+        drawn = scenario_config(scenario, model, file, query_file, metric, rows, queries, seed)
         config = resumed(opened, resume) if resume else sweep_config(drawn, **options)
         if name:
             check_name(name)
@@ -103,7 +98,7 @@ def bench(
                 job.result = {"run": None, "plan": plan, "rows": []}
             else:
                 sweep.sweep(opened, run, ready, job.progress("ready"), job.progress("bench"))
-                job.result = _shown(opened, run) | {"plan": plan}
+                job.result = shown(opened, run) | {"plan": plan}
             return job.result
 
     def show(answer: Answer) -> None:
@@ -112,100 +107,9 @@ def bench(
         if answer["run"] is None:
             print(f"{answer['plan']['points']} points, about {duration(answer['plan']['seconds'])}")
         else:
-            _show(answer)
+            show_run(answer)
 
     finish(workspace, json, body, show)
-
-
-def _scenario(*values: Any) -> Any:
-    from pipeline.bench.scenarios import ScenarioConfig
-
-    scenario, model, file, query_file, metric, *numbers = values
-    vectors, queries = (str(Path(p).absolute()) if p else "" for p in (file, query_file))
-    return ScenarioConfig(scenario, model, vectors, queries, metric.upper(), *numbers)
-
-
-def _shown(workspace: Workspace, name: str) -> Answer:
-    """Give a run with its points, parameters as objects."""
-    from pipeline.bench import runs
-
-    rows = runs.load(workspace, name).to_dicts()
-    objects = [row | {k: json_.loads(row[k]) for k in ("build", "search")} for row in rows]
-    about = asdict(runs.find(workspace, name))
-    return {"run": about.pop("name")} | about | {"rows": objects}
-
-
-def _show(answer: Answer) -> None:
-    rows = [row | {k: _text(row[k]) for k in ("build", "search")} for row in answer["rows"]]
-    table(rows, [c for c in COLUMNS if any(row[c] is not None for row in rows)], "There are no points yet.")
-    if bound := sum(bool(row["client_bound"]) for row in rows):
-        print(f"At {bound} of {len(rows)} points the client was the limit: the server can do more there.")
-    print(f"{answer['run']}: {answer['status']}, {answer['points']} of {answer['planned']} points")
-
-
-def _text(values: Answer) -> str:
-    return ",".join(f"{name}={value}" for name, value in values.items())
-
-
-@bench_app.command("list")
-def list_(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
-    """List what was measured, newest first.
-
-    Example: python -m pipeline bench list
-    """
-
-    def body() -> Answer:
-        from pipeline.bench.runs import list_runs
-
-        return {"runs": [asdict(run) for run in list_runs(Workspace.open(workspace))]}
-
-    columns = ["name", "status", "points", "planned", "created", "note"]
-    finish(workspace, json, body, lambda a: table(a["runs"], columns, "Nothing is measured yet: run `bench`."))
-
-
-@bench_app.command("show")
-def show(run: RunArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
-    """Show a run's points, of one that is under way too.
-
-    Example: python -m pipeline bench show user-user-hnsw-20250101-120000
-    """
-    finish(workspace, json, lambda: _shown(Workspace.open(workspace), run), _show)
-
-
-@bench_app.command("export")
-def export(
-    run: RunArgument,
-    out: Annotated[Path, typer.Option(help="A file that ends in .csv, .parquet or .json.")],
-    workspace: WorkspaceOption = WORKSPACE,
-    json: JsonOption = False,
-) -> None:
-    """Write a run's points to a file.
-
-    Example: python -m pipeline bench export user-user-hnsw-20250101-120000 --out points.csv
-    """
-
-    def body() -> Answer:
-        from pipeline.bench.export import export as write
-
-        return write(Workspace.open(workspace), run, out)
-
-    finish(workspace, json, body, lambda a: print(f"{a['rows']} points of {a['run']} are in {a['file']}"))
-
-
-@bench_app.command("drop")
-def drop(run: RunArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
-    """Remove a run.
-
-    Example: python -m pipeline bench drop user-user-hnsw-20250101-120000
-    """
-
-    def body() -> Answer:
-        from pipeline.bench import runs
-
-        runs.drop(Workspace.open(workspace), run)
-        return {"dropped": run}
-
-    finish(workspace, json, body, lambda a: print(f"{a['dropped']} is removed."))
 
 
 @bench_app.command("tune")
@@ -237,6 +141,8 @@ def tune(
 ) -> None:
     """Look for the setting with the most QPS that keeps a recall, and a p99 if one is given.
 
+    A run that was cut off goes on when the same is asked again.
+
     Example: python -m pipeline bench tune --recall 0.95 --p99 20 --trials 20 --scenario user-user --index HNSW
     """
 
@@ -248,11 +154,12 @@ def tune(
 
         goal = Goal(recall, p99, trials)
         config = sweep_config(
-            _scenario(scenario, model, file, query_file, metric, rows, queries, seed),
+            scenario_config(scenario, model, file, query_file, metric, rows, queries, seed),
             indexes=index, builds=build, searches=search, server=server, build_limit=build_limit, nq=str(nq),
             concurrency=str(concurrency), top_k=str(top_k), seconds=seconds,
         )  # fmt: skip
-        run = name or sweep.fresh_name(config, "tune")
+        same = sweep.resumable(Workspace.open(workspace), config, goal=asdict(goal))
+        run = name or same or sweep.fresh_name(config, "tune")
         with writing(workspace, f"bench {run}", wait, 3) as (opened, job):
             ready = sweep.prepared(opened, config, job.progress("scenario"))
             found = search_for(opened, run, ready, goal, job.progress("ready"), job.progress("tune"))
@@ -267,41 +174,3 @@ def tune(
         print(f"{answer['trials']} settings are in {answer['run']}: `bench show {answer['run']}`")
 
     finish(workspace, json, body, show)
-
-
-@bench_app.command("data")
-def data(
-    out: Annotated[Path, typer.Option(help="A file for hdf5, a folder for vectordbbench.")],
-    form: Annotated[str, typer.Option(help="hdf5 (ann-benchmarks) or vectordbbench.")] = "hdf5",
-    scenario: ScenarioOption = "item-item",
-    model: VectorsOption = DEFAULT_MODEL,
-    file: FileOption = "",
-    query_file: QueryFileOption = "",
-    metric: MetricOption = "",
-    rows: RowsOption = 0,
-    queries: QueriesOption = 10_000,
-    seed: SeedOption = 0,
-    top_k: Annotated[int, typer.Option(min=1, help="Exact neighbours of each query.")] = 100,
-    workspace: WorkspaceOption = WORKSPACE,
-    json: JsonOption = False,
-    wait: WaitOption = False,
-) -> None:
-    """Write a scenario with its exact neighbours for another benchmark tool.
-
-    Example: python -m pipeline bench data --scenario user-user --metric COSINE --form hdf5 --out ours-64-angular.hdf5
-    """
-
-    def body() -> Answer:
-        from pipeline.bench.files import write
-        from pipeline.bench.scenarios import prepare
-        from pipeline.bench.truth import truth
-
-        config = _scenario(scenario, model, file, query_file, metric, rows, queries, seed)
-        with writing(workspace, f"bench data {scenario}", wait, 2) as (opened, job):
-            drawn = prepare(opened, config, job.progress("scenario"))
-            best = truth(opened, drawn.vectors, drawn.queries, top_k, drawn.metric, job.progress("neighbours"))
-            files = [str(path) for path in write(drawn, best, form, out)]
-            job.result = {"files": files, "rows": len(drawn.vectors), "queries": len(best), "metric": drawn.metric}
-            return job.result
-
-    finish(workspace, json, body, lambda a: print("\n".join(a["files"])))

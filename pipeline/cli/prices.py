@@ -1,14 +1,14 @@
-"""`prices …`: what a core and a gigabyte of memory cost."""
+"""`prices …`: what a core, a gigabyte of memory and a GPU cost."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WorkspaceOption, app, finish, table
 from pipeline.workspace import Workspace
 
-prices_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What cores and memory cost.")
+prices_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What cores, memory and GPUs cost.")
 app.add_typer(prices_app, name="prices")
 
 
@@ -25,13 +25,19 @@ def list_(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
         opened = Workspace.open(workspace)
         return {"own": own_file(opened).exists(), "prices": [asdict(row) for row in load(opened)]}
 
-    columns = ["name", "vcpu_hour_usd", "gb_hour_usd", "date", "source"]
+    columns = ["name", "vcpu_hour_usd", "gb_hour_usd", "date", "source", "gpu_hour_usd", "gpu_date", "gpu_source"]
 
     def show(answer: Answer) -> None:
-        exact = [{c: f"{v:g}" if isinstance(v, float) else v for c, v in row.items()} for row in answer["prices"]]
+        exact = [{c: _written(c, v) for c, v in row.items()} for row in answer["prices"]]
         table(exact, columns, "")
 
     finish(workspace, json, body, show)
+
+
+def _written(column: str, value: Any) -> Any:
+    if column == "date":
+        return value or "check it"
+    return f"{value:g}" if isinstance(value, float) else value
 
 
 @prices_app.command("set")
@@ -41,6 +47,9 @@ def set_(
     gb_hour: Annotated[str | None, typer.Option(help="USD an hour for 2^30 bytes of memory.")] = None,
     source: Annotated[str | None, typer.Option(help="Where they are published.")] = None,
     date: Annotated[str | None, typer.Option(help="When you looked, as YYYY-MM-DD.")] = None,
+    gpu_hour: Annotated[str | None, typer.Option(help="USD an hour for a whole instance with one GPU.")] = None,
+    gpu_source: Annotated[str | None, typer.Option(help="Which instance that is, and where it is published.")] = None,
+    gpu_date: Annotated[str | None, typer.Option(help="When you looked that up, as YYYY-MM-DD.")] = None,
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
 ) -> None:
@@ -53,6 +62,7 @@ def set_(
         from pipeline.prices import change
 
         given = {"vcpu_hour_usd": vcpu_hour, "gb_hour_usd": gb_hour, "source": source, "date": date}
+        given |= {"gpu_hour_usd": gpu_hour, "gpu_source": gpu_source, "gpu_date": gpu_date}
         return asdict(change(Workspace.open(workspace), name, {k: v for k, v in given.items() if v is not None}))
 
     def show(answer: Answer) -> None:

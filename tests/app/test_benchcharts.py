@@ -96,7 +96,7 @@ def test_the_line_is_the_front_and_what_is_beaten_is_faint() -> None:
     assert list(front.x) == [0.96, 0.99]
     assert list(cloud.x) == [0.9]
     assert cloud.marker.opacity < front.marker.opacity
-    assert tuple(front.customdata[0]) == ("made", "HNSW", '{"M": 16}', '{"ef": 100}')
+    assert front.customdata[0] == 'made|HNSW|{"M": 16}|{"ef": 100}'
 
 
 def test_what_was_published_is_hollow_and_a_gpu_is_a_diamond() -> None:
@@ -124,7 +124,8 @@ def test_hovering_tells_the_whole_setting() -> None:
         "1 client,",
         "1,000 QPS (900–1,100, 3 times)",
         "p50, p95, p99: 1, 2, 3 ms",
-        "500 MB",
+        "memory ≈ 500 MB, estimated",
+        "server's processes hold 900 MB, 610 MB more than before",
         "run made",
     ):
         assert part in text, part

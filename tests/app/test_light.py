@@ -16,7 +16,7 @@ def _modules(code: str) -> set[str]:
 def test_the_app_imports_nothing_heavy() -> None:
     code = (
         "import importlib, pathlib, streamlit;"
-        "from app import benchruns, charts, judged, parts, report, routes, state, study, sweep, theme, tray, worth;"
+        "from app import benchnews, benchviews, charts, judged, parts, report, routes, state, study, sweep, theme;"
         "from pipeline import evaluate, index, overview, recommend, train;"
         "from pipeline.vectors import library, milvus, server;"
         "from pipeline.bench import options, plan, presets, runs, sweep, tune"

@@ -10,7 +10,8 @@ _USUAL: dict[str, Any] = {
     "scenario": "item-item", "server": "embedded", "device": "cpu", "index": "HNSW", "metric": "IP", "nq": 1,
     "concurrency": 4, "top_k": 100, "client": "raw", "loop": "closed", "repeat": 0, "client_bound": False,
     "p50_ms": 1.0, "p95_ms": 2.0, "p99_ms": 3.0, "build_s": 10.0, "load_s": 1.0, "memory_mb": 500.0, "seconds": 5.0,
-    "client_cpu": 1.0, "server_cpu": 8.0, "at": "2026-01-31T12:00:00+00:00",
+    "server_memory_mb": 900.0, "server_growth_mb": 610.0, "client_cpu": 1.0, "server_cpu": 8.0,
+    "at": "2026-01-31T12:00:00+00:00",
 }  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """The adviser names the cheapest measured setting, what else there is, and why."""
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 
@@ -32,7 +34,16 @@ def test_cost_is_instance_hours_times_the_instances_that_the_load_needs() -> Non
     assert row["usd_million"] == pytest.approx(month / 730 / 3600 / 400 * 1e6)
 
 
-def test_more_cores_cost_more_and_a_gpu_has_no_price() -> None:
+def test_a_gpu_costs_the_whole_instance_of_the_list_whatever_the_cores() -> None:
+    made = points(point(0.96, 4000.0, device="gpu", index="GPU_CAGRA"), point(0.96, 400.0))
+    priced = with_cost(summarise(made), replace(PRICE, gpu_hour_usd=1.5), cores=64)
+    gpu = priced.filter(priced["device"] == "gpu").row(0, named=True)
+    assert gpu["usd_instance"] == 730 * 1.5
+    found = advise(priced.filter(priced["device"] == "gpu"), Wish(recall=0.9, qps=1000))
+    assert "1,000 QPS take one instance, 25% busy, with one GPU: $1,095 a month." in found.why
+
+
+def test_more_cores_cost_more_and_a_gpu_without_a_price_has_no_cost() -> None:
     made = summarise(points(point(0.9, 400.0), point(0.9, 400.0, device="gpu")))
     assert with_cost(made, PRICE, cores=8)["usd_instance"][0] > 3 * with_cost(made, PRICE)["usd_instance"][0]
     assert with_cost(made, PRICE)["usd_month"].to_list()[1] is None

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -24,7 +25,7 @@ def _clients() -> list[psutil.Process]:
 
 @pytest.fixture(scope="module")
 def fleet(served: Served):  # type: ignore[no-untyped-def]
-    with Fleet(served.target) as started:
+    with closing(Fleet(served.target)) as started:
         yield started
 
 
@@ -70,10 +71,10 @@ def test_clients_reach_the_server_within_its_network_and_else_by_its_address(ser
     if not may_enter():
         pytest.skip("this kernel gives no process a network of its own")
     inside = replace(served.target, address="127.0.0.1:1")  # there is nothing at its public address
-    with Fleet(inside) as fleet:
+    with closing(Fleet(inside)) as fleet:
         assert fleet.measure(served.search, split(served.queries, 10), Load(0.2)).requests
     outside = replace(served.target, pid=2**22, inner="127.0.0.1:1")  # no such process: nothing to be entered
-    with Fleet(outside) as fleet:
+    with closing(Fleet(outside)) as fleet:
         assert fleet.measure(served.search, split(served.queries, 10), Load(0.2)).requests
 
 
@@ -96,7 +97,10 @@ def test_what_the_server_refuses_is_a_sentence(served: Served, fleet: Fleet) -> 
         fleet.measure(replace(served.search, collection="gone"), parts, Load(0.2))
     with pytest.raises(UserError, match="refused: .*nprobe"):
         fleet.measure(replace(served.search, params={"nprobe": 0}), parts, Load(0.2))
-    with Fleet(Target("127.0.0.1:1", "")) as nowhere, pytest.raises(UserError, match="ended or stopped answering"):
+    with (
+        closing(Fleet(Target("127.0.0.1:1", ""))) as nowhere,
+        pytest.raises(UserError, match="ended or stopped answering"),
+    ):
         nowhere.measure(served.search, parts, Load(0.2))
 
 

@@ -1,5 +1,6 @@
 """A benchmark run is read while it grows, and keeps what was measured whatever ends it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -44,6 +45,17 @@ def test_points_are_read_while_the_run_lives_and_after_it(workspace: Workspace) 
     assert [(r.name, r.note, r.config) for r in runs.list_runs(workspace)] == [("one", "warm machine", ABOUT[0])]
     runs.drop(workspace, "one")
     assert runs.list_runs(workspace) == []
+
+
+def test_points_of_before_a_column_was_added_are_read_without_it(workspace: Workspace) -> None:
+    with runs.Recorder(workspace, "old") as run:
+        run.begin(*ABOUT)
+        row = run.add({"nq": 1, "memory_mb": 5.0, "server_memory_mb": 7.0})
+    path = workspace.root / runs.FOLDER / "old" / "rows.jsonl"
+    path.write_text(json.dumps({name: value for name, value in row.items() if not name.startswith("server_")}) + "\n")
+    table = runs.load(workspace, "old")
+    assert dict(table.schema) == runs.COLUMNS
+    assert table.select("memory_mb", "server_memory_mb").row(0) == (5.0, None)
 
 
 def test_a_name_that_is_taken_by_other_settings_is_refused_and_what_is_there_stays(workspace: Workspace) -> None:

@@ -28,7 +28,7 @@ from tests.conftest import wait_for
 pytestmark = pytest.mark.milvus
 FIGURES = {
     "index", "build", "search", "nq", "concurrency", "recall", "qps", "p50_ms", "p95_ms", "p99_ms", "client_cpu",
-    "server_cpu", "client_bound", "build_s", "memory_mb",
+    "server_cpu", "client_bound", "build_s", "memory_mb", "server_memory_mb", "server_growth_mb",
 }  # fmt: skip
 VECTORS = ("--model", "synthetic:3000,400,16", "--scenario", "user-item")
 
@@ -70,6 +70,9 @@ def test_a_sweep_measures_each_point_and_keeps_it(root: Path, tmp_path: Path) ->
     assert all(0.5 < row["recall"] <= 1 for row in rows)
     assert all(row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"] for row in rows)
     assert {row["client"] for row in rows} == {"raw", "pymilvus"}
+    assert all(row["server_memory_mb"] > 100 > row["memory_mb"] for row in rows), (
+        "measured and estimated are two figures"
+    )
     assert answer["versions"]["milvus"].startswith("2.3")
     assert answer["hardware"]["cores"] >= 1
 
@@ -279,7 +282,7 @@ def test_a_collection_of_others_is_asked_as_it_is(served: Served, root: Path) ->
     low, high = answer["rows"]
     assert (low["index"], low["build"], low["scenario"]) == ("IVF_FLAT", {"nlist": 16}, "ready")
     assert low["recall"] < high["recall"] == 1.0
-    assert low["build_s"] is None
+    assert low["build_s"] is low["server_growth_mb"] is None
     assert served.engine.describe("ready") == before
     assert "There is no collection 'raedy'" in bench(root, "--collection", "raedy", code=2)["error"]
 

@@ -1,7 +1,9 @@
 """Tuning finds, on a real server, a setting that keeps what was asked, and says when there is none."""
 
+import json
 from typing import Any
 
+import polars as pl
 import pytest
 
 from pipeline.bench import runs
@@ -23,9 +25,31 @@ def test_the_best_setting_keeps_the_recall(served: Served) -> None:
     assert answer["best"]["recall"] >= 0.9
     assert table["build"].unique().len() == 1
     again = bench(served.workspace.root, "--resume", answer["run"], code=2)
-    assert "was made by `bench tune`" in again["error"]
-    named = bench(served.workspace.root, "tune", *VECTORS, *options, *FAST, "--name", answer["run"], code=2)
-    assert "There is a benchmark run" in named["error"]
+    assert "goes on when the same `bench tune` is asked again" in again["error"]
+    other = (*options[:-1], "9", "--name", answer["run"])
+    assert "with other settings" in bench(served.workspace.root, "tune", *VECTORS, *other, *FAST, code=2)["error"]
+
+
+def test_a_run_that_was_cut_off_goes_on_as_if_it_never_was(served: Served) -> None:
+    options = ("--index", "IVF_FLAT", "--build", "nlist=48", "--recall", "0.8", "--trials", "7")
+    whole = bench(served.workspace.root, "tune", *VECTORS, *options, *FAST)
+    before = runs.load(served.workspace, whole["run"])
+    folder = served.workspace.root / runs.FOLDER / whole["run"]
+    lines = (folder / "rows.jsonl").read_text().splitlines(keepends=True)
+    failed = json.loads(lines[2]) | {"error": "too slow", "qps": None, "recall": None}
+    (folder / "rows.jsonl").write_text("".join([*lines[:2], json.dumps(failed) + "\n", lines[3], lines[4][:20]]))
+    (folder / "end.json").unlink()  # as a kill leaves it
+    assert runs.find(served.workspace, whole["run"]).status == "interrupted"
+    again = bench(served.workspace.root, "tune", *VECTORS, *options, *FAST)
+    assert (again["run"], again["trials"]) == (whole["run"], 7)
+    after = runs.load(served.workspace, again["run"])
+    assert after["search"].to_list() == before["search"].to_list(), "the same settings, in the same order"
+    kept = [0, 1, 3]
+    assert after[kept].drop("note").equals(before[kept].drop("note")), "what was measured is not measured again"
+    assert after["error"].to_list() == [None, None, "too slow", *[None] * 4]
+    assert again["best"]["qps"] == after.filter(pl.col("recall") >= 0.8)["qps"].max()
+    third = bench(served.workspace.root, "tune", *VECTORS, *options, *FAST)
+    assert third["run"] != whole["run"], "a run that ended is not gone on with"
 
 
 def test_where_none_keeps_it_the_nearest_is_told_and_a_small_space_ends_early(served: Served) -> None:

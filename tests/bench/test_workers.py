@@ -1,6 +1,7 @@
 """The same generator as Dask workers: two of them, each with its share of the clients."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -26,7 +27,7 @@ def scheduler() -> Iterator[str]:
 
 def test_two_workers_answer_as_one_machine_does(served: Served, scheduler: str) -> None:
     parts = split(served.queries, 10)
-    with WorkersFleet(served.target, scheduler) as fleet:
+    with closing(WorkersFleet(served.target, scheduler)) as fleet:
         assert len(fleet.workers) == 2
         for clients in (1, 3):
             figures = fleet.measure(served.search, parts, Load(0.5, clients))

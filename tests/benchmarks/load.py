@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -131,7 +132,7 @@ def main() -> None:
             print(f"{platform.machine()}, {os.cpu_count()} cores, Milvus {engine.version()}", end=", ")
             print(f"pymilvus {version('pymilvus')}, grpcio {version('grpcio')}, {ROWS:,} x {DIM}, HNSW, top {TOP_K}")
             print(f"median of {ROUNDS} in turn, {SECONDS:g} s each (least to most):")
-            with Fleet(target(workspace, engine.endpoint)) as fleet:
+            with closing(Fleet(target(workspace, engine.endpoint))) as fleet:
                 cases = [("bare", *case) for case in BARE] + [("pymilvus", *case) for case in PYMILVUS]
                 asked = [case for case in cases if not sys.argv[1:] or f"{case[1]}x{case[2]}" in sys.argv[1:]]
                 met = [_compare(way, fleet, queries, nq, clients, goal) for way, nq, clients, goal in asked]

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.benchviews import VIEWS
+from app.benchviews import RATES, VIEWS
 from pipeline.bench.runs import Recorder, list_runs, load
 from pipeline.indexes import served_search, serving
 from pipeline.workspace import Workspace
@@ -38,6 +38,10 @@ def _points() -> Iterator[dict[str, object]]:
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Give a workspace with one run, and no model: the page needs none."""
     workspace = Workspace.open(tmp_path_factory.mktemp("measured") / "ws")
+    with Recorder(workspace, "at-rates") as run:  # before 'mine', which is the newest
+        run.begin({}, {"cores": 2}, {}, 0, 2)
+        for rate, qps in ((50.0, 50.0), (200.0, 120.0)):
+            run.add(point(0.97, qps, loop="open", rate=rate))
     with Recorder(workspace, "mine") as run:
         rows = list(_points())
         run.begin({"preset": "quick"}, {"cpu": "a processor", "cores": 2}, {"milvus": "2.3.5"}, 7, len(rows))
@@ -75,7 +79,8 @@ def test_every_view_draws_without_error_or_overflow(
     for view in (*VIEWS, "Published study"):
         opened.goto(f"/benchmark?view={view.replace(' ', '+')}&qps=20000")
         settled(opened)
-        expect(opened.locator(".js-plotly-plot").first).to_be_visible(timeout=60_000)
+        if view != RATES:  # 'mine' has none
+            expect(opened.locator(".js-plotly-plot").first).to_be_visible(timeout=60_000)
         assert opened.locator(ERRORS).count() == 0, (view, opened.locator(ERRORS).all_inner_texts())
         assert opened.locator(".katex").count() == 0, f"{view}: two prices were taken for a formula"
         wide = opened.evaluate("() => { const m = document.querySelector('[data-testid=stMain]');"
@@ -112,6 +117,47 @@ def test_what_failed_says_why_and_the_clients_own_figure_stands_beside_the_serve
     expect(page.get_by_text("1 × Building IVF_PQ took longer.")).to_be_visible()
     beside = "raw answers 6 times the queries of pymilvus at equal recall, 0.960."
     expect(page.get_by_text(beside)).to_be_visible()
+
+
+def test_rates_are_drawn_where_there_are_some_and_asked_for_where_there_are_none(page: Page) -> None:
+    page.goto("/benchmark?runs=at-rates&view=Rates")
+    settled(page)
+    expect(page.locator(".js-plotly-plot .gtitle")).to_contain_text("keeps 50 requests")
+    expect(page.locator(".js-plotly-plot .legend")).to_contain_text("the rate was not kept")
+    page.goto("/benchmark?runs=mine&view=Rates")
+    settled(page)
+    expect(page.get_by_text("No point of these runs was measured at a given rate")).to_be_visible()
+
+
+def test_the_form_makes_a_tuning_or_a_sweep_at_rates(page: Page) -> None:
+    page.goto("/benchmark?runs=mine&of=item-item&vectors=synthetic:10000,20000,64")
+    settled(page)
+    page.get_by_text("Set up a run").click()
+    expect(page.get_by_text(re.compile("pipeline bench --scenario item-item")).first).to_be_visible()
+    page.get_by_role("button", name="Values to try").click()
+    page.get_by_text("at given rates").click()
+    expect(page.get_by_text(re.compile("--rate 50,100,200")).first).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_role("radio", name="Tune").click()
+    settled(page)
+    page.get_by_label("p99 to keep (ms)", exact=True).fill("20")
+    page.get_by_label("p99 to keep (ms)", exact=True).press("Enter")
+    tuning = "pipeline bench tune --recall 0.95 --p99 20 --trials 20 --scenario item-item"
+    expect(page.get_by_text(re.compile(tuning)).first).to_be_visible()
+    expect(page.get_by_text(re.compile("^20 settings tried, about"))).to_be_visible()
+    page.wait_for_url(re.compile(r"do=tune.*within=20"))
+    page.goto(page.url)  # as somebody who is given the link
+    settled(page)
+    page.get_by_text("Set up a run").click()
+    expect(page.get_by_text(re.compile(tuning)).first).to_be_visible()
+
+
+def test_the_overview_tells_what_the_newest_run_found(page: Page) -> None:
+    page.goto("/")
+    settled(page)
+    expect(page.get_by_text("is the cheapest of 8 measured settings with recall ≥ 0.95").first).to_be_visible()
+    page.get_by_role("link", name="See all of it").click()
+    page.wait_for_url("**/benchmark**")
 
 
 def _click_point(page: Page, number: int) -> None:
@@ -178,6 +224,9 @@ def test_without_a_run_it_says_what_to_press_and_shows_what_was_published(browse
     process, address = serve(tmp_path / "ws")
     try:
         opened = browser.new_context(base_url=address).new_page()
+        opened.goto("/")
+        settled(opened)
+        expect(opened.get_by_text("No index is benchmarked yet")).to_be_visible()
         opened.goto("/benchmark")
         settled(opened)
         expect(opened.get_by_text(re.compile("Nothing has been measured here yet: press Run above"))).to_be_visible()

@@ -20,6 +20,19 @@ def test_the_shipped_ones_say_where_they_are_from(workspace: Workspace) -> None:
     assert all(row.source.startswith("https://") for row in shipped.values() if row.name != "example")
 
 
+def test_a_gpu_has_a_price_of_its_own_source_and_day_and_what_has_no_day_says_to_check(workspace: Workspace) -> None:
+    shipped = {row.name: row for row in prices.load(workspace)}
+    gcp, aws = shipped["gcp-n1-custom"], shipped["aws-fargate-x86"]
+    assert gcp.gpu_hour_usd == pytest.approx(12 * 0.031611 + 85 * 0.004237 + 2.933908, abs=1e-5)
+    assert "a2-highgpu-1g" in gcp.gpu_source
+    assert prices.origin(gcp, "gpu").endswith("the day is not known: check it before use")
+    assert "g5.xlarge" in aws.gpu_source
+    assert prices.origin(aws, "gpu").endswith("of 2026-06-17")
+    assert prices.origin(aws).endswith("check it before use")
+    assert shipped["example"].gpu_hour_usd is None
+    assert prices.origin(replace(MINE, source="", date="")).startswith("your own; the day is not known")
+
+
 def test_prices_are_found_by_name_and_the_first_is_usual(workspace: Workspace) -> None:
     assert prices.find(workspace, None).name == "example"
     assert prices.find(workspace, "aws-fargate-x86").vcpu_hour_usd == 0.04048
@@ -89,10 +102,18 @@ def test_the_command_line_changes_and_lists_them(workspace: Workspace) -> None:
     assert (code, answer["vcpu_hour_usd"], answer["gb_hour_usd"], answer["source"]) == (0, 0.033174, 0.005, "")
     answer = cli(root, "prices", "set", "mine", "--date", "2026-02-28")[1]
     assert (answer["source"], answer["date"]) == (MINE.source, "2026-02-28")
+    answer = cli(
+        root, "prices", "set", "mine", "--gpu-hour", "1.5", "--gpu-source", "ours", "--gpu-date", "2026-03-01"
+    )[1]
+    assert (answer["gpu_hour_usd"], answer["gpu_source"], answer["gpu_date"]) == (1.5, "ours", "2026-03-01")
+    answer = cli(root, "prices", "set", "mine", "--gpu-hour", "2")[1]
+    assert (answer["source"], answer["gpu_source"], answer["gpu_date"]) == (MINE.source, "", "")
     assert cli(root, "prices", "list")[1]["prices"][-1]["name"] == "mine"
     for bad, expected in (
         (["mine", "--gb-hour", "-1"], "gb_hour_usd '-1' of the prices 'mine' is no price"),
         (["mine", "--vcpu-hour", "x"], "vcpu_hour_usd 'x'"),
+        (["mine", "--gpu-hour", "-2"], "gpu_hour_usd '-2' of the prices 'mine' is no price"),
+        (["mine", "--gpu-date", "1.3.2026"], "The date '1.3.2026' of the prices 'mine' is none"),
         (["mien", "--vcpu-hour", "1"], "There are no prices 'mien' yet: give --vcpu-hour and --gb-hour. Did you mean"),
     ):
         code, answer = cli(root, "prices", "set", *bad)

@@ -1,0 +1,115 @@
+"""The form's values to try, its load and its goal: short fields that begin with what is usual."""
+
+from typing import Any
+
+import streamlit as st
+
+from app import state
+from app.benchjob import TUNE_LOAD
+from pipeline.bench.plan import IndexGrid
+from pipeline.bench.presets import PRESETS, Preset
+from pipeline.bench.tune import Goal
+from pipeline.text import number
+from pipeline.vectors.catalogue import CATALOGUE
+
+CLOSED, OPEN = "as fast as answered", "at given rates"
+_FIELDS = {
+    "nq": ("nq", "Queries a request, e.g. 1,1000."),
+    "concurrency": ("Clients", "Processes that ask at once, e.g. 1,4; each has one request under way."),
+    "top-k": ("Top-k", "Neighbours asked for, e.g. 10,100."),
+    "seconds": ("Seconds", "Measured at each point."),
+    "repeats": ("Repeats", "Three tell how far a figure varies."),
+}
+
+
+def tried(index: str) -> str:
+    """Give three values of the first search parameter, around its default; limits are kept when points are planned."""
+    first = next((p for p in CATALOGUE[index].search if p.kind == "int" and not p.optional), None)
+    if first is None:
+        return ""
+    low = int(first.default) if first.at_least else max(1, int(first.default) // 4)
+    return f"{first.name}={low},{low * 2},{low * 4}" if first.at_least else f"{first.name}={low},{low * 4},{low * 16}"
+
+
+def values(grid: IndexGrid, key: str, *, build: bool) -> IndexGrid:
+    """Draw the values that are tried of an index type; those of its build only where it is built."""
+    entry = CATALOGUE[grid.index]
+    if not (entry.search or (build and entry.build)):
+        return grid
+    st.markdown(f"**{grid.index}**")
+    left, right = st.columns(2)
+    shown = {"Build": (left, grid.build, entry.build), "Search": (right, grid.search, entry.search)}
+    found = {"Build": grid.build, "Search": grid.search}
+    for title, (column, text, params) in shown.items():
+        if params and (build or title == "Search"):
+            about = f"{', '.join(p.name for p in params)}; e.g. {params[0].name}={params[0].default}."
+            place = f"{title}-{grid.index}-{key}"
+            found[title] = column.text_input(title, text, placeholder="defaults", help=about, key=place).strip()
+    return IndexGrid(grid.index, found["Build"], found["Search"])
+
+
+def goal() -> Goal:
+    """Draw what a tuning has to keep, in the page's URL as well."""
+    left, middle, right = st.columns(3)
+    recall = left.number_input(
+        "Recall to keep", 0.01, 1.0, _asked("keep", 0.95), 0.01, format="%.3f",
+        help="Share of the exact nearest neighbours that the answers have to hold.",
+    )  # fmt: skip
+    p99 = middle.number_input(
+        "p99 to keep (ms)", 0.1, None, _asked("within", None), placeholder="any",
+        help="Of a request: 99 of 100 have to be answered sooner.",
+    )  # fmt: skip
+    trials = right.number_input(
+        "Trials", 1, 10_000, int(_asked("trials", 20) or 20), help="Settings that are measured."
+    )
+    state.remember(keep=recall if recall != 0.95 else None, within=p99, trials=trials if trials != 20 else None)
+    return Goal(float(recall or 0.95), p99, int(trials))
+
+
+def _asked(name: str, default: float | None) -> float | None:
+    try:
+        return float(state.url(name))
+    except ValueError:
+        return default
+
+
+def load(preset: str, *, tuning: bool) -> tuple[dict[str, str], list[str]]:
+    """Draw how it is asked; give what differs from the usual, and flags."""
+    usual = TUNE_LOAD if tuning else _of(PRESETS[preset])
+    given = {}
+    st.markdown("**Load**")
+    for column, (name, shown) in zip(st.columns(len(usual)), usual.items(), strict=True):
+        title, about = _FIELDS[name]
+        text = column.text_input(title, shown, help=about, key=f"load-{name}-{preset}-{tuning}").strip()
+        if text and text != shown:
+            given[name] = text
+    if tuning:
+        return given, []
+    given |= _rates()
+    through = st.toggle("Also through pymilvus", help="What its users see beside what the server can do.")
+    skip = st.toggle("Skip what another setting has beaten", help="Saves time; those points say why they are missing.")
+    return given, (["--client", "pymilvus"] if through else []) + (["--skip-dominated"] if skip else [])
+
+
+def _of(preset: Preset) -> dict[str, Any]:
+    return {
+        "nq": ",".join(map(str, preset.nq)),
+        "concurrency": ",".join(map(str, preset.concurrency)),
+        "top-k": "100",
+        "seconds": number(preset.seconds),
+        "repeats": str(preset.repeats),
+    }
+
+
+def _rates() -> dict[str, str]:
+    asked = state.url("rate")
+    about = (
+        "As fast as answered: a client's next request follows an answer, which shows how many queries the server can do. "
+        "At given rates: requests come by the clock, as visitors do, and one that has to wait counts its waiting."
+    )
+    way = st.segmented_control("Requests", [CLOSED, OPEN], default=OPEN if asked else CLOSED, help=about) or CLOSED
+    text = ""
+    if way == OPEN:
+        text = st.text_input("Requests a second", asked or "50,100,200", help="Of all clients together, e.g. 50,200.")
+    state.remember(rate=text.strip())
+    return {"rate": text.strip()} if text.strip() else {}

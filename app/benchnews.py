@@ -1,0 +1,43 @@
+"""The newest benchmark run in short, for the Overview page: what it found, and the front's best settings."""
+
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from app import adviser, benchdata, parts, routes, state
+from pipeline.bench.advise import Wish
+from pipeline.bench.cost import with_cost
+from pipeline.bench.front import front
+from pipeline.bench.settings import label, under
+from pipeline.prices import find
+from pipeline.text import number
+
+_MOST = 5  # settings
+
+
+def show() -> None:
+    """Draw it, or say that nothing was measured yet, with a link."""
+    st.markdown("**How fast, at which recall**")
+    known = [run for run in benchdata.list_runs() if run.points]
+    settings = under(benchdata.read([known[0].name], known)[0], {}) if known else pl.DataFrame()
+    if settings.is_empty():
+        parts.empty("No index is benchmarked yet: a first sweep takes a minute.", "benchmark", "Measure recall and QPS")
+        return
+    found = adviser.advised(with_cost(settings, find(state.workspace(), None)), Wish(recall=benchdata.TARGET))
+    best = front(settings, "qps", by=("scenario",)).reverse().head(_MOST)
+    st.markdown(found.why[0])
+    parts.table([_line(row) for row in best.iter_rows(named=True)], {"recall": "Share of the exact neighbours found."})
+    one = settings.row(0, named=True)
+    asked = f"{one['scenario']}, nq {one['nq']:,}, top-k {one['top_k']:,}"
+    st.caption(f"Measured here, run {known[0].name}: {asked}. No other setting has more of both, recall and QPS.")
+    st.page_link(routes.page("benchmark"), label="See all of it", icon=":material/speed:")
+
+
+def _line(row: dict[str, Any]) -> dict[str, str]:
+    return {
+        "setting": label(row),
+        "recall": f"{row['recall']:.3f}",
+        "QPS": number(row["qps"]),
+        "clients": f"{row['concurrency']:,}",
+    }
