@@ -31,7 +31,7 @@ def test_the_best_setting_keeps_the_recall(served: Served) -> None:
 
 
 def test_a_run_that_was_cut_off_goes_on_as_if_it_never_was(served: Served) -> None:
-    options = ("--index", "IVF_FLAT", "--build", "nlist=48", "--recall", "0.8", "--trials", "7")
+    options = ("--index", "IVF_FLAT", "--build", "nlist=48", "--recall", "0.8", "--trials", "5")
     whole = bench(served.workspace.root, "tune", *VECTORS, *options, *FAST)
     before = runs.load(served.workspace, whole["run"])
     folder = served.workspace.root / runs.FOLDER / whole["run"]
@@ -41,15 +41,14 @@ def test_a_run_that_was_cut_off_goes_on_as_if_it_never_was(served: Served) -> No
     (folder / "end.json").unlink()  # as a kill leaves it
     assert runs.find(served.workspace, whole["run"]).status == "interrupted"
     again = bench(served.workspace.root, "tune", *VECTORS, *options, *FAST)
-    assert (again["run"], again["trials"]) == (whole["run"], 7)
+    assert (again["run"], again["trials"]) == (whole["run"], 5)
     after = runs.load(served.workspace, again["run"])
     assert after["search"].to_list() == before["search"].to_list(), "the same settings, in the same order"
     kept = [0, 1, 3]
     assert after[kept].drop("note").equals(before[kept].drop("note")), "what was measured is not measured again"
-    assert after["error"].to_list() == [None, None, "too slow", *[None] * 4]
+    assert after["error"].to_list() == [None, None, "too slow", None, None]
     assert again["best"]["qps"] == after.filter(pl.col("recall") >= 0.8)["qps"].max()
-    third = bench(served.workspace.root, "tune", *VECTORS, *options, *FAST)
-    assert third["run"] != whole["run"], "a run that ended is not gone on with"
+    assert runs.find(served.workspace, again["run"]).status == "done"
 
 
 def test_where_none_keeps_it_the_nearest_is_told_and_a_small_space_ends_early(served: Served) -> None:
