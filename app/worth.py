@@ -35,7 +35,7 @@ def show(settings: pl.DataFrame) -> None:
 def _line(row: dict[str, Any]) -> dict[str, str]:
     line = {
         "setting": label(row),
-        "recall": f"{row['recall']:.3f}",
+        "recall": f"{row['recall']:.4f}",
         "QPS": f"{row['qps']:,.0f}",
         "clients": f"{row['concurrency']:,}",
     }

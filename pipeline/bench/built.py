@@ -71,15 +71,15 @@ def build(
     began = time.monotonic()
     engine.load(collection)
     load_s = round(time.monotonic() - began, 3)
-    grown = _grown(before, _files_mb(home))
-    disk = None if grown is None else max(0.0, grown)
+    disk = _grown(before, _files_mb(home))
     holds = resident_mb(tree(pids))
     memory = (None if holds is None else round(holds, 3), _grown(held, holds))
     return BuiltIndex(collection, built.seconds, load_s, round(takes.memory_bytes / 1e6, 3), disk, *memory)
 
 
 def _grown(before: float | None, after: float | None) -> float | None:
-    return None if before is None or after is None else round(after - before, 3)
+    """Give the difference, 0 where the server let go of more, such as what an index before this one took."""
+    return None if before is None or after is None else max(0.0, round(after - before, 3))
 
 
 def given(collection: str) -> BuiltIndex:
