@@ -18,7 +18,6 @@ TITLES = {name: kind.title for name, kind in KINDS.items()}
 
 def show() -> None:
     """Show every model that is measured on the sessions as they are, and what can be measured yet."""
-    st.subheader("Against the baselines")
     config = EvaluateConfig(st.toggle("Only items new to the session", state.url("unseen") == "1", help=_UNSEEN))
     state.remember(unseen="1" if config.exclude_seen else "")
     models = evaluations(state.workspace(), config)

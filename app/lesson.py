@@ -20,7 +20,6 @@ _PUBLISHED = (
 
 def show() -> None:
     """Show the two curves of the published model, or offer to train it."""
-    st.subheader("Why the published model does not generalise")
     st.markdown(
         "Its query tower knows a session by its **id** and by an age that was drawn at random. The id of a session that "
         "begins tomorrow is in no table, so every new session gets the same vector, and the same recommendations."
@@ -66,7 +65,7 @@ def _mended() -> None:
     found = evaluations(state.workspace())
     named = [name for name in (MODEL, *_MENDED) if name in found]
     if len(named) < 2:
-        st.caption("“Evaluate” above shows what models reach that read the session's clicks instead.")
+        st.caption("“Against the baselines” shows what models reach that read the session's clicks instead.")
         return
     reached = ", ".join(f"{KINDS[name].title} **{found[name]['recall@20']:.3f}**" for name in named)
     st.markdown(

@@ -32,7 +32,6 @@ _FORMATS = {"took": "%.1f s", "validation": "%.3f", "test recall@20": "%.3f", "t
 
 def show() -> None:
     """Draw the table, what can be done with the selected ones, and what was deleted."""
-    st.subheader("Trainings")
     known = trainings.list_trainings(state.workspace())
     _refresh(known)
     if not known:
@@ -140,7 +139,7 @@ def _curves(chosen: Sequence[Training]) -> None:
     if not alike:
         st.caption(
             "Other models hold other sessions out and have another loss, and other data are easier or harder: "
-            "compare those by the test, below."
+            "compare those by the test."
         )
     if len(files) > len(shown):
         st.caption(f"The first {_MOST_CURVES} of {len(files)} are drawn.")

@@ -131,11 +131,11 @@ def _select(page: Page, row: int, rows: int) -> None:
 
 
 def test_the_published_model_is_trained_and_shows_what_it_does_not_know(page: Page, shop: Workspace) -> None:
-    page.goto("/train")
+    page.goto("/train?view=lesson")
     settled(page)
     page.get_by_role("button", name="Train it as published").click()
     wait_for(lambda: _job_done(shop, "train two_tower_published"), 120, "the published model")
-    page.goto("/train")
+    page.goto("/train?view=lesson")
     settled(page)
     expect(page.get_by_text("Of clicks it trains on it finds").first).to_be_visible()
     expect(page.get_by_role("button", name="Train it as published")).to_have_count(0)
@@ -152,7 +152,7 @@ def test_a_training_is_chosen_and_another_deleted(page: Page, shop: Workspace) -
     rows = [i for i, training in enumerate(known) if training.model == "session"]
     new, old = (known[i] for i in rows)
     assert (new.serves, old.serves) == (True, False)
-    page.goto("/train")
+    page.goto("/train?view=trainings")
     _choose_training(page, rows[1], len(known))
     page.get_by_role("button", name="Let it serve").click()
     wait_for(lambda: _job_done(shop, f"serve {old.name}"), 60, "the other training to serve")
