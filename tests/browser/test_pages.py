@@ -172,7 +172,7 @@ def test_the_form_follows_the_kind_of_model_and_the_clicks(page: Page) -> None:
     page.goto("/train")
     settled(page)
     expect(page.get_by_role("button", name="Train only")).to_be_enabled()
-    page.get_by_label("Clicks", exact=False).first.click()
+    page.get_by_role("combobox", name="Clicks").click()
     page.get_by_role("option", name="Made-up clicks").click()
     expect(page.get_by_role("button", name="Train only")).to_be_disabled()
     page.goto("/train?model=dlrm")
