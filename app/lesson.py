@@ -25,7 +25,8 @@ def show() -> None:
         "begins tomorrow is in no table, so every new session gets the same vector, and the same recommendations."
     )
     points = state.table(stage_name(MODEL), "curve.parquet")
-    if points is None:
+    manifest = state.workspace().manifest(stage_name(MODEL))
+    if points is None or manifest is None:
         parts.empty("It is not trained here yet: that takes some seconds, and changes no other model.")
         if st.button("Train it as published", icon=":material/school:"):
             tray.launch(["train", "--model", MODEL], f"train {MODEL}")
@@ -33,7 +34,7 @@ def show() -> None:
     st.plotly_chart(curves(points.to_dicts(), state.mode()), theme=None, key="lesson")
     st.caption(
         f"recall@10: the share of clicks whose item is among the 10 best of all items of the same "
-        f"{KINDS[MODEL].config.batch_size:,} clicks, as Merlin Models reports it. {_PUBLISHED}"
+        f"{manifest['config']['batch_size']:,} clicks, as Merlin Models reports it. {_PUBLISHED}"
     )
     _mended()
 

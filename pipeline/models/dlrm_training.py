@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipeline.errors import StopEarly, UserError
+from pipeline.errors import UserError
 from pipeline.models.dlrm import DlrmConfig
 from pipeline.models.dlrm_network import DlrmNetwork
+from pipeline.models.merlin_fit import fit
 from pipeline.models.metrics import MISS, Ranked
 from pipeline.models.pairs import CATEGORICAL, CONTINUOUS, PairFeatures, Scorer, retrieve
 from pipeline.models.sessions import Ints, hold_out, next_clicks
@@ -49,23 +50,13 @@ def train(
     table = pairs(retrieval, features, fitting, catalogue, config)
     progress(0, config.epochs, "loading TensorFlow and Merlin Models")
     import tensorflow as tf
-    from merlin.io import Dataset
 
     tf.keras.utils.set_random_seed(config.seed)
     table.write_parquet(folder / "pairs.parquet")
     schema = _schema(features)
     model, tables = _model(schema, config)
     listener = _Listener(model, tables, judge, config, -(-table.height // config.batch_size), progress)
-    try:
-        model.fit(
-            Dataset(str(folder / "pairs.parquet"), engine="parquet", schema=schema),
-            batch_size=config.batch_size,
-            epochs=config.epochs,
-            verbose=0,
-            callbacks=[tf.keras.callbacks.LambdaCallback(on_batch_end=listener.batch, on_epoch_end=listener.epoch)],
-        )
-    except StopEarly:
-        listener.stop()
+    fit(model, folder / "pairs.parquet", schema, config, listener)
     _compare(model, export(model, tables), table[:512])
     (folder / "pairs.parquet").unlink()
     if listener.best is not None:
@@ -272,14 +263,14 @@ class _Listener:
 
     def summary(self) -> Metrics:
         """Give the best epoch's figures on held-out sessions, retrieval's own beside them, and every epoch's."""
-        kept = self.epochs[self.best_epoch - 1] if self.best_epoch else self.retrieval | {"auc": float("nan")}
+        kept = self.epochs[self.best_epoch - 1] if self.best_epoch else self.retrieval
         why = f"no pass ordered held-out sessions' items as well as {self.config.retrieval} does: its order is kept"
         notes = self.notes if self.best_epoch else [*self.notes, why]
         return {
             "loss": self.epochs[-1]["loss"],
             "best_epoch": self.best_epoch,
             "validation_recall@20": kept["recall@20"],
-            "held_out": {name: kept[name] for name in (*_CURVE, "auc")},
+            "held_out": {name: kept.get(name) for name in (*_CURVE, "auc")},
             "held_out_retrieval": self.retrieval,
             "epochs": self.epochs,
         } | ({"note": "; ".join(notes)} if notes else {})

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.models.lazy_adam import BETA1, BETA2, EPSILON
 from pipeline.models.sampling import FULL_UP_TO, Sampler
 from pipeline.models.session_encoder import SessionEncoder
 from pipeline.models.sessions import MAX_HISTORY, Ints
 from pipeline.models.tower import Floats
 
-BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-7  # Adam's
 TINY = 1e-12  # added to a squared length
 TABLES = ("items", "features")  # the rest is small
 State = dict[str, npt.NDArray[Any]]

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from pipeline.errors import Limits, StopEarly, in_range
+from pipeline.errors import Limits, in_range
+from pipeline.models.merlin_fit import fit
 from pipeline.models.metrics import evaluate
 from pipeline.models.sessions import Histories, Ints, hold_out, next_clicks
 from pipeline.models.tower import Tower, TwoTower
@@ -52,7 +53,6 @@ def train(
     progress(0, config.epochs, "loading TensorFlow and Merlin Models")
     import pyarrow.parquet as pq
     import tensorflow as tf
-    from merlin.io import Dataset
 
     tf.keras.utils.set_random_seed(config.seed)
     fitting, validation = hold_out(clicks)
@@ -62,16 +62,7 @@ def train(
     pq.write_table(_table(histories, items, categories), table)
     model = _model(schema, config)
     listener = _Listener(model, catalogue, validation, config, len(items), progress)
-    try:
-        model.fit(
-            Dataset(str(table), engine="parquet", schema=schema),
-            batch_size=config.batch_size,
-            epochs=config.epochs,
-            verbose=0,
-            callbacks=[tf.keras.callbacks.LambdaCallback(on_batch_end=listener.batch, on_epoch_end=listener.epoch)],
-        )
-    except StopEarly:
-        listener.stop()
+    fit(model, table, schema, config, listener)
     _compare(model, export(model), histories, items, categories)
     table.unlink()
     assert listener.best is not None  # the last epoch has ended

@@ -17,6 +17,7 @@ from pipeline.models.metrics import evaluate
 from pipeline.models.published_network import PublishedNetwork, Rows
 from pipeline.models.sessions import Histories, Ints, hold_out, next_clicks
 from pipeline.models.tower import Floats
+from pipeline.models.two_tower import TwoTowerConfig
 from pipeline.names import CATEGORY_IDX, FIRST_IDX, ITEM_IDX, OUT_OF_VOCABULARY, SESSION_ID
 from pipeline.progress import Progress, silent
 
@@ -39,12 +40,7 @@ class PublishedConfig:
     """Adam's step size."""
     seed: int = 42
     """Of the first weights, the shuffling and the ages."""
-    LIMITS: ClassVar[Limits] = {
-        "epochs": (1, 1000),
-        "batch_size": (16, 65536),
-        "learning_rate": (1e-6, 1.0),
-        "seed": (0, 2**31),
-    }
+    LIMITS: ClassVar[Limits] = TwoTowerConfig.LIMITS
 
     def __post_init__(self) -> None:
         in_range(self, self.LIMITS)

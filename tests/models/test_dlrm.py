@@ -87,6 +87,7 @@ class Knowing:
 def test_where_no_pass_orders_better_than_retrieval_its_order_is_kept(tmp_path: Path) -> None:
     found = train(tmp_path, FRAME, CATALOGUE, replace(CONFIG, epochs=1), silent, Knowing())
     assert found["held_out"]["mrr@20"] == found["held_out_retrieval"]["mrr@20"]
+    assert found["held_out"]["auc"] is None
     assert "its order is kept" in found["note"]
     histories, _, _ = next_clicks(FRAME)
     some = histories.take(slice(0, 50))
