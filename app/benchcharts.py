@@ -10,9 +10,11 @@ from app.marks import Series, hover, series
 from app.theme import Palette
 from pipeline.bench.advise import usd
 from pipeline.bench.front import BEATEN, FRONT, OBJECTIVES, PLACE, front, place
-from pipeline.bench.settings import differ, label
+from pipeline.bench.settings import fresh, label, rival, spread
+from pipeline.spread import MAYBE_CHANCE, told_apart
 from pipeline.text import duration, number, size
 
+OUT_OF_DATE = "All of it is out of date: the vectors that it searched have been replaced since"
 MOST_BEATEN = 200  # of the settings that another beats, so many are drawn: each costs a browser .3 ms
 KEY = ("run", "index", "build", "search")
 _BY = ("run", "device", "index", "client")
@@ -23,7 +25,7 @@ _HOVER = "%{hovertext}<extra></extra>"
 def frontier(settings: pl.DataFrame, mode: str, objective: str = "qps", target: float = 0.95) -> Figure:
     """Draw settings by recall and an objective: each index type's front as a line, what is beaten faint.
 
-    Bars are the spread of repeats and of sampled recall; a ring says that the client was the limit.
+    Bars are the spread of repeats, or of slices of one run, and of sampled recall; a ring says that the client was the limit.
     """
     aim = OBJECTIVES[objective]
     known = settings.drop_nulls(objective)
@@ -51,14 +53,25 @@ def thin(settings: pl.DataFrame, most: int = MOST_BEATEN) -> pl.DataFrame:
 
 
 def _finding(settings: pl.DataFrame, objective: str, target: float) -> str:
+    """Say which setting is best above the target; where others may be as good, that the difference may be chance."""
     if settings.is_empty():
         return f"Nothing measured has a {OBJECTIVES[objective].title} yet"
-    good = settings.filter(pl.col("recall") >= target)
+    current = fresh(settings)
+    if current.is_empty():
+        return OUT_OF_DATE
+    good = current.filter(pl.col("recall") >= target)
     if good.is_empty():
-        return f"No setting reaches recall {target:g}: the most is {max(settings['recall']):.3f}"
+        return f"No setting reaches recall {target:g}: the most is {max(current['recall']):.3f}"
     aim = OBJECTIVES[objective]
-    best = good.sort(objective, descending=aim.more_is_better).row(0, named=True)
-    return f"{label(best)} is {aim.superlative} above recall {target:g}: {_told(best[objective], objective)}"
+    rows = list(good.sort(objective, descending=aim.more_is_better).iter_rows(named=True))
+    best, told = rows[0], _told(rows[0][objective], objective)
+    other = rival(rows, objective, lambda value: _told(value, objective))
+    if other is None:
+        return f"{label(best)} is {aim.superlative} above recall {target:g}: {told}"
+    its = _told(other[objective], objective)
+    if told == its:
+        return f"{label(best)} and {label(other)} are level above recall {target:g}: {told}"
+    return f"Above recall {target:g} {label(best)} came first with {told}, before {label(other)} with {its}; that {MAYBE_CHANCE}"
 
 
 def _told(value: float, objective: str) -> str:
@@ -224,16 +237,26 @@ def concurrency(settings: pl.DataFrame, mode: str, target: float = 0.95) -> Figu
 def _scaling(rows: pl.DataFrame, target: float) -> str:
     if rows.is_empty():
         return f"No setting reaches recall {target:g}"
-    if rows["concurrency"].n_unique() == 1:
-        return f"Measured with {rows['concurrency'][0]} clients only: others show how it grows"
-    best = rows.sort("qps", descending=True).row(0, named=True)
-    alone = rows.filter((pl.col("index") == best["index"]) & (pl.col("client") == best["client"])).sort("concurrency")
+    current = fresh(rows)
+    if current.is_empty():
+        return OUT_OF_DATE
+    if current["concurrency"].n_unique() == 1:
+        many = current["concurrency"][0]
+        return f"Measured with {many} client{'s' if many != 1 else ''} only: others show how it grows"
+    best = current.sort("qps", descending=True).row(0, named=True)
+    alone = current.filter((pl.col("index") == best["index"]) & (pl.col("client") == best["client"])).sort(
+        "concurrency"
+    )
     first = alone.row(0, named=True)
     few = f"{first['concurrency']} client{'s' if first['concurrency'] > 1 else ''}"
-    if not differ(*((row["qps_low"], row["qps_high"]) for row in (first, best))):
+    one, other = spread(first, "qps"), spread(best, "qps")
+    if one.known and other.known and not told_apart(one, [other], number):
         return f"{best['index']} answers no more, that could be told, with more than {few}: {number(first['qps'])} QPS"
-    grew = f"{best['qps'] / first['qps']:.2g} times the {number(first['qps'])} of {few}"
-    return f"{best['index']} answers most with {best['concurrency']} clients: {number(best['qps'])} QPS, {grew}"
+    told = f"{best['index']} answers {number(best['qps'])} QPS with {best['concurrency']} clients"
+    if best["concurrency"] == first["concurrency"]:
+        return f"{best['index']} answers no more with more than {few}: {number(first['qps'])} QPS"
+    grew = f"{told}, {best['qps'] / first['qps']:.2g} times the {number(first['qps'])} of {few}"
+    return grew if one.known and other.known else f"{grew}; that {MAYBE_CHANCE}"
 
 
 def building(settings: pl.DataFrame, mode: str) -> Figure:
@@ -261,13 +284,18 @@ def building(settings: pl.DataFrame, mode: str) -> Figure:
 def _building(rows: pl.DataFrame) -> str:
     if rows.is_empty():
         return "Nothing built has told its time yet"
-    quick, slow = (rows.sort("build_s").row(n, named=True) for n in (0, -1))
+    current = fresh(rows)
+    if current.is_empty():
+        return OUT_OF_DATE
+    quick, slow = (current.sort("build_s").row(n, named=True) for n in (0, -1))
     told = f"{quick['index']} builds in {_kept(duration(quick['build_s']))}"
-    if slow["build_s"] > quick["build_s"]:
+    if duration(slow["build_s"]) != duration(quick["build_s"]):
         told += f", {slow['index']} in up to {_kept(duration(slow['build_s']))}"
-    least = rows.sort("memory_mb").row(0, named=True)
-    takes = f"; {least['index']} takes least memory, {_kept(size(least['memory_mb'] * 1e6))}"
-    return told + (takes if least["memory_mb"] else "")
+    least = current.sort("memory_mb").row(0, named=True)
+    takes = size(least["memory_mb"] * 1e6)
+    alike = {row["index"] for row in current.iter_rows(named=True) if size(row["memory_mb"] * 1e6) == takes}
+    one = alike == {least["index"]} and current["index"].n_unique() > 1
+    return told + (f"; {least['index']} takes least memory, {_kept(takes)}" if least["memory_mb"] and one else "")
 
 
 def _kept(text: str) -> str:

@@ -39,7 +39,9 @@ def _read(root: str, names: tuple[str, ...], state_of_runs: tuple[Any, ...]) -> 
 
 def read(names: Sequence[str], known: Sequence[Run]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Read runs as settings, again only when one has grown; and why points have no figures: (error, points)."""
-    grown = tuple((run.name, *_grown(run.name)) for run in known if run.name in names)
+    grown = tuple(
+        (run.name, runs.is_stale(state.workspace(), run), *_grown(run.name)) for run in known if run.name in names
+    )
     return _read(str(state.workspace().root), tuple(names), grown)
 
 

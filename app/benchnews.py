@@ -9,7 +9,7 @@ from app import adviser, benchdata, parts, routes, state
 from pipeline.bench.advise import Wish
 from pipeline.bench.cost import with_cost
 from pipeline.bench.front import front
-from pipeline.bench.settings import label, under
+from pipeline.bench.settings import marked, under
 from pipeline.prices import find
 from pipeline.text import number
 
@@ -27,16 +27,19 @@ def show() -> None:
     found = adviser.advised(with_cost(settings, find(state.workspace(), None)), Wish(recall=benchdata.TARGET))
     best = front(settings, "qps", by=("scenario",)).reverse().head(_MOST)
     st.markdown(found.why[0])
+    if best.is_empty():
+        parts.empty(f"Run {known[0].name} is out of date.", "benchmark", "Measure recall and QPS again")
+        return
     parts.table([_line(row) for row in best.iter_rows(named=True)], {"recall": "Share of the exact neighbours found."})
     one = settings.row(0, named=True)
     asked = f"{one['scenario']}, nq {one['nq']:,}, top-k {one['top_k']:,}"
-    st.caption(f"Measured here, run {known[0].name}: {asked}. No other setting has more of both, recall and QPS.")
+    st.caption(f"Measured here, run {known[0].name}: {asked}. No other was measured with more of both, recall and QPS.")
     st.page_link(routes.page("benchmark"), label="See all of it", icon=":material/speed:")
 
 
 def _line(row: dict[str, Any]) -> dict[str, str]:
     return {
-        "setting": label(row),
+        "setting": marked(row),
         "recall": f"{row['recall']:.3f}",
         "QPS": number(row["qps"]),
         "clients": f"{row['concurrency']:,}",

@@ -45,7 +45,7 @@ def _line(run: Run) -> dict[str, Any]:
     gpu = f", {hardware['gpu']}" if hardware.get("gpu") else ""
     return {
         "run": run.name,
-        "state": run.status,
+        "state": f"{run.status}, out of date" if runs.is_stale(state.workspace(), run) else run.status,
         "points": f"{run.points:,} of {run.planned:,}",
         "note": run.note,
         "made": run.created.replace("T", " ")[:16],

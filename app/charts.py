@@ -1,5 +1,6 @@
 """Figures as functions of tables; a title says the finding, axes say the unit."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,8 +9,10 @@ import polars as pl
 from app.figure import Figure, blank
 from app.theme import OTHER, Palette
 from pipeline.names import CATEGORY, ITEM_ID
+from pipeline.spread import MAYBE_CHANCE, Spread, kept, told_apart
 
 _MOST_CATEGORIES = 8
+_RECALL = 0.95
 _MOST_SVG = 3_000  # points; WebGL takes most of a second to begin, and stays quick above
 
 
@@ -98,9 +101,10 @@ def histogram(values: pl.DataFrame, mode: str, title: str, x_title: str, y_title
 def long_tail(counts: pl.Series, mode: str) -> Figure:
     """Draw what share of all clicks the most clicked items take; `counts` are clicks an item."""
     ordered = counts.sort(descending=True)
-    share = (ordered.cum_sum() / ordered.sum() * 100).to_list()
+    share = (ordered.cum_sum() / ordered.sum() * 100).to_list() if ordered.sum() else []
     top = max(1, round(len(share) * 0.1))
-    figure, palette = blank(mode, f"The top 10 % of items take {share[top - 1]:.0f} % of the clicks", 300, legend=False)
+    title = f"The top 10 % of items take {share[top - 1]:.0f} % of the clicks" if share else "No item is clicked yet"
+    figure, palette = blank(mode, title, 300, legend=False)
     step = max(1, len(share) // 400)
     x = [(i + 1) / len(share) * 100 for i in range(0, len(share), step)]
     figure.add_scatter(x=x, y=share[::step], mode="lines", line={"color": palette.cpu, "width": 3}, name="items")
@@ -128,9 +132,14 @@ def latency(parts: dict[str, float], mode: str) -> Figure:
 
 def published_devices(best: pl.DataFrame, recall: float, mode: str) -> Figure:
     """Draw published QPS of CPU and GPU by scenario, hollow; `best`: scenario, device, index, recall, qps."""
-    wide = best.pivot("device", index="scenario", values="qps").with_columns((pl.col("gpu") / pl.col("cpu")).alias("x"))
-    times = wide["x"].sort().to_list()
-    title = f"At recall ≥ {recall}, an A100 answered {times[0]:.1f} to {times[-1]:.1f} times the queries of 96 cores"
+    sides = (best.filter(pl.col("device") == device) for device in ("gpu", "cpu"))
+    both = next(sides).join(next(sides), on="scenario", suffix="_cpu").drop_nulls(["qps", "qps_cpu"])
+    times = (both["qps"] / both["qps_cpu"]).sort().to_list()
+    title = f"No scenario has published figures of both, CPU and GPU, at recall ≥ {recall}"
+    if times:
+        title = (
+            f"At recall ≥ {recall}, an A100 answered {times[0]:.1f} to {times[-1]:.1f} times the queries of 96 cores"
+        )
     figure, palette = blank(mode, title, 320)
     for device, name, colour in (("cpu", "CPU", palette.cpu), ("gpu", "GPU", palette.gpu)):
         part = best.filter(pl.col("device") == device)
@@ -151,27 +160,59 @@ def published_devices(best: pl.DataFrame, recall: float, mode: str) -> Figure:
 
 
 def index_quality(rows: Sequence[dict[str, Any]], mode: str) -> Figure:
-    """Draw recall@10 against p50 of built indexes; rows: name, index, recall@10, p50_ms, device."""
-    best = min((r for r in rows if r["recall@10"] >= 0.95), key=lambda r: r["p50_ms"], default=None)
-    title = (
-        f"{best['name']} is the quickest above 0.95 recall: {best['p50_ms']:.1f} ms"
-        if best
-        else "No index reaches 0.95"
-    )
+    """Draw recall@10 against p50 of built indexes; rows: name, index, recall@10, p50_ms with its low and high, device.
+
+    What is out of date (`stale`) is drawn hollow and faint, and never wins.
+    """
+    title = _quickest(rows)
     figure, palette = blank(mode, title, 360, legend=False)
     for row in rows:
-        gpu = row.get("device") == "gpu"
+        gpu, stale = row.get("device") == "gpu", bool(row.get("stale"))
+        symbol = ("diamond" if gpu else "circle") + ("-open" if stale else "")
+        about = "<br>out of date" if stale else ""
         figure.add_scatter(
             x=[row["recall@10"]],
             y=[row["p50_ms"]],
             mode="markers+text",
-            text=[row["index"]],
+            text=[f"{row['index']}, out of date" if stale else row["index"]],
             textposition="top center",
             name=row["name"],
             cliponaxis=False,
-            marker={"size": 13, "color": palette.gpu if gpu else palette.cpu, "symbol": "diamond" if gpu else "circle"},
-            hovertemplate=f"{row['name']}<br>recall@10 %{{x:.3f}}<br>p50 %{{y:.2f}} ms<extra></extra>",
+            marker={"size": 13, "color": palette.gpu if gpu else palette.cpu, "symbol": symbol},
+            opacity=0.5 if stale else 1,
+            hovertemplate=f"{row['name']}{about}<br>recall@10 %{{x:.3f}}<br>p50 %{{y:.2f}} ms<extra></extra>",
         )
     figure.update_layout(xaxis_title="recall@10 against the exact search", yaxis_title="p50 of one query (ms)")
-    figure.update_yaxes(range=[0, 1.2 * max(row["p50_ms"] for row in rows)])
+    figure.update_yaxes(range=[0, 1.2 * max((row["p50_ms"] for row in rows), default=1)])
     return figure
+
+
+def _quickest(rows: Sequence[dict[str, Any]]) -> str:
+    """Say which index is the quickest above the recall, or which may be as quick."""
+    known = [row for row in rows if not row.get("stale") and math.isfinite(row["p50_ms"])]
+    if not known:
+        return "Every index is out of date: build them again to compare" if rows else "No index is measured yet"
+    good = sorted((row for row in known if row["recall@10"] >= _RECALL), key=lambda row: float(row["p50_ms"]))
+    if not good:
+        return f"No index reaches {_RECALL}"
+    first, *others = good
+    if not others:
+        return f"{first['name']} alone reaches {_RECALL} recall: {_ms(first['p50_ms'])}"
+    other = next((row for row in others if not told_apart(_p50(first), [_p50(row)], _ms)), None)
+    if other is None:
+        return f"{first['name']} is the quickest above {_RECALL} recall: {_ms(first['p50_ms'])}"
+    if _ms(first["p50_ms"]) == _ms(other["p50_ms"]):
+        return f"{first['name']} and {other['name']} are level above {_RECALL} recall: {_ms(first['p50_ms'])}"
+    return (
+        f"Above {_RECALL} recall {first['name']} came first with {_ms(first['p50_ms'])}, before "
+        f"{other['name']} with {_ms(other['p50_ms'])}; that {MAYBE_CHANCE}"
+    )
+
+
+def _p50(row: dict[str, Any]) -> Spread:
+    """Give an index's p50 with its interval, which those that were built long ago did not keep."""
+    return kept(row["p50_ms"], row.get("p50_ms_low"), row.get("p50_ms_high"))
+
+
+def _ms(value: float) -> str:
+    return f"{value:.1f} ms"

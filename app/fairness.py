@@ -6,15 +6,13 @@ import polars as pl
 
 from app.figure import Figure, blank, legend_below
 from app.marks import CLEAR
-from pipeline.bench.compare import Comparison
+from pipeline.bench.compare import Comparison, claim
 from pipeline.bench.retold import Fair
 
 
 def over(found: Comparison, a: str, b: str, mode: str) -> Figure:
     """Draw how many times the queries of B A answers at equal recall, with the band of both spreads."""
-    least, most = f"{found.least:.2g}", f"{found.most:.2g}"
-    times = least if least == most else f"{least} to {most}"
-    figure, palette = blank(mode, f"{a} answers {times} times the queries of {b} at equal recall", 360, legend=False)
+    figure, palette = blank(mode, claim(found, a, b), 360, legend=False)
     recall = found.curve["recall"]
     for side, fill in (("times_low", None), ("times_high", "tonexty")):
         figure.add_scatter(

@@ -7,10 +7,11 @@ import streamlit as st
 
 from app import modelcharts, parts, state, tray
 from pipeline.approximation import approximations
-from pipeline.compare import best_baseline, differences
+from pipeline.compare import best_baseline, certain, differences
 from pipeline.evaluate import SLICES, EvaluateConfig, current, evaluation_stage, evaluations, intervals
 from pipeline.kinds import KINDS, baselines
 from pipeline.models.slices import LENGTH, POPULARITY
+from pipeline.spread import MAYBE_CHANCE
 
 MEASURES = ("recall@5", "recall@10", "recall@20", "mrr@10", "mrr@20", "ndcg@20", "popularity@20")
 TITLES = {name: kind.title for name, kind in KINDS.items()}
@@ -31,7 +32,8 @@ def show() -> None:
     )
     state.remember(measure=measure if measure != "recall@20" else "")
     bounds = intervals(state.workspace(), config)
-    figure = modelcharts.evaluation(models, bounds, TITLES, baselines(), state.mode(), measure)
+    sure = certain(state.workspace(), measure, config)
+    figure = modelcharts.evaluation(models, bounds, TITLES, baselines(), state.mode(), measure, sure)
     st.plotly_chart(figure, theme=None, key="models")
     st.caption(
         f"{parts.TERMS.get(measure, '')} Measured here on {max(int(m['examples']) for m in models.values()):,} next clicks, "
@@ -83,9 +85,9 @@ def _difference(models: dict[str, Any], measure: str, config: EvaluateConfig) ->
     st.dataframe(rows, hide_index=True, column_config=signed)
 
 
-def _verdict(difference: float, certain: bool) -> str:
-    if not certain:
-        return "may be chance"
+def _verdict(difference: float, sure: bool) -> str:
+    if not sure:
+        return MAYBE_CHANCE
     return "more" if difference > 0 else "less"
 
 

@@ -1,5 +1,6 @@
 """The Train page's lesson: the published model learns its sessions by heart, and has nothing to say of a new one."""
 
+import math
 from collections.abc import Sequence
 
 import streamlit as st
@@ -41,9 +42,12 @@ def show() -> None:
 
 def curves(points: Sequence[dict[str, float]], mode: str) -> Figure:
     """Draw recall@10 of clicks that are trained on and of clicks of sessions held out."""
-    both = [p for p in points if p.get("recall@10") is not None]
-    seen, new = both[-1]["recall@10"], both[-1]["validation_recall@10"]
-    title = f"Of clicks it trains on it finds {seen:.1%}, of new sessions' clicks {new:.1%}"
+    measures = ("recall@10", "validation_recall@10")
+    both = [p for p in points if all(p.get(name) is not None and math.isfinite(p[name]) for name in measures)]
+    title = "No recall is measured yet"
+    if both:
+        seen, new = both[-1]["recall@10"], both[-1]["validation_recall@10"]
+        title = f"Of clicks it trains on it finds {seen:.1%}, of new sessions' clicks {new:.1%}"
     figure, palette = blank(mode, title)
     lines = (
         ("recall@10", "known sessions", palette.cpu),

@@ -8,7 +8,7 @@ import polars as pl
 
 from app.theme import Palette
 from pipeline.bench.quality import told
-from pipeline.bench.settings import label, load_label
+from pipeline.bench.settings import STALE, load_label, marked, spread
 from pipeline.published import NAME as PUBLISHED
 from pipeline.text import number
 from pipeline.vectors.catalogue import CATALOGUE
@@ -72,6 +72,8 @@ def _name(row: dict[str, Any], several: list[str]) -> str:
         parts.append("published, A100, 2023" if row["device"] == "gpu" else "published, 96 cores, 2023")
     elif "run" in several:
         parts.append(str(row["run"]))
+    if row[STALE]:
+        parts.append("out of date")
     return ", ".join(parts)
 
 
@@ -90,7 +92,7 @@ def index_colour(index: str, palette: Palette) -> str:
 
 def hover(row: dict[str, Any]) -> str:
     """Say all that is known of a setting."""
-    lines = [f"<b>{label(row)}</b>", load_label(row), f"recall {row['recall']:.4f}{_sampled(row)}"]
+    lines = [f"<b>{marked(row)}</b>", load_label(row), f"recall {row['recall']:.4f}{_sampled(row)}"]
     lines.append(f"{row['qps']:,.0f} QPS{_spread(row)}")
     if row["p50_ms"] is not None:
         lines.append("p50, p95, p99: " + ", ".join(number(row[n]) for n in ("p50_ms", "p95_ms", "p99_ms")) + " ms")
@@ -116,4 +118,8 @@ def _sampled(row: dict[str, Any]) -> str:
 
 
 def _spread(row: dict[str, Any]) -> str:
-    return f" ({row['qps_low']:,.0f}–{row['qps_high']:,.0f}, {row['repeats']} times)" if row["repeats"] > 1 else ""
+    found = spread(row, "qps")
+    if not found.known:
+        return " (measured once)"
+    how = f"{row['repeats']} times" if row["repeats"] > 1 else "by slices of one run"
+    return f" ({found.low:,.0f}–{found.high:,.0f}, {how})"

@@ -1,5 +1,6 @@
 """Figures of models: how one learns, how far each foresees the next click, and for which sessions and items."""
 
+import math
 import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeAlias
@@ -8,18 +9,20 @@ import polars as pl
 
 from app.figure import Figure, blank
 from app.theme import PALETTES
+from pipeline.spread import MAYBE_CHANCE, kept, told_apart
 
 Figures: TypeAlias = dict[str, dict[str, float]]  # model -> measure -> value
+Bounds: TypeAlias = dict[str, dict[str, tuple[float, float]]]  # model -> measure -> 95 % interval
 _BENEATH = {"y": 0, "yref": "container", "yanchor": "bottom", "x": 0, "xanchor": "left"}
+_VALIDATION = "validation_recall@20"
 _HOLLOW = ("circle-open", "square-open", "diamond-open", "x-open")
 
 
 def training(points: Sequence[dict[str, float]], mode: str) -> Figure:
     """Draw loss and validation recall of one training; points as the job's curve has them."""
-    loss = [(p["step"], p["loss"]) for p in points if p.get("loss") is not None]
-    recall = [(p["step"], p["validation_recall@20"]) for p in points if p.get("validation_recall@20") is not None]
+    loss, recall = _drawn(points, "loss"), _drawn(points, _VALIDATION)
     best = max(recall, key=lambda p: p[1]) if recall else None
-    title = f"Validation recall@20 reached {best[1]:.3f}" if best else "Loss is falling; recall follows each epoch"
+    title = f"Validation recall@20 reached {best[1]:.3f}" if best else "The loss so far; recall follows each epoch"
     figure, palette = blank(mode, title)
     figure.add_scatter(
         x=[p[0] for p in loss], y=[p[1] for p in loss], name="loss (training)", line={"color": palette.exact}
@@ -42,6 +45,11 @@ def training(points: Sequence[dict[str, float]], mode: str) -> Figure:
     return figure
 
 
+def _drawn(points: Sequence[dict[str, float]], measure: str) -> list[tuple[float, float]]:
+    """Give (step, value) of the points that have a number there."""
+    return [(p["step"], p[measure]) for p in points if p.get(measure) is not None and math.isfinite(p[measure])]
+
+
 def trainings(curves: Mapping[str, Sequence[dict[str, float]]], mode: str, *, alike: bool = True) -> Figure:
     """Compare trainings, {name: points}: validation recall@20 above, loss below, over the same steps.
 
@@ -51,8 +59,8 @@ def trainings(curves: Mapping[str, Sequence[dict[str, float]]], mode: str, *, al
     figure, palette = blank(mode, title, 560)
     figure.set_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.58, 0.42])
     for (name, points), colour in zip(curves.items(), palette.categories, strict=False):
-        for row, measure in ((1, "validation_recall@20"), (2, "loss")):
-            drawn = [(p["step"], p[measure]) for p in points if p.get(measure) is not None]
+        for row, measure in ((1, _VALIDATION), (2, "loss")):
+            drawn = _drawn(points, measure)
             figure.add_scatter(
                 x=[step for step, _ in drawn],
                 y=[value for _, value in drawn],
@@ -74,27 +82,39 @@ def trainings(curves: Mapping[str, Sequence[dict[str, float]]], mode: str, *, al
 
 
 def _best_training(curves: Mapping[str, Sequence[dict[str, float]]]) -> str:
-    """Say which training was best on the sessions held out, and by how much."""
-    found = {
-        name: max((p["validation_recall@20"] for p in points if p.get("validation_recall@20") is not None), default=0.0)
-        for name, points in curves.items()
-    }
+    """Say what the two best trainings reached on the sessions held out: one training each tells of no spread."""
+    drawn = {name: [value for _, value in _drawn(points, _VALIDATION)] for name, points in curves.items()}
+    found = {name: max(values) for name, values in drawn.items() if values}
+    if not found:
+        return "No training is validated yet"
     first, *others = sorted(found, key=lambda name: -found[name])
     best = f"{first}: validation recall@20 reached {found[first]:.3f}"
-    return f"{best}, {found[first] - found[others[0]]:.3f} more than {others[0]}" if others else best
+    if not others:
+        return best
+    if f"{found[first]:.3f}" == f"{found[others[0]]:.3f}":
+        return f"{best}, and so did {others[0]}"
+    return f"{best}, {others[0]} {found[others[0]]:.3f}; between two trainings that {MAYBE_CHANCE}"
 
 
 def evaluation(
     models: Figures,
-    bounds: dict[str, dict[str, tuple[float, float]]],
+    bounds: Bounds,
     titles: dict[str, str],
     baselines: Collection[str],
     mode: str,
     measure: str = "recall@20",
+    certain: Collection[tuple[str, str]] = (),
 ) -> Figure:
-    """Compare models by one measure on the test sessions, with 95 % intervals; baselines are grey."""
+    """Compare models by one measure on the test sessions, with 95 % intervals; baselines are grey.
+
+    `certain` are pairs (better, other) that differ by more than chance on the same sessions: without them, intervals
+    that overlap are not called different.
+    """
+    models = {name: figures for name, figures in models.items() if math.isfinite(figures[measure])}
     ranked = sorted(models, key=lambda m: models[m][measure])
-    figure, palette = blank(mode, _comparison(models, titles, ranked, measure), 110 + 38 * len(ranked), legend=False)
+    figure, palette = blank(
+        mode, _comparison(models, bounds, titles, ranked, measure, certain), 110 + 38 * len(ranked), legend=False
+    )
     colours = model_colours(models, baselines, mode)
     most = 0.0
     for model in ranked:
@@ -124,13 +144,35 @@ def model_colours(models: Iterable[str], baselines: Collection[str], mode: str) 
     return {m: coloured.get(m, palette.exact) for m in listed}
 
 
-def _comparison(models: Figures, titles: dict[str, str], ranked: list[str], measure: str) -> str:
+def _comparison(
+    models: Figures,
+    bounds: Bounds,
+    titles: dict[str, str],
+    ranked: list[str],
+    measure: str,
+    certain: Collection[tuple[str, str]],
+) -> str:
+    if not ranked:
+        return "No model is measured yet"
     best = ranked[-1]
-    leads = f"{titles.get(best, best)} leads with {measure} {models[best][measure]:.3f}"
+    name, value = titles.get(best, best), f"{models[best][measure]:.3f}"
     if len(ranked) == 1:
-        return leads.replace(" leads with", ":")
+        return f"{name}: {measure} {value}"
     second = ranked[-2]
-    return f"{leads}, before {titles.get(second, second)} with {models[second][measure]:.3f}"
+    other, its = titles.get(second, second), f"{models[second][measure]:.3f}"
+    if value == its:
+        return f"{name} and {other} are level with {measure} {value}"
+    if (best, second) in certain or _apart(models, bounds, best, second, measure):
+        return f"{name} leads with {measure} {value}, before {other} with {its}"
+    return f"{name} has {measure} {value}, {other} {its}: the difference {MAYBE_CHANCE}"
+
+
+def _apart(models: Figures, bounds: Bounds, one: str, other: str, measure: str) -> bool:
+    """Tell whether the intervals of two models are known and do not overlap."""
+    first, second = (
+        kept(models[name][measure], *bounds.get(name, {}).get(measure, (None, None))) for name in (one, other)
+    )
+    return told_apart(first, [second])
 
 
 def slices(
@@ -170,12 +212,16 @@ def slices(
 def _spread(rows: pl.DataFrame, titles: dict[str, str], measure: str, name: str) -> str:
     """Say where the model that is best overall is at its best and at its worst."""
     weighted = (pl.col("mean") * pl.col("examples")).sum().alias("total")
-    best = rows.group_by("model", maintain_order=True).agg(weighted).sort("total")["model"][-1]
-    own = rows.filter((pl.col("model") == best) & (pl.col("high") > 0)).sort("mean")
+    ranked = rows.group_by("model", maintain_order=True).agg(weighted).sort("total")
+    if ranked.is_empty():
+        return f"{measure} by {name}: nothing is measured yet"
+    best = ranked["model"][-1]
+    own = rows.filter((pl.col("model") == best) & (pl.col("high") > 0) & pl.col("mean").is_finite()).sort("mean")
     if own.height < 2:
         return f"{measure} by {name}"
     low, high = own.row(0, named=True), own.row(-1, named=True)
-    return (
+    told = (
         f"{titles.get(best, best)} by {name}: {measure} from {low['mean']:.2f} ({low['part']}) "
         f"to {high['mean']:.2f} ({high['part']})"
     )
+    return told if high["low"] > low["high"] else f"{told}, which {MAYBE_CHANCE}"

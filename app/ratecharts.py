@@ -2,10 +2,10 @@
 
 import polars as pl
 
-from app.benchcharts import traced
+from app.benchcharts import OUT_OF_DATE, traced
 from app.figure import Figure, blank, legend_below, log_axis
 from app.marks import series
-from pipeline.bench.settings import label
+from pipeline.bench.settings import fresh, label
 from pipeline.text import number
 
 KEPT = 0.97  # of what was offered has to be answered for a rate to be called kept
@@ -71,6 +71,9 @@ def _finding(rows: pl.DataFrame, settings: pl.DataFrame, target: float) -> str:
     if rows.is_empty():
         most = f": the most is {max(settings['recall']):.3f}" if settings.height else ""
         return f"No setting reaches recall {target:g} at a given rate{most}"
+    rows = fresh(rows)
+    if rows.is_empty():
+        return OUT_OF_DATE
     kept = rows.filter("kept").sort(["rate", "p99_ms"], descending=[True, False])
     if kept.is_empty():
         return f"No setting keeps {number(min(rows['rate']))} requests a second, the least that was offered"

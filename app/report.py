@@ -18,7 +18,7 @@ from pipeline.bench.advise import Wish, advise
 from pipeline.bench.cost import with_cost
 from pipeline.bench.front import front
 from pipeline.bench.quality import told, with_quality
-from pipeline.bench.settings import gather, label, load_label, summarise, under
+from pipeline.bench.settings import gather, label, load_label, marked, summarise, under
 from pipeline.errors import UserError
 from pipeline.prices import Price, origin
 from pipeline.text import number
@@ -81,7 +81,7 @@ def _table(rows: pl.DataFrame) -> str:
     names = ("recall", "qps", "p50_ms", "p95_ms", "p99_ms", "build_s", "memory_mb", "server_growth_mb")
     head = "".join(f"<th>{name}</th>" for name in ("setting", *names))
     body = "".join(
-        f"<tr><td>{html.escape(label(row))}</td>{''.join(f'<td>{_cell(row[name])}</td>' for name in names)}</tr>"
+        f"<tr><td>{html.escape(marked(row))}</td>{''.join(f'<td>{_cell(row[name])}</td>' for name in names)}</tr>"
         for row in rows.iter_rows(named=True)
     )
     return f"<div class='wide'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"

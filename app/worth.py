@@ -8,7 +8,7 @@ import streamlit as st
 from app import builds, parts, state, tray
 from pipeline.bench.front import front
 from pipeline.bench.quality import told
-from pipeline.bench.settings import label
+from pipeline.bench.settings import marked
 from pipeline.published import NAME as PUBLISHED
 from pipeline.vectors.catalogue import MIN_INDEXED_ROWS
 
@@ -25,7 +25,7 @@ _HELP = {
 def show(settings: pl.DataFrame) -> None:
     """Draw the front's settings, most recall first."""
     rows = list(front(settings, "qps", by=("scenario",)).reverse().iter_rows(named=True))
-    st.markdown("**What is worth choosing**: no other setting has more of both, recall and QPS.")
+    st.markdown("**What is worth choosing**: no other setting was measured with more of both, recall and QPS.")
     parts.table([_line(row) for row in rows], _HELP)
     runs = settings["run"].unique().to_list()
     if not any(told(row) for row in rows) and len(runs) == 1 and runs[0] != PUBLISHED:
@@ -34,7 +34,7 @@ def show(settings: pl.DataFrame) -> None:
 
 def _line(row: dict[str, Any]) -> dict[str, str]:
     line = {
-        "setting": label(row),
+        "setting": marked(row),
         "recall": f"{row['recall']:.4f}",
         "QPS": f"{row['qps']:,.0f}",
         "clients": f"{row['concurrency']:,}",

@@ -6,7 +6,8 @@ from typing import Any
 import streamlit as st
 
 from app import benchnews, modelcharts, parts, routes, state, tray
-from pipeline.evaluate import evaluations, intervals
+from pipeline.compare import certain
+from pipeline.evaluate import ALL_CLICKS, evaluations, intervals
 from pipeline.kinds import KINDS, baselines
 from pipeline.overview import describe
 from pipeline.vectors.server import status
@@ -85,7 +86,8 @@ def _latest(workspace: Workspace) -> None:
     left, right = st.columns(2, gap="large")
     if models:
         titles = {name: kind.title for name, kind in KINDS.items()}
-        figure = modelcharts.evaluation(models, intervals(workspace), titles, baselines(), state.mode())
+        sure = certain(workspace, "recall@20", ALL_CLICKS)
+        figure = modelcharts.evaluation(models, intervals(workspace), titles, baselines(), state.mode(), certain=sure)
         left.plotly_chart(figure, theme=None)
         examples = max(int(m["examples"]) for m in models.values())
         left.caption(f"Measured here on {examples:,} next clicks of sessions that no model has seen.")

@@ -57,3 +57,13 @@ def differences(workspace: Workspace, against: str, config: EvaluateConfig) -> d
 
 def _means(workspace: Workspace, model: str, config: EvaluateConfig) -> pl.DataFrame:
     return pl.read_parquet(workspace.stage(evaluation_stage(model, config)) / RESAMPLES)
+
+
+def certain(workspace: Workspace, measure: str, config: EvaluateConfig) -> set[tuple[str, str]]:
+    """Give the pairs (best, other) of the evaluated models whose difference in a measure is more than chance."""
+    figures = evaluations(workspace, config)
+    best = max(figures, key=lambda name: figures[name][measure], default=None)
+    if best is None:
+        return set()
+    found = differences(workspace, best, config)
+    return {(best, name) for name, measures in found.items() if measures[measure].certain}

@@ -1,18 +1,20 @@
 """The adviser: from what is wanted to the cheapest measured setting, its alternatives, and why, in sentences."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import polars as pl
 
-from pipeline.bench.settings import differ, label
+from pipeline.bench.settings import fresh, label, rival, spread
 from pipeline.errors import UserError
 from pipeline.published import NAME as PUBLISHED
+from pipeline.spread import MAYBE_CHANCE, differ, told_apart
 from pipeline.text import number
 
 Row = dict[str, Any]
 _CLEARLY = 0.8  # a figure that is to be called better is at most so much of the other
+_ROUNDED = 1e-9  # of differences of recalls
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,20 @@ def advise(settings: pl.DataFrame, wish: Wish) -> Advice:
     """Choose the cheapest of the settings (as `with_cost` gives them) that has all that is wanted.
 
     Cheapest is a month of the instances that `wish.qps` needs, or a million queries where no load is given; where no
-    cost is known, the most QPS.
+    cost is known, the most QPS. What is out of date is left out.
     """
-    money = "usd_month" if wish.qps else "usd_million"
+    old = settings.height - fresh(settings).height
+    found = _advise(fresh(settings), wish)
+    if not old:
+        return found
+    told = (
+        f"{old:,} of {settings.height:,} settings are left out: their vectors have been replaced since; measure again."
+    )
+    return replace(found, why=[*found.why, told] if found.considered else [told])
+
+
+def _advise(settings: pl.DataFrame, wish: Wish) -> Advice:
+    money = _money(wish)
     ordered = settings.sort([money, "qps"], descending=[False, True], nulls_last=True)
     fitting = _within(ordered, wish)
     if fitting.is_empty():
@@ -120,9 +133,7 @@ def _why(rows: list[Row], wish: Wish) -> Iterator[str]:
     measured = f"{best['qps']:,.0f} QPS, recall {best['recall']:.3f}"
     measured += f", p99 {number(best['p99_ms'])} ms" if best["p99_ms"] is not None else ""
     priced = best["usd_instance"] is not None
-    rank = "cheapest" if priced else "fastest"
-    among = f"the {rank} of {len(rows):,} measured settings" if len(rows) > 1 else "the only measured setting"
-    yield f"{label(best)} is {among} with {limits}: {measured}."
+    yield _first(rows, wish, f"with {limits}: {measured}")
     yield _price(best, wish) if priced else "No cost is known for it, so the most QPS came first."
     if wish.recall is not None and best["recall_low"] < wish.recall:
         yield (
@@ -135,6 +146,30 @@ def _why(rows: list[Row], wish: Wish) -> Iterator[str]:
         yield f"It was published and not measured here: {best['server']}."
     elif best["repeats"] == 1:
         yield "It was measured once: three repeats would tell how far the figure varies."
+
+
+def _first(rows: list[Row], wish: Wish, found: str) -> str:
+    """Say that the first row wins, or what may be as good: which of them it is may be chance."""
+    best = rows[0]
+    if len(rows) == 1:
+        return f"{label(best)} is the only measured setting {found}."
+    money = _money(wish)
+    priced = best[money] is not None
+    column, rank, shown = (money, "cheapest", usd) if priced else ("qps", "fastest", number)
+    known = [row for row in rows if row[column] is not None]
+    other = rival(known, column, shown)
+    if other is None:
+        return f"{label(best)} is the {rank} of {len(rows):,} measured settings {found}."
+    told = f"{label(best)} came first of {len(rows):,} measured settings {found}"
+    unit = {"usd_month": " a month", "usd_million": " a million queries"}.get(column, " QPS")
+    mine, its = shown(best[column]), shown(other[column])
+    if mine == its:
+        return f"{told}; {label(other)} is level with it at {its}{unit}."
+    return f"{told}; {label(other)} follows with {its} against {mine}{unit}, and that {MAYBE_CHANCE}."
+
+
+def _money(wish: Wish) -> str:
+    return "usd_month" if wish.qps else "usd_million"
 
 
 def _price(best: Row, wish: Wish) -> str:
@@ -169,36 +204,57 @@ def _alternatives(rows: list[Row], others: list[Row], money: str) -> Iterator[tu
 
 def _candidates(rows: list[Row], others: list[Row], money: str) -> Iterator[tuple[Row | None, str]]:
     best = rows[0]
-    same = [
-        row for row in rows[1:] if best[money] is not None and row[money] is not None and not _differ(row, best, money)
+    as_cheap = [
+        row for row in rows[1:] if best[money] is not None and row[money] is not None and _alike(row, best, money)
     ]
-    finer = max(same, key=lambda row: float(row["recall"]), default=None)
-    if finer is not None and finer["recall"] > best["recall"]:
-        yield finer, f"Finds more, recall {finer['recall']:.3f}"
-    halved = 1 - (1 - best["recall"]) / 2
-    more = next((row for row in others if row["recall"] >= halved and best["recall"] < 1), None)
-    yield more, f"Misses half as many neighbours or fewer, recall {more['recall']:.3f}" if more else ""
+    finer = max((row for row in as_cheap if _finds_more(row, best)), key=lambda row: float(row["recall"]), default=None)
+    yield finer, f"Finds more, recall {_recall(finer['recall'])}" if finer else ""
+    more = next((row for row in others if _misses_half(row, best)), None)
+    yield more, f"Misses half as many neighbours or fewer, recall {_recall(more['recall'])}" if more else ""
     other = next((row for row in rows if row["index"] != best["index"]), None)
-    yield other, f"The best of another type, recall {other['recall']:.3f}" if other else ""
+    yield other, f"Of another type, recall {_recall(other['recall'])}" if other else ""
     for name, title in (("memory_mb", "memory"), ("p99_ms", "p99")):
         known = [row for row in rows if row[name] is not None]
         least = min(known, key=lambda row: float(row[name]), default=None)
-        if least is not None and best[name] is not None and least[name] < _CLEARLY * best[name]:
-            yield least, f"Least {title}, {_figure(name, least[name])} in place of {_figure(name, best[name])}"
+        if least is None or best[name] is None or least[name] >= _CLEARLY * best[name]:
+            continue
+        if told_apart(spread(least, name), [spread(best, name)], number):
+            yield least, f"Less {title}, {_figure(name, least[name])} in place of {_figure(name, best[name])}"
 
 
-def _differ(row: Row, best: Row, money: str) -> bool:
-    ends = [(float(r[f"{money}_low"]), float(r[f"{money}_high"])) for r in (row, best)]
-    return differ(ends[0], ends[1])
+def _finds_more(row: Row, best: Row) -> bool:
+    """Tell whether a setting finds more by more than the sampled queries may be off."""
+    return bool(row["recall"] > best["recall"]) and told_apart(spread(row, "recall"), [spread(best, "recall")], _recall)
+
+
+def _misses_half(row: Row, best: Row) -> bool:
+    """Tell whether a setting misses at most half of what the best one does, whatever the queries that were sampled."""
+    half = (1 - spread(best, "recall").high) / 2
+    return _finds_more(row, best) and 1 - spread(row, "recall").low <= half + _ROUNDED
+
+
+def _recall(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _alike(row: Row, best: Row, column: str) -> bool:
+    """Tell whether it is known of both figures how far they vary, and they may be the same."""
+    one, other = spread(row, column), spread(best, column)
+    return one.known and other.known and not differ(one, other)
 
 
 def _against(row: Row, best: Row, money: str) -> str:
     """Compare what two settings cost, or how many queries they answer where that is not known."""
-    if row[money] is None or best[money] is None:
-        return f"{row['qps'] / best['qps']:.2g} times its QPS"
-    if not _differ(row, best, money):
-        return "no dearer that could be told within the spread"
-    ratio = row[money] / best[money]
-    if ratio < 1.01:
-        return "less than 1% dearer"
-    return f"{ratio - 1:.0%} dearer" if ratio < 2 else f"{ratio:.2g} times the cost"
+    priced = row[money] is not None and best[money] is not None
+    column = money if priced else "qps"
+    if _alike(row, best, column):
+        return "no dearer that could be told within the spread" if priced else "its QPS, within the spread"
+    ratio = row[column] / best[column]
+    if not priced:
+        told = f"{ratio:.2g} times its QPS"
+    elif ratio < 1.01:
+        told = "less than 1% dearer"
+    else:
+        told = f"{ratio - 1:.0%} dearer" if ratio < 2 else f"{ratio:.2g} times the cost"
+    apart = told_apart(spread(row, column), [spread(best, column)])
+    return told if apart else f"{told}, which {MAYBE_CHANCE}"

@@ -13,7 +13,7 @@ from pipeline.bench.cost import with_cost
 from pipeline.bench.front import OBJECTIVES, front
 from pipeline.bench.quality import told, with_quality
 from pipeline.bench.retold import fair, lessons
-from pipeline.bench.settings import gather, label, newest, summarise, under, where
+from pipeline.bench.settings import gather, marked, newest, summarise, under, where
 from pipeline.errors import UserError
 from pipeline.prices import Price
 from pipeline.published import SOURCE
@@ -34,7 +34,7 @@ def settings_of(workspace: Workspace, names: Sequence[str], given: Mapping[str, 
 def plain(row: Mapping[str, Any]) -> Answer:
     """Give a setting as JSON does, with its label and its parameters as objects; what is not known is left out."""
     chosen = {
-        "setting": label(dict(row)),
+        "setting": marked(dict(row)),
         **row,
         "build": json.loads(row["build"]),
         "search": json.loads(row["search"]),

@@ -12,11 +12,12 @@ import math
 import signal
 import sys
 import time
+from bisect import bisect_left
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-from pipeline.bench.work import DIGITS, HIGHEST_US, LOWEST_US, Report, Target, Work
+from pipeline.bench.work import DIGITS, HIGHEST_US, LOWEST_US, TIME_SLICES, Report, Target, Work
 
 SEARCH = "/milvus.proto.milvus.MilvusService/Search"
 _KEPT_FAILURES = 3
@@ -41,7 +42,7 @@ def replay(
     request was due: a server that stalls is charged for every request that it held up (no coordinated omission).
     """
     clock, requests, rate = time.monotonic, work.requests, work.rate
-    report, latencies = Report(answers=[None] * len(requests)), []
+    report, latencies, ended = Report(answers=[None] * len(requests)), [], []
     first, stop, index = start + (work.lag_s if rate else 0.0), start + seconds, 0
     now = _sleep_until(first)
     due, cpu = first if rate else now, time.process_time()
@@ -49,6 +50,7 @@ def replay(
         answer = ask(requests[index])
         now = clock()
         latencies.append(now - due)
+        ended.append(now)
         report.answers[index] = answer
         if refused(answer):
             _note(report, index)
@@ -58,12 +60,19 @@ def replay(
         if due > now:
             now = _sleep_until(due)
     report.cpu_s, report.seconds = time.process_time() - cpu, max(now, stop) - start
+    report.answered = per_slice(ended, start, seconds)
     if rate:  # behind its schedule: what is due has waited so far, and would wait longer
         waiting = (now - first - n / rate for n in range(report.requests, math.ceil((stop - first) * rate)))
         held_up = [wait for wait in waiting if wait > 0]
         report.unsent = len(held_up)
         latencies += held_up
     return report, latencies
+
+
+def per_slice(ended: list[float], start: float, seconds: float) -> list[int]:
+    """Count the answers that ended, in order, in each slice of the time; those after it are of the last slice."""
+    until = [bisect_left(ended, start + n * seconds / TIME_SLICES) for n in range(1, TIME_SLICES)]
+    return [high - low for low, high in zip([0, *until], [*until, len(ended)], strict=True)]
 
 
 def _note(report: Report, index: int) -> None:
@@ -95,6 +104,12 @@ def histogram(latencies: list[float]) -> bytes:
     for latency in latencies:
         counts.record_value(max(LOWEST_US, round(latency * 1e6)))
     return counts.encode()
+
+
+def histograms(latencies: list[float], answered: list[int]) -> list[bytes]:
+    """Count latencies slice by slice; what is still waiting at the end comes after all that was answered."""
+    starts = [sum(answered[:n]) for n in range(len(answered))]
+    return [histogram(latencies[low:high]) for low, high in zip(starts, [*starts[1:], None], strict=True)]
 
 
 class Caller:
@@ -153,7 +168,7 @@ def serve(line: Connection) -> None:
             gc.disable()
             report, latencies = replay(ask, work, start, work.seconds, refused)
             gc.enable()
-            report.histogram = histogram(latencies)
+            report.histograms = histograms(latencies, report.answered)
             if not report.failed:
                 rest(ask, work, report, refused, max(2 * work.seconds, 5.0))
             line.send(report)

@@ -14,8 +14,10 @@ from typing import Any
 
 from pipeline.bench.cpu import cpu_seconds, tree
 from pipeline.bench.requests import Search, refusal, serialised
-from pipeline.bench.work import DIGITS, HIGHEST_US, LOWEST_US, Report, Target, Work
+from pipeline.bench.sliced import latencies, rate
+from pipeline.bench.work import Report, Target, Work
 from pipeline.errors import UserError
+from pipeline.spread import Spread
 from pipeline.vectors.memory import Floats
 from pipeline.vectors.refusals import sentence
 
@@ -61,6 +63,10 @@ class Figures:
     """Requests of an open loop that were due and that no client was free to send."""
     answers: list[Any]
     """One to each of the requests, as it came; None where there was no time for it."""
+    answered: list[int]
+    """Queries that were answered in each slice of the time."""
+    spreads: dict[str, Spread]
+    """How far qps, p50_ms, p95_ms and p99_ms may be off, by those slices; no qps where too few were answered."""
 
 
 def is_client_bound(client_cpu: float, server_cpu: float | None, seconds: float, usable: int, cores: int) -> bool:
@@ -230,22 +236,18 @@ def figures(
     reports: list[Report], load: Load, count: int, nq: int, server_cpu: float | None, client_cores: int
 ) -> Figures:
     """Add up what all clients measured over `count` requests of `nq` queries; `client_cores` are their machines'."""
-    from hdrh.histogram import HdrHistogram
-
-    latencies = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
     answers: list[Any] = [None] * count
     for number, report in enumerate(reports):
-        latencies.decode_and_add(report.histogram)
         if number < count:
             answers[number :: load.concurrency] = report.answers
-    p50, p95, p99 = (latencies.get_value_at_percentile(p) / 1e3 for p in (50, 95, 99))
+    times = latencies([report.histograms for report in reports])
+    qps = sum(r.requests * nq / r.seconds for r in reports)
+    answered = [sum(slices) * nq for slices in zip(*(r.answered for r in reports), strict=True)]
     client_cpu = sum(r.cpu_s * load.seconds / r.seconds for r in reports)  # of the time that the server's is of
     ours = len(os.sched_getaffinity(0))
     return Figures(
-        qps=sum(r.requests * nq / r.seconds for r in reports),
-        p50_ms=p50,
-        p95_ms=p95,
-        p99_ms=p99,
+        qps=qps,
+        **{name: spread.value for name, spread in times.items()},
         client_cpu=client_cpu,
         server_cpu=server_cpu,
         client_bound=is_client_bound(client_cpu, server_cpu, load.seconds, min(load.concurrency, client_cores), ours),
@@ -253,4 +255,6 @@ def figures(
         requests=sum(r.requests for r in reports),
         unsent=sum(r.unsent for r in reports),
         answers=answers,
+        answered=answered,
+        spreads=rate(qps, answered) | times,
     )

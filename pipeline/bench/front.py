@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipeline.bench.settings import LOAD
+from pipeline.bench.settings import LOAD, STALE
 
 PLACE = "place"
 FRONT, TIED, BEATEN = "front", "tied", "beaten"
@@ -40,7 +40,7 @@ def place(settings: pl.DataFrame, objective: str = "qps", by: tuple[str, ...] = 
 
     'front': no other has the same or more recall and is as good or better in `objective`, by the medians. 'tied':
     beaten by the medians only, while the spreads of both figures overlap, so that neither may be called worse.
-    'beaten': the rest, and what lacks the figure.
+    'beaten': the rest, what lacks the figure, and what is out of date, which beats nothing either.
     """
     parts = settings.partition_by(by, maintain_order=True)
     placed = [part.with_columns(pl.Series(PLACE, _places(part, OBJECTIVES[objective]))) for part in parts]
@@ -70,5 +70,5 @@ def _places(group: pl.DataFrame, aim: Objective) -> npt.NDArray[np.str_]:
 def _worth(group: pl.DataFrame, aim: Objective, column: str) -> npt.NDArray[np.float64]:
     """Give a figure so that greater is better, -inf where it is not known; figures without a spread are their own."""
     known = group[column if column in group.columns else aim.column].cast(pl.Float64)
-    signed = known if aim.more_is_better else -known
+    signed = pl.select(pl.when(~group[STALE]).then(known if aim.more_is_better else -known)).to_series()
     return signed.fill_null(-np.inf).to_numpy()

@@ -1,5 +1,6 @@
 """One point after another on a server that may go away: built, asked, compared with what is exact, written down."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -111,6 +112,9 @@ class Measuring:
 def _row(figures: Figures, load: Load) -> Row:
     numbers: Iterator[tuple[str, Any]] = ((k, v) for k, v in vars(figures).items() if k in runs.COLUMNS)
     row = {k: round(v, 4) if isinstance(v, float) else v for k, v in numbers}
+    row["answered"] = json.dumps(figures.answered)
+    for name, spread in figures.spreads.items():
+        row |= {f"{name}_low": round(spread.low, 4), f"{name}_high": round(spread.high, 4)}
     if load.rate and figures.unsent:
         offered = figures.requests + figures.unsent
         row["note"] = (

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,7 @@ import polars as pl
 
 from pipeline.errors import Cancelled, UserError
 from pipeline.locks import is_locked, try_lock
+from pipeline.stage import is_stale as stage_is_stale
 from pipeline.text import did_you_mean
 from pipeline.workspace import Workspace, read_json, write_json
 
@@ -48,6 +49,10 @@ COLUMNS: dict[str, type[pl.DataType]] = {
     "p50_ms": pl.Float64,  # of a request
     "p95_ms": pl.Float64,
     "p99_ms": pl.Float64,
+    **dict.fromkeys(  # 95 % intervals by slices of the time; null where they were not kept, or answered too few
+        (f"{figure}_{end}" for figure in ("qps", "p50_ms", "p95_ms", "p99_ms") for end in ("low", "high")), pl.Float64
+    ),
+    "answered": pl.String,  # JSON: queries that were answered in each slice of the time
     "client_cpu": pl.Float64,  # CPU seconds of the client's processes
     "server_cpu": pl.Float64,  # CPU seconds of the server's; null where it is on another machine
     "client_bound": pl.Boolean,  # the client was the limit: the server can do more
@@ -83,6 +88,8 @@ class Run:
     """ISO time."""
     error: str | None = None
     """Why it ended early."""
+    vectors: dict[str, str] = field(default_factory=dict)
+    """The stages that its vectors came from, with their keys at that time."""
 
 
 def list_runs(workspace: Workspace) -> list[Run]:
@@ -101,6 +108,14 @@ def find(workspace: Workspace, name: str) -> Run:
         names = ", ".join(known[:8]) or "none yet; `bench` makes one"
         raise UserError(f"There is no benchmark run '{name}': there are {names}.{did_you_mean(name, known)}")
     return found
+
+
+def is_stale(workspace: Workspace, run: Run) -> bool:
+    """Tell whether the vectors that a run measured have been replaced since."""
+    return any(
+        (now := workspace.manifest(stage)) is None or now["key"] != key or stage_is_stale(workspace, stage)
+        for stage, key in run.vectors.items()
+    )
 
 
 def load(workspace: Workspace, name: str) -> pl.DataFrame:
@@ -185,12 +200,14 @@ class Recorder:
         planned: int,
         *,
         keep_failed: bool = False,
+        vectors: dict[str, str] | None = None,
     ) -> None:
         """Write down what is asked; a run that goes on keeps its time and its points, failed ones if told to."""
         before = read_json(self.folder / "run.json") or {}
         if before and before["config"] != config:
             raise UserError(f"Benchmark '{self.name}' is there with other settings: name another, or drop it first.")
         self._about = {"config": config, "hardware": hardware, "versions": versions, "seed": seed, "planned": planned}
+        self._about["vectors"] = before.get("vectors") or vectors or {}  # points of other vectors stay theirs
         self._about["created"] = before.get("created") or now()
         self._begun = True
         (self.folder / "end.json").unlink(missing_ok=True)

@@ -7,6 +7,7 @@ own          a file's vectors, and its queries or those of another file; else a 
 """
 
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,8 @@ class Scenario:
     keys: Rows | None = None
     """(n) of the rows in the server; None where they are the row numbers."""
     field: str = VECTOR
+    inputs: dict[str, str] = dataclass_field(default_factory=dict)
+    """The stages that they were drawn from, with their keys; none where they are no model's."""
 
     @property
     def dim(self) -> int:
@@ -124,7 +127,9 @@ def prepare(workspace: Workspace, config: ScenarioConfig, progress: Progress = s
     done = run_stage(workspace, config.stage, config, body, inputs=inputs, source=content, progress=progress)
     folder, about = workspace.stage(config.stage), done.manifest["metrics"]
     vectors, queries = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("vectors", "queries"))
-    return Scenario(config.scenario, vectors, queries, about["population"], about["metric"])
+    return Scenario(
+        config.scenario, vectors, queries, about["population"], about["metric"], inputs=done.manifest["inputs"]
+    )
 
 
 def _is_made_up(config: ScenarioConfig) -> bool:

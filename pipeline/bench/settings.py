@@ -1,41 +1,53 @@
 """From points to settings: the repeats of one setting become a median with its spread, and a label that people read."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 
 from pipeline.bench import runs
+from pipeline.bench.work import TIME_SLICES
 from pipeline.errors import UserError
 from pipeline.published import NAME as PUBLISHED
 from pipeline.published import points as published_points
+from pipeline.spread import Spread, kept, told_apart
 from pipeline.text import did_you_mean
 from pipeline.vectors.params import Values
 from pipeline.workspace import Workspace
 
-RUN, CORES = "run", "cores"
+RUN, CORES, STALE = "run", "cores", "stale"
 BOTH = "both"
 LOAD = ("scenario", "nq", "concurrency", "top_k", "client", "loop", "rate")
 """How a server was asked: figures under different loads are not compared."""
 SETTING = (RUN, CORES, *LOAD, "server", "device", "index", "metric", "build", "search")
 SPREAD = ("qps", "p50_ms", "p95_ms", "p99_ms")
-"""Figures that have a low and a high over the repeats."""
+"""Figures that have a low and a high over the repeats, or over the slices of one run."""
+SPREAD_OF = "spread_of"
+"""Of how many repeats or slices these are; 1 where it is not known how far the figures vary."""
+_VARIES = (*SPREAD, "usd_month", "usd_million")  # what follows from QPS varies as they do
 _MEMORY = ("memory_mb", "disk_mb", "server_memory_mb", "server_growth_mb")
 _ONCE = ("client_cpu", "server_cpu", "build_s", "load_s", *_MEMORY, "seconds")
 
 
 def gather(workspace: Workspace, names: Sequence[str]) -> pl.DataFrame:
-    """Read the points of runs into one table, with the columns `run` and `cores`; 'published' is a run as well."""
-    return pl.concat([_points(workspace, name) for name in names])
+    """Read the points of runs into one table, with `run` and `cores` as columns; 'published' is a run, too.
+
+    Runs have `stale` as well: whether the vectors that they measured have been replaced since.
+    """
+    return pl.concat([_points(workspace, name) for name in names], how="diagonal")
 
 
 def _points(workspace: Workspace, name: str) -> pl.DataFrame:
     if name == PUBLISHED:
         return published_points()
-    cores = runs.find(workspace, name).hardware.get("cores")
+    run = runs.find(workspace, name)
     return runs.load(workspace, name).with_columns(
-        pl.lit(name).alias(RUN), pl.lit(cores, dtype=pl.Float64).alias(CORES)
+        pl.lit(name).alias(RUN),
+        pl.lit(run.hardware.get("cores"), dtype=pl.Float64).alias(CORES),
+        pl.lit(runs.is_stale(workspace, run)).alias(STALE),
     )
 
 
@@ -47,8 +59,12 @@ def newest(workspace: Workspace) -> str:
 def summarise(points: pl.DataFrame) -> pl.DataFrame:
     """Make one row of each setting: medians over its repeats, `X_low` and `X_high` of what varies, and `repeats`.
 
-    Points that failed count for nothing. Recall's interval is the widest of the repeats'.
+    Points that failed count for nothing. An interval is the widest of the repeats'; of one run it is that of its
+    slices, and the figure alone where these are not known: `spread_of` says of how many figures it is.
     """
+    stale = pl.col(STALE).fill_null(False) if STALE in points.columns else pl.lit(False)
+    numbers = [pl.when(pl.col(name).is_finite()).then(name).alias(name) for name in points.select(cs.float()).columns]
+    points = points.with_columns(stale.alias(STALE), *numbers)  # what is no number is not known
     good = points.filter(pl.col("error").is_null() & pl.col("qps").is_not_null() & pl.col("recall").is_not_null())
     return good.group_by(SETTING, maintain_order=True).agg(
         pl.len().alias("repeats"),
@@ -56,16 +72,39 @@ def summarise(points: pl.DataFrame) -> pl.DataFrame:
         pl.min_horizontal("recall", "recall_low").min().alias("recall_low"),
         pl.max_horizontal("recall", "recall_high").max().alias("recall_high"),
         *[pl.col(name).median() for name in (*SPREAD, *_ONCE)],
-        *[pl.col(name).min().alias(f"{name}_low") for name in SPREAD],
-        *[pl.col(name).max().alias(f"{name}_high") for name in SPREAD],
+        *[pl.min_horizontal(name, f"{name}_low").min().alias(f"{name}_low") for name in SPREAD],
+        *[pl.max_horizontal(name, f"{name}_high").max().alias(f"{name}_high") for name in SPREAD],
+        pl.when((pl.len() == 1) & pl.col("qps_low").is_not_null().all())
+        .then(TIME_SLICES)
+        .otherwise(pl.len())
+        .alias(SPREAD_OF),
+        pl.col(STALE).any(),
         pl.col("client_bound").any(ignore_nulls=False),
         pl.col("at").max(),
     )
 
 
-def differ(one: tuple[float, float], other: tuple[float, float]) -> bool:
-    """Tell whether two figures may be called different: their spreads (low, high) do not overlap."""
-    return one[0] > other[1] or other[0] > one[1]
+def spread(row: Mapping[str, Any], column: str) -> Spread:
+    """Give a figure of a setting with its interval; recall's is of the queries, and an estimate is known."""
+    found = kept(row[column], row.get(f"{column}_low", row[column]), row.get(f"{column}_high", row[column]))
+    return replace(found, count=int(row[SPREAD_OF])) if column in _VARIES else found
+
+
+def rival(rows: Sequence[dict[str, Any]], column: str, shown: Callable[[float], str]) -> dict[str, Any] | None:
+    """Give the first of the rows whose figure is not told apart from that of the first row, the best; None: it is.
+
+    `shown` writes a figure: two that read alike are not told apart. The same setting elsewhere is no rival of itself.
+    """
+    best, *others = rows
+    apart = (
+        label(row) == label(best) or told_apart(spread(best, column), [spread(row, column)], shown) for row in others
+    )
+    return next((row for row, told in zip(others, apart, strict=True) if not told), None)
+
+
+def fresh(settings: pl.DataFrame) -> pl.DataFrame:
+    """Keep what was measured over vectors that are there still: the others are shown, and never chosen."""
+    return settings.filter(~pl.col(STALE))
 
 
 def params(row: dict[str, Any]) -> dict[str, Any]:
@@ -77,6 +116,11 @@ def label(row: dict[str, Any]) -> str:
     """Write a setting as people do: 'HNSW M 16, efConstruction 200, ef 120'."""
     chosen = ", ".join(f"{name} {value}" for name, value in params(row).items())
     return f"{row['index']} {chosen}".strip()
+
+
+def marked(row: dict[str, Any]) -> str:
+    """Write a setting as `label` does, with a mark where it is out of date."""
+    return f"{label(row)} (out of date)" if row[STALE] else label(row)
 
 
 def load_label(row: dict[str, Any]) -> str:

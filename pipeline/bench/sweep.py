@@ -18,6 +18,7 @@ from pipeline.bench.served import Served
 from pipeline.bench.truth import truth
 from pipeline.errors import UserError
 from pipeline.progress import Progress, silent
+from pipeline.spread import kept, told_apart
 from pipeline.vectors import server
 from pipeline.vectors.catalogue import index_type
 from pipeline.vectors.support import ServerFacts, why_not
@@ -91,7 +92,7 @@ def measuring(
     config, drawn = ready.config, ready.scenario
     with Recorder(workspace, name) as recorder:
         asked, seed = _asked(config, goal), config.scenario.seed
-        recorder.begin(asked, hardware(), {}, seed, planned, keep_failed=goal is not None)
+        recorder.begin(asked, hardware(), {}, seed, planned, keep_failed=goal is not None, vectors=drawn.inputs)
         best = truth(workspace, drawn.vectors, drawn.queries, max(config.top_k), drawn.metric, starting)
         with Served(workspace, config.server, f"bench {name}", starting, config.dask) as served:
             recorder.tell_versions(versions(served.engine.version()))
@@ -150,7 +151,7 @@ class _Sweep:
         own = next((r for r in same if keyed(r) == keyed(first.row)), None)
         if own is None or keyed(point.row) == keyed(own):
             return None
-        better = (r for r in same if r["recall"] >= own["recall"] and r["qps"] >= _CLEARLY * own["qps"])
+        better = (r for r in same if r["recall"] >= own["recall"] and _clearly_faster(r, own))
         return next((f"{r['index']} {r['build']} {r['search']}" for r in better), None)
 
     def _say(self, text: str, row: Row | None = None) -> None:
@@ -161,6 +162,12 @@ class _Sweep:
         """Estimate what is left, so that a build counts for more than a point."""
         rows, dim = self.measuring.scenario.vectors.shape
         return estimated_s(self.config, self.left, rows, dim)
+
+
+def _clearly_faster(row: Row, other: Row) -> bool:
+    """Tell whether a point answered clearly more than another, by more than either may be off."""
+    one, than = (kept(r["qps"], r.get("qps_low"), r.get("qps_high")) for r in (row, other))
+    return one.value >= _CLEARLY * than.value and told_apart(one, [than])
 
 
 def _load_of(row: Row) -> tuple[Any, ...]:

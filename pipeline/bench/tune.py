@@ -10,9 +10,11 @@ from typing import Any
 from pipeline.bench.built import BuiltIndex
 from pipeline.bench.measuring import Measuring, Row
 from pipeline.bench.plan import Build, Point, fitted, keyed, parse_grid
+from pipeline.bench.settings import label
 from pipeline.bench.sweep import Prepared, measuring
 from pipeline.errors import UserError
 from pipeline.progress import Progress, silent
+from pipeline.spread import MAYBE_CHANCE, Spread, kept, told_apart
 from pipeline.vectors.catalogue import index_type
 from pipeline.vectors.params import Context, IndexType, Param, Value, validate_build, validate_search
 from pipeline.workspace import Workspace
@@ -84,7 +86,8 @@ def tune(
                 f"best so far {best['qps']:,.0f} QPS at recall {best['recall']:.3f}" if best else "none keeps both yet"
             )
             progress(len(tuning.known), goal.trials, said)
-        return {"best": tuning.best(), "nearest": tuning.nearest(), "trials": len(tuning.known)}
+        found = {"best": tuning.best(), "nearest": tuning.nearest(), "trials": len(tuning.known)}
+        return found | {"told": tuning.told()}
 
 
 class _Tuning:
@@ -114,7 +117,24 @@ class _Tuning:
 
     def best(self) -> Row | None:
         """Give the point with the most QPS that keeps both, or None."""
-        return max((r for r in self.known.values() if self.goal.keeps(r)), key=lambda r: r["qps"], default=None)
+        return next(iter(self._ranked()), None)
+
+    def _ranked(self) -> list[Row]:
+        return sorted((r for r in self.known.values() if self.goal.keeps(r)), key=lambda r: -r["qps"])
+
+    def told(self) -> str:
+        """Say whether the best point is told apart from all others that keep both; '' where none does."""
+        ranked = self._ranked()
+        if not ranked:
+            return ""
+        best, *others = ranked
+        first, among = f"{label(best)}, {best['qps']:,.0f} QPS", f"{len(ranked)} settings that keep both"
+        if not others:
+            return f"Only one setting keeps both: {first}."
+        one = next((row for row in others if not told_apart(_qps(best), [_qps(row)], lambda qps: f"{qps:,.0f}")), None)
+        if one is None:
+            return f"The fastest of {among}: {first}."
+        return f"First of {among}: {first}; before {label(one)}, {one['qps']:,.0f} QPS, it {MAYBE_CHANCE}."
 
     def nearest(self) -> Row | None:
         """Give the point that comes nearest to keeping both."""
@@ -153,6 +173,10 @@ class _Tuning:
                 low, high = _range(param, context)
                 found[param.name] = trial.suggest_int(name, low, high, log=low > 0)
         return found
+
+
+def _qps(row: Row) -> Spread:
+    return kept(row["qps"], row.get("qps_low"), row.get("qps_high"))
 
 
 def _builds(param: Param, context: Context) -> list[Value]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 LOWEST_US, HIGHEST_US, DIGITS = 1, 3_600_000_000, 3  # of the histogram of latencies
+TIME_SLICES = 20
+"""Parts of the measured time, whose answers are counted apart: they tell how far a figure may be off."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,10 @@ class Report:
     seconds: float = 0.0
     """From the start to its last answer."""
     cpu_s: float = 0.0
-    histogram: bytes = b""
-    """Of latencies in microseconds, as HdrHistogram encodes it."""
+    answered: list[int] = field(default_factory=list)
+    """Requests that were answered in each slice of the time."""
+    histograms: list[bytes] = field(default_factory=list)
+    """Of each slice's latencies in microseconds, as HdrHistogram encodes them."""
     answers: list[Any] = field(default_factory=list)
     """One to each of its requests; None where there was no time."""
     failed: int = 0

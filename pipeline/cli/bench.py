@@ -171,6 +171,8 @@ def tune(
         if best is None:
             print(f"None of {answer['trials']} settings keeps both; the nearest:")
         table([row for row in [best or nearest] if row], [c for c in COLUMNS if c != "error"], "Nothing was measured.")
+        if answer["told"]:
+            print(answer["told"])
         print(f"{answer['trials']} settings are in {answer['run']}: `bench show {answer['run']}`")
 
     finish(workspace, json, body, show)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import UserError
+from pipeline.spread import median_in_order
 from pipeline.vectors.blocked import nearest, numpy_arrays
 from pipeline.vectors.engine import Engine
 from pipeline.vectors.memory import Floats, Rows
@@ -74,13 +75,18 @@ def quality(
     build: Values,
     metric: str,
 ) -> dict[str, Any]:
-    """Measure a loaded collection with its default search: recall@10 and @100 against exact, p50_ms of one query."""
+    """Measure a loaded collection with its default search: recall@10 and @100 against exact, p50_ms of one query.
+
+    p50_ms_low and p50_ms_high are its 95 % interval.
+    """
     found: dict[str, Any] = {}
     for k in (10, 100):
         answers = engine.search(name, queries, k, validate_search(index, build, {}, k)).ids
         found[f"recall@{k}"] = round(recall(ids, vectors, queries, answers, metric), 4)
     _, seconds = timed(engine, name, queries[:_TIMED], 10, validate_search(index, build, {}, 10))
-    return found | {"p50_ms": round(float(np.median(seconds)) * 1e3, 3), "queries": len(queries)}
+    p50 = median_in_order(seconds)
+    ends = {"p50_ms": p50.value, "p50_ms_low": p50.low, "p50_ms_high": p50.high}
+    return found | {name: round(value * 1e3, 3) for name, value in ends.items()} | {"queries": len(queries)}
 
 
 def timed(engine: Engine, name: str, queries: Floats, k: int, search: Values) -> tuple[Rows, list[float]]:

@@ -1,13 +1,18 @@
 """A benchmark's figures: the title says the finding, what was published is hollow, spreads are bars."""
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app import benchcharts, fairness
 from app.figure import Figure, log_axis
 from app.marks import hover, index_colour
+from app.ratecharts import rates
 from app.theme import PALETTES
 from pipeline.bench import retold
 from pipeline.bench.compare import at_equal_recall
@@ -15,7 +20,7 @@ from pipeline.bench.cost import with_cost
 from pipeline.bench.settings import summarise, where
 from pipeline.prices import Price
 from pipeline.vectors.catalogue import CATALOGUE
-from tests.bench.made import point, points
+from tests.bench.made import ends, point, points
 
 
 def _made(**other: Any) -> pl.DataFrame:
@@ -67,8 +72,8 @@ def test_titles_say_the_finding() -> None:
     titles = {name: _title(figure) for name, figure in _figures("light").items()}
     assert titles["qps"] == "HNSW M 16, ef 100 is the fastest above recall 0.95: 4,000 QPS"
     assert titles["cost"] == "HNSW M 16, ef 100 is the cheapest above recall 0.95: $0.0043 a million queries"
-    assert titles["latency"] == "HNSW M 16, ef 100 is the quickest above recall 0.95: 3 ms"
-    assert titles["load"] == "HNSW answers most with 4 clients: 4,000 QPS, 4 times the 1,000 of 1 client"
+    assert titles["latency"] == "HNSW M 16, ef 100 and HNSW M 16, ef 200 are level above recall 0.95: 3 ms"
+    assert titles["load"] == "HNSW answers 4,000 QPS with 4 clients, 4 times the 1,000 of 1 client"
     assert titles["build"] == "IVF_FLAT builds in 2.0 s, HNSW in up to 10 s; IVF_FLAT takes least memory, 400 MB"
     assert titles["speed-ups"] == "Like for like the GPU answered 1.4 to 3.7 times the CPU's queries, not up to 92"
     assert "No setting reaches recall 0.999" in _title(benchcharts.frontier(MADE, "light", "qps", 0.999))
@@ -157,3 +162,68 @@ def test_index_types_of_a_device_have_colours_of_their_own(mode: str) -> None:
     common = [name for name, entry in CATALOGUE.items() if entry.device == "cpu" and entry.family != "flat"][:8]
     assert len({index_colour(name, PALETTES[mode]) for name in common}) == 8
     assert index_colour("FLAT", PALETTES[mode]) == PALETTES[mode].exact
+
+
+def _three(off: float | None, **other: Any) -> pl.DataFrame:
+    """Give three index types of one short run each, with so wide slices; None: a run that kept none."""
+    types = (("HNSW", 286.0), ("IVF_FLAT", 251.0), ("FLAT", 227.0))
+    rows = [point(1.0, qps, index=name, p99_ms=1000 / qps, sliced=off is not None, **other) for name, qps in types]
+    rows = [row | (ends(row, off) if off is not None else {}) for row in rows]
+    return with_cost(summarise(points(*rows)), Price("test", 0.03, 0.004))
+
+
+DRAWN: dict[str, Callable[[pl.DataFrame], Figure]] = {
+    "the fastest": lambda made: benchcharts.frontier(made, "light"),
+    "the cheapest": lambda made: benchcharts.frontier(made, "light", "usd_million"),
+    "the quickest": lambda made: benchcharts.latencies(made, "light"),
+}
+
+
+@pytest.mark.parametrize("rank", DRAWN)
+def test_a_winner_is_named_only_where_spreads_allow_it(rank: str) -> None:
+    for off in (None, 0.1):
+        title = _title(DRAWN[rank](_three(off)))
+        assert rank not in title
+        assert "HNSW M 16, ef 100 came first" in title
+        assert title.endswith("may be chance")
+    assert rank in _title(DRAWN[rank](_three(0.03)))
+
+
+def test_growth_with_clients_is_told_only_where_spreads_allow_it() -> None:
+    once = points(*[point(0.96, 250.0 + c, concurrency=c, sliced=False) for c in (1, 4)])
+    assert _title(benchcharts.concurrency(summarise(once), "light")).endswith("that may be chance")
+
+
+def test_a_run_that_is_out_of_date_is_marked_and_never_wins() -> None:
+    old = _three(0.01).with_columns(pl.lit(True).alias("stale"), pl.lit("old").alias("run"))
+    both = pl.concat([old, MADE.filter(pl.col("concurrency") == 1)], how="diagonal")
+    for draw in (benchcharts.frontier, benchcharts.latencies, benchcharts.concurrency, benchcharts.building):
+        assert "out of date" in _title(draw(old, "light"))
+        assert "out of date" not in _title(draw(both, "light"))
+        assert any("out of date" in trace.name for trace in draw(both, "light").data) or draw is benchcharts.latencies
+    assert "(out of date)" in hover(old.row(0, named=True))
+
+
+FIGURE = st.one_of(st.just(math.nan), st.floats(0.01, 1e5))
+ROWS = st.lists(
+    st.tuples(st.floats(0.5, 1), st.floats(0.01, 1e5), FIGURE, st.booleans(), st.booleans(), st.sampled_from([1, 4])),
+    max_size=5,
+)
+
+
+@settings(max_examples=12, deadline=None)
+@given(ROWS)
+def test_every_small_table_has_a_title_in_plain_words(rows: list[tuple[Any, ...]]) -> None:
+    made = [
+        point(r, q, search={"ef": n}, p99_ms=p, p50_ms=p, p95_ms=p, sliced=sliced, concurrency=c, loop=loop, rate=rate)
+        for n, (r, q, p, _, sliced, c) in enumerate(rows)
+        for loop, rate in (("closed", None), ("open", 10.0))
+    ]
+    stale = [old for *_, old, _, _ in rows for _ in range(2)]
+    table = points(*made).with_columns(pl.Series("stale", stale, pl.Boolean))
+    table = with_cost(summarise(table), Price("test", 0.03, 0.004))
+    drawn = [benchcharts.frontier(table, "light", name) for name in ("qps", "usd_million", "p99_ms", "memory_mb")]
+    drawn += [f(table, "light") for f in (benchcharts.latencies, benchcharts.concurrency, benchcharts.building, rates)]
+    for figure in drawn:
+        assert _title(figure)
+        assert not {"nan", "inf", "None"} & set(_title(figure).replace(":", " ").split())

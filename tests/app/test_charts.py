@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
@@ -15,7 +16,10 @@ EVALUATION = {
     "popularity": {"recall@10": 0.1, "recall@20": 0.2, "mrr@20": 0.05, "ndcg@20": 0.08},
     "two_tower": {"recall@10": 0.3, "recall@20": 0.5, "mrr@20": 0.15, "ndcg@20": 0.2},
 }
-BOUNDS = {"two_tower": {"recall@20": (0.45, 0.56), "mrr@20": (0.14, 0.16)}}
+BOUNDS = {
+    "two_tower": {"recall@20": (0.45, 0.56), "mrr@20": (0.14, 0.16)},
+    "popularity": {"recall@20": (0.18, 0.22)},
+}
 TITLES = {"two_tower": "Two-tower", "popularity": "Popularity"}
 POINTS = [
     {"step": 1, "loss": 6.0},
@@ -45,9 +49,25 @@ SLICES = pl.DataFrame(
 )
 
 BUILT = [
-    {"name": "a-hnsw", "index": "HNSW", "recall@10": 0.99, "p50_ms": 3.0, "device": "cpu"},
+    {
+        "name": "a-hnsw",
+        "index": "HNSW",
+        "recall@10": 0.99,
+        "p50_ms": 3.0,
+        "p50_ms_low": 2.9,
+        "p50_ms_high": 3.2,
+        "device": "cpu",
+    },
     {"name": "a-ivf", "index": "IVF_FLAT", "recall@10": 0.9, "p50_ms": 2.0, "device": "cpu"},
-    {"name": "a-cagra", "index": "GPU_CAGRA", "recall@10": 0.96, "p50_ms": 2.5, "device": "gpu"},
+    {
+        "name": "a-cagra",
+        "index": "GPU_CAGRA",
+        "recall@10": 0.96,
+        "p50_ms": 2.5,
+        "p50_ms_low": 2.4,
+        "p50_ms_high": 2.6,
+        "device": "gpu",
+    },
 ]
 
 
@@ -79,7 +99,7 @@ def test_every_figure_has_a_title_and_units(mode: str) -> None:
 def test_titles_say_the_finding() -> None:
     found = _figures("light")
     assert found["training"].layout.title.text == "Validation recall@20 reached 0.420"
-    best = "session-1: validation recall@20 reached 0.420, 0.020 more than session-2"
+    best = "session-1: validation recall@20 reached 0.420, session-2 0.400; between two trainings that may be chance"
     assert found["trainings"].layout.title.text.replace("<br>", " ") == best
     assert "other sessions" in modelcharts.trainings(CURVES, "light", alike=False).layout.title.text.replace(
         "<br>", " "
@@ -158,3 +178,70 @@ def test_colours_can_be_told_apart(mode: str) -> None:
     for group in (meanings, list(palette.categories)):
         for one, other in itertools.combinations(group, 2):
             assert math.dist(_lab(one), _lab(other)) > 20, (one, other)
+
+
+def _quality(*rows: dict[str, Any]) -> str:
+    return str(charts.index_quality(rows, "light").layout.title.text).replace("<br>", " ")
+
+
+def test_an_index_is_the_quickest_only_where_its_p50_is_told_apart() -> None:
+    hnsw, _, cagra = BUILT
+    ends = ("p50_ms_low", "p50_ms_high")
+    assert _quality(hnsw, cagra | {"p50_ms_high": 2.95}).endswith("that may be chance")
+    old = [{k: v for k, v in row.items() if k not in ends} for row in (hnsw, cagra)]
+    assert (
+        _quality(*old)
+        == "Above 0.95 recall a-cagra came first with 2.5 ms, before a-hnsw with 3.0 ms; that may be chance"
+    )
+    same = {"p50_ms": 2.98, "p50_ms_low": 2.98, "p50_ms_high": 2.98}
+    assert "are level" in _quality(hnsw | dict.fromkeys(("p50_ms", *ends), 3.0), cagra | same)
+
+
+def test_an_index_that_is_out_of_date_is_marked_and_never_wins() -> None:
+    hnsw, _, cagra = BUILT
+    figure = charts.index_quality([hnsw, cagra | {"stale": True}], "light")
+    assert "a-hnsw alone reaches 0.95" in figure.layout.title.text.replace("<br>", " ")
+    assert figure.data[1].marker.symbol == "diamond-open"
+    assert "out of date" in figure.data[1].text[0]
+    assert "out of date" in _quality(cagra | {"stale": True})
+
+
+def test_models_whose_intervals_overlap_are_not_ranked_unless_they_differ_on_the_same_sessions() -> None:
+    near = {"popularity": {"recall@20": 0.49}, "two_tower": {"recall@20": 0.5}}
+    bounds = {"popularity": {"recall@20": (0.44, 0.54)}, "two_tower": {"recall@20": (0.45, 0.56)}}
+
+    def title(models: dict[str, dict[str, float]], certain: Any = ()) -> str:
+        figure = modelcharts.evaluation(models, bounds, TITLES, ["popularity"], "light", certain=certain)
+        return str(figure.layout.title.text).replace("<br>", " ")
+
+    assert title(near) == "Two-tower has recall@20 0.500, Popularity 0.490: the difference may be chance"
+    assert "leads" in title(near, {("two_tower", "popularity")})
+    level = near | {"popularity": {"recall@20": 0.4999}}
+    assert title(level, {("two_tower", "popularity")}) == "Two-tower and Popularity are level with recall@20 0.500"
+    assert title({}) == "No model is measured yet"
+
+
+def test_empty_tables_are_drawn_too() -> None:
+    nothing = [
+        charts.index_quality([], "light"),
+        charts.long_tail(pl.Series([], dtype=pl.Int64), "light"),
+        charts.long_tail(pl.Series([0, 0]), "light"),
+        charts.published_devices(published.best_qps(0.95).clear(), 0.95, "light"),
+        charts.published_devices(published.best_qps(0.95).filter(pl.col("device") == "cpu"), 0.95, "light"),
+        charts.item_map(ITEMS.clear(), "light"),
+        charts.histogram(pl.DataFrame({"value": [], "count": []}), "light", "None", "x", "y"),
+        charts.latency({"encode": 0.0, "search": 0.0, "total": 0.0}, "light"),
+        modelcharts.trainings({}, "light"),
+        modelcharts.trainings({"one": [], "two": []}, "light"),
+        modelcharts.trainings({"one": [{"step": 1, "validation_recall@20": math.nan}], "two": POINTS}, "light"),
+        modelcharts.training([{"step": 1, "loss": math.nan, "validation_recall@20": math.nan}], "light"),
+        modelcharts.evaluation({}, {}, {}, [], "light"),
+        modelcharts.evaluation({"a": {"recall@20": math.nan}, "b": {"recall@20": 0.5}}, {}, {}, [], "light"),
+        modelcharts.slices(SLICES.clear(), TITLES, [], "light", "recall@20", "length"),
+        modelcharts.slices(SLICES.with_columns(mean=pl.lit(math.nan)), TITLES, [], "light", "recall@20", "length"),
+        lesson.curves([], "light"),
+    ]
+    for figure in nothing:
+        title = figure.layout.title.text
+        assert title
+        assert not {"nan", "inf"} & set(title.replace("<br>", " ").replace(",", " ").split()), title

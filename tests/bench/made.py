@@ -18,10 +18,22 @@ _USUAL: dict[str, Any] = {
 def point(
     recall: float | None, qps: float | None, build: Any = None, search: Any = None, **other: Any
 ) -> dict[str, Any]:
-    """Make one point as a run would add it; HNSW on two cores where nothing else is said."""
+    """Make one point as a run would add it, HNSW on two cores where nothing else is said.
+
+    `sliced=False`: as runs did that kept no slices of the time.
+    """
+    sliced = other.pop("sliced", True)
     chosen = {"build": packed(build or {"M": 16}), "search": packed(search or {"ef": 100})}
     figures = {"recall": recall, "recall_low": recall, "recall_high": recall, "qps": qps}
-    return dict.fromkeys(COLUMNS) | _USUAL | chosen | figures | other
+    made = dict.fromkeys(COLUMNS) | _USUAL | chosen | figures | other
+    return made | {n: made[n] if n in other else end for n, end in (ends(made) if sliced else {}).items()}
+
+
+def ends(made: dict[str, Any], off: float = 0.0) -> dict[str, float]:
+    """Give the intervals of a point's figures as slices of its time tell them: so much to either side, none in calm."""
+    names = [name for name in ("qps", "p50_ms", "p95_ms", "p99_ms") if made[name] is not None]
+    sides = {"low": 1 - off, "high": 1 + off}
+    return {f"{name}_{end}": made[name] * times for name in names for end, times in sides.items()}
 
 
 def points(*rows: dict[str, Any], run: str = "made", cores: float | None = 2.0) -> pl.DataFrame:

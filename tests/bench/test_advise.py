@@ -1,6 +1,7 @@
 """The adviser names the cheapest measured setting, what else there is, and why."""
 
 from dataclasses import replace
+from typing import Any
 
 import polars as pl
 import pytest
@@ -10,7 +11,7 @@ from pipeline.bench.cost import with_cost
 from pipeline.bench.settings import label, summarise
 from pipeline.errors import UserError
 from pipeline.prices import Price
-from tests.bench.made import point, points
+from tests.bench.made import ends, point, points
 
 PRICE = Price("test", 0.03, 0.004)
 MADE = points(
@@ -61,7 +62,7 @@ def test_the_cheapest_that_has_the_recall() -> None:
     assert told[0][0] == "HNSW M 16, ef 200"
     assert "recall 0.985; 50% dearer" in told[0][1]
     assert told[1][0] == "IVF_FLAT nlist 128, nprobe 8"
-    assert "The best of another type" in told[1][1]
+    assert "Of another type" in told[1][1]
 
 
 def test_every_limit_counts() -> None:
@@ -123,3 +124,73 @@ def test_wishes_that_make_no_sense_are_refused(wish: dict[str, float], expected:
 
 def test_dollars_have_the_digits_that_matter() -> None:
     assert [usd(v) for v in (12345.6, 24.3, 0.5, 0.00123)] == ["$12,346", "$24.30", "$0.50", "$0.00123"]
+
+
+def _noisy(**other: Any) -> pl.DataFrame:
+    """Give three index types of two seconds each, which a calm machine would find level."""
+    return points(
+        point(1.0, 286, {"M": 16}, {"ef": 20}, **other),
+        point(1.0, 251, {"nlist": 64}, {"nprobe": 32}, index="IVF_FLAT", **other),
+        point(1.0, 227, {"x": 1}, {"y": 1}, index="FLAT", **other),
+    )
+
+
+def test_one_run_without_slices_crowns_nobody() -> None:
+    found = advise(_priced(_noisy(sliced=False)), Wish(recall=0.95))
+    assert "is the" not in found.why[0]
+    assert "HNSW M 16, ef 20 came first of 3 measured settings" in found.why[0]
+    assert "IVF_FLAT nlist 64, nprobe 32 follows" in found.why[0]
+    assert "may be chance" in found.why[0]
+    assert all(why.endswith("which may be chance.") for _, why in found.alternatives)
+
+
+def test_slices_that_overlap_crown_nobody_and_those_that_do_not_do() -> None:
+    wide, narrow = (
+        points(*[row | ends(row, off) for row in _noisy().drop("run", "cores").iter_rows(named=True)])
+        for off in (0.1, 0.03)
+    )
+    assert "may be chance" in advise(_priced(wide), Wish(0.95)).why[0]
+    assert "is the cheapest of 3 measured settings" in advise(_priced(narrow), Wish(0.95)).why[0]
+
+
+def test_what_reads_alike_is_level() -> None:
+    made = points(point(0.99, 1000.0), point(0.99, 1000.2, search={"ef": 101}))
+    assert "is level with it at $" in advise(_priced(made), Wish(0.95)).why[0]
+
+
+@pytest.mark.parametrize(
+    ("best", "other", "off", "expected"),
+    [
+        (0.9999, 1.0, 0.0, "none"),  # both read 1.000
+        (0.96, 0.985, 0.0, "half"),
+        (0.96, 0.985, 0.02, "none"),  # the queries that were sampled cannot tell
+        (0.96, 0.97, 0.0, "none"),  # misses three quarters
+        (0.9604, 0.9804, 0.004, "none"),
+    ],
+)
+def test_half_as_many_are_missed_only_where_the_queries_tell(
+    best: float, other: float, off: float, expected: str
+) -> None:
+    rows = [
+        point(r, q, {"M": 16}, {"ef": ef}, recall_low=r - off, recall_high=min(1.0, r + off))
+        for r, q, ef in ((best, 3000.0, 100), (other, 1000.0, 200))
+    ]
+    whys = [why for _, why in advise(_priced(points(*rows)), Wish(0.9)).alternatives]
+    assert any("Misses half" in why for why in whys) == (expected == "half")
+
+
+def test_finds_more_never_stands_beside_the_same_recall() -> None:
+    rows = [point(r, 1000.0, search={"ef": ef}, repeat=n) for r, ef in ((0.9996, 100), (1.0, 200)) for n in (0, 1)]
+    assert not advise(_priced(points(*rows)), Wish(0.9)).alternatives
+
+
+def test_what_is_out_of_date_never_wins() -> None:
+    made = points(point(0.99, 9000.0)).with_columns(pl.lit(True).alias("stale"))
+    both = pl.concat([made, points(point(0.99, 100.0, search={"ef": 300})).with_columns(pl.lit(False).alias("stale"))])
+    found = advise(_priced(both), Wish(0.95))
+    assert found.best is not None
+    assert found.best["qps"] == 100
+    assert "1 of 2 settings are left out" in found.why[-1]
+    none = advise(_priced(made), Wish(0.95))
+    assert none.best is None
+    assert "1 of 1 settings are left out" in none.why[0]

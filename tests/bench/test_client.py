@@ -5,7 +5,7 @@ from hdrh.histogram import HdrHistogram
 from pymilvus.grpc_gen import common_pb2, milvus_pb2, schema_pb2
 
 from pipeline.bench import client
-from pipeline.bench.client import histogram, is_refused, replay, rest
+from pipeline.bench.client import histogram, histograms, is_refused, replay, rest
 from pipeline.bench.fleet import is_client_bound
 from pipeline.bench.work import Report, Work
 
@@ -54,6 +54,8 @@ def test_a_closed_loop_asks_again_when_it_is_answered(clock: Clock) -> None:
     assert report.requests == len(asked) == len(latencies) == 16
     assert report.seconds == 0.25
     assert latencies == [1 / 64] * 16
+    assert sum(report.answered) == 16
+    assert set(report.answered) <= {0, 1, 2}
     assert report.cpu_s == pytest.approx(0.025)
 
 
@@ -68,6 +70,10 @@ def test_an_open_loop_charges_a_stall_to_every_request_that_it_held_up(clock: Cl
 
     report, latencies = replay(stalls_once, Work(["a"], 0.5, 0, rate=100), clock.now, 0.5, _never)
     assert (report.requests, report.unsent) == (50, 0)
+    assert sum(report.answered) == 50
+    assert [n for n, count in enumerate(report.answered) if not count] == [2, 3, 4, 5, 6, 7, 8], "of 25 ms each"
+    counted = [HdrHistogram.decode(part).get_total_count() for part in histograms(latencies, report.answered)]
+    assert counted == report.answered
     held_up = sorted(latency for latency in latencies if latency > 0.001)
     assert len(held_up) == 21, "the one that stalled, and 20 that were due meanwhile and until they were caught up with"
     assert held_up[-1] == pytest.approx(0.2)

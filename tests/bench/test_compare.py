@@ -5,7 +5,7 @@ import math
 import polars as pl
 import pytest
 
-from pipeline.bench.compare import at_equal_recall, sentence
+from pipeline.bench.compare import at_equal_recall, claim, sentence
 from pipeline.bench.settings import summarise, under
 from pipeline.errors import UserError
 from tests.bench.made import point, points
@@ -73,3 +73,19 @@ def test_only_what_was_asked_alike_is_compared() -> None:
     assert under(made, {"client": "both"})["qps"].to_list() == [1, 5]
     with pytest.raises(UserError, match="No point was measured with nq 7: choose 1, 1000"):
         under(made, {"nq": 7})
+
+
+def test_one_run_each_may_be_chance() -> None:
+    once = [summarise(points(point(0.9, qps, sliced=False))) for qps in (286, 251)]
+    found = at_equal_recall(*once)
+    assert not found.told_apart
+    assert claim(found, "A", "B") == "A answers 1.1 times the queries of B at equal recall, which may be chance"
+    assert "measured once does not tell how far it varies" in sentence(found, "A", "B")
+
+
+def test_a_side_that_is_out_of_date_is_said_to_be() -> None:
+    old = summarise(points(point(0.9, 300)).with_columns(pl.lit(True).alias("stale")))
+    found = at_equal_recall(old, _front((0.9, 100)))
+    assert not found.told_apart
+    assert "A is out of date" in sentence(found, "A", "B")
+    assert at_equal_recall(pl.concat([old, _front((0.9, 200))]), _front((0.9, 100))).most == pytest.approx(2)

@@ -5,9 +5,9 @@ import polars as pl
 import pytest
 
 from pipeline.bench.front import PLACE, front, place
-from pipeline.bench.settings import differ, label, load_label, summarise, where
+from pipeline.bench.settings import label, load_label, spread, summarise, where
 from pipeline.errors import UserError
-from tests.bench.made import point, points
+from tests.bench.made import ends, point, points
 
 
 def _settings(*pairs: tuple[float, float], **other: object) -> pl.DataFrame:
@@ -78,13 +78,6 @@ def test_settings_under_different_loads_do_not_compete() -> None:
     assert front(made, by=("scenario",)).height == 1
 
 
-def test_spreads_that_overlap_are_not_called_different() -> None:
-    assert differ((1, 2), (3, 4))
-    assert differ((3, 4), (1, 2))
-    assert not differ((1, 3), (2, 4))
-    assert not differ((1, 2), (2, 3))
-
-
 def test_labels_say_what_was_set_and_how_it_was_asked() -> None:
     row = summarise(points(point(0.9, 1, {"M": 16}, {"ef": 120}, client="pymilvus"))).row(0, named=True)
     assert label(row) == "HNSW M 16, ef 120"
@@ -97,3 +90,20 @@ def test_settings_are_chosen_by_column_or_parameter() -> None:
     assert where(made, {"nbits": 12, "device": "cpu"}).height == 1
     with pytest.raises(UserError, match="No point has 'nbit': .* Did you mean nbits?"):
         where(made, {"nbit": 8})
+
+
+def test_what_is_out_of_date_is_never_on_the_front() -> None:
+    made = points(point(0.99, 9000.0), point(0.9, 100.0, search={"ef": 10}))
+    old = summarise(made.with_columns(pl.Series("stale", [True, False])))
+    assert front(old)["qps"].to_list() == [100]
+    assert place(old).sort("qps")[PLACE].to_list() == ["front", "beaten"]
+
+
+def test_one_run_has_the_spread_of_its_slices_and_an_old_one_none() -> None:
+    row = point(0.9, 100.0)
+    made = points(row | ends(row, 0.1), point(0.9, 100.0, search={"ef": 10}, sliced=False))
+    sliced, old = summarise(made).iter_rows(named=True)
+    found = spread(sliced, "qps")
+    assert (found.low, found.high, found.known) == (pytest.approx(90), pytest.approx(110), True)
+    assert not spread(old, "qps").known
+    assert spread(old, "recall").known

@@ -5,12 +5,15 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import polars as pl
 import pytest
 
 from pipeline.bench import runs
+from pipeline.bench.settings import gather
 from pipeline.errors import Cancelled, UserError
+from pipeline.stage import run_stage
 from pipeline.workspace import Workspace
 from tests.conftest import wait_for
 
@@ -108,3 +111,23 @@ def test_names_and_unknown_runs_are_refused_in_sentences(workspace: Workspace) -
     assert runs.load(workspace, "first").equals(pl.DataFrame(schema=runs.COLUMNS))
     with pytest.raises(UserError, match="Did you mean first"):
         runs.load(workspace, "frst")
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    seed: int
+
+
+def test_a_run_is_out_of_date_when_its_vectors_are_replaced(workspace: Workspace) -> None:
+    def made(seed: int) -> str:
+        done = run_stage(workspace, "vectors/session", _Drawn(seed), lambda folder, report: {})
+        return str(done.manifest["key"])
+
+    with runs.Recorder(workspace, "one") as run:
+        run.begin(*ABOUT, vectors={"vectors/session": made(1)})
+        run.add({"nq": 1})
+    assert not gather(workspace, ["one"])["stale"][0]
+    made(2)
+    assert gather(workspace, ["one"])["stale"][0]
+    made(1)
+    assert not runs.is_stale(workspace, runs.find(workspace, "one"))

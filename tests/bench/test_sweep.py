@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from pipeline.bench import built, runs
 from pipeline.bench.options import resumed
+from pipeline.bench.work import TIME_SLICES
 from pipeline.cli import app
 from pipeline.jobs import cancel, jobs
 from pipeline.vectors.server import status
@@ -69,6 +70,13 @@ def test_a_sweep_measures_each_point_and_keeps_it(root: Path, tmp_path: Path) ->
     assert {row["recall"] for row in rows if row["index"] == "FLAT"} == {1.0}
     assert all(0.5 < row["recall"] <= 1 for row in rows)
     assert all(row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"] for row in rows)
+    assert all(row["p50_ms_low"] <= row["p50_ms"] <= row["p50_ms_high"] for row in rows)
+    answered = [json.loads(row["answered"]) for row in rows]
+    assert {len(slices) for slices in answered} == {TIME_SLICES}
+    for row, slices in zip(rows, answered, strict=True):
+        assert sum(slices) / row["seconds"] == pytest.approx(row["qps"], rel=0.3)
+    asked_often = [row for row in rows if row["nq"] == 1]
+    assert all(0 < row["qps_low"] <= row["qps"] <= row["qps_high"] < 2 * row["qps"] for row in asked_often)
     assert {row["client"] for row in rows} == {"raw", "pymilvus"}
     assert all(row["server_memory_mb"] > 100 > row["memory_mb"] for row in rows), (
         "measured and estimated are two figures"
