@@ -60,11 +60,11 @@ def show(settings: pl.DataFrame, wanted: Wish) -> None:
     found = advised(settings, wanted)
     if found.best is None:
         for sentence in found.why:
-            st.markdown(sentence)
+            st.markdown(dollars(sentence))
         return
     st.markdown(f"#### → {label(found.best)}  \n{_figures(found.best)}")
     for sentence in filter(None, [*found.why, told(found.best)]):
-        st.caption(_dollars(sentence))
+        st.caption(dollars(sentence))
     price, _ = costs.chosen()
     gpu = found.best["device"] == "gpu"
     what = "one with a GPU, whole" if gpu else "the index's memory and the cores"
@@ -72,16 +72,16 @@ def show(settings: pl.DataFrame, wanted: Wish) -> None:
     st.caption(f"An instance is {what}. Prices: “{price.name}”, {source}; to be changed under Cost.")
     serving.offer(found.best, "best")
     for row, why in found.alternatives:
-        st.markdown(_dollars(f"**{label(row)}**  \n{why}"))
+        st.markdown(dollars(f"**{label(row)}**  \n{why}"))
 
 
 def _figures(best: dict[str, Any]) -> str:
     shown = [f"**{number(best['qps'])}** QPS", f"recall **{best['recall']:.3f}**"]
     shown += [f"p99 **{number(best['p99_ms'])}** ms"] if best["p99_ms"] is not None else []
     shown += [f"**{usd(best['usd_month'])}** a month"] if best["usd_month"] is not None else []
-    return _dollars(" · ".join(shown))
+    return dollars(" · ".join(shown))
 
 
-def _dollars(text: str) -> str:
+def dollars(text: str) -> str:
     """Keep Markdown from taking two dollar signs for a formula."""
     return text.replace("$", "\\$")

@@ -26,7 +26,7 @@ def show() -> None:
         return
     found = adviser.advised(with_cost(settings, find(state.workspace(), None)), Wish(recall=benchdata.TARGET))
     best = front(settings, "qps", by=("scenario",)).reverse().head(_MOST)
-    st.markdown(found.why[0])
+    st.markdown(adviser.dollars(found.why[0]))
     if best.is_empty():
         parts.empty(f"Run {known[0].name} is out of date.", "benchmark", "Measure recall and QPS again")
         return

@@ -9,6 +9,8 @@ from app.marks import CLEAR
 from pipeline.bench.compare import Comparison, claim
 from pipeline.bench.retold import Fair
 
+_NOTHING = "Nothing is published of CPU and GPU there"
+
 
 def over(found: Comparison, a: str, b: str, mode: str) -> Figure:
     """Draw how many times the queries of B A answers at equal recall, with the band of both spreads."""
@@ -44,9 +46,13 @@ def over(found: Comparison, a: str, b: str, mode: str) -> Figure:
 
 def speed_ups(found: Sequence[Fair], mode: str) -> Figure:
     """Draw the GPU's speed-up by scenario: as published at the same parameters, at equal recall, over the CPU's best."""
-    low, high = min(f.best.least for f in found), max(f.best.most for f in found)
-    published = max(f.published[1] for f in found)
-    title = f"Like for like the GPU answered {low:.1f} to {high:.1f} times the CPU's queries, not up to {published:.0f}"
+    title = _NOTHING
+    if found:
+        low, high = min(f.best.least for f in found), max(f.best.most for f in found)
+        published = max(f.published[1] for f in found)
+        title = (
+            f"Like for like the GPU answered {low:.1f} to {high:.1f} times the CPU's queries, not up to {published:.0f}"
+        )
     figure, palette = blank(mode, title, 400)
     kinds = (
         ("as published: same nlist and nprobe", [f.published for f in found], palette.gpu, True),
@@ -83,6 +89,8 @@ def _times(least: float, most: float) -> str:
 def as_published(pairs: pl.DataFrame, scenario: str, mode: str) -> Figure:
     """Draw the study's speed-up bars of a scenario: GPU over CPU at each nlist and nprobe, hollow as published."""
     rows = pairs.filter(pl.col("scenario") == scenario)
+    if rows.is_empty():
+        return blank(mode, _NOTHING, 360)[0]
     title = f"Published: {min(rows['times']):.1f} to {max(rows['times']):.1f} times, at recalls that differ"
     figure, palette = blank(mode, title, 360)
     shades = (palette.cpu, palette.gpu, palette.session)
@@ -111,6 +119,8 @@ def as_published(pairs: pl.DataFrame, scenario: str, mode: str) -> Figure:
 
 def ceiling(pairs: pl.DataFrame, mode: str) -> Figure:
     """Draw the GPU's QPS by nprobe, a line each scenario and nlist: flat where the client was the limit."""
+    if pairs.is_empty():
+        return blank(mode, _NOTHING, 360)[0]
     figure, palette = blank(mode, "More work for the GPU costs nothing but in user-user: the client was the limit", 360)
     colours = {"user-user": palette.gpu, "item-item": palette.categories[1], "user-item": palette.categories[2]}
     dashes = {100: "solid", 200: "dash", 400: "dot"}
@@ -137,6 +147,8 @@ def ceiling(pairs: pl.DataFrame, mode: str) -> Figure:
 def bits(pairs: pl.DataFrame, scenario: str, mode: str) -> Figure:
     """Draw what the same nlist and nprobe find with 12 bits (CPU) and with 8 (GPU), as pairs."""
     rows = pairs.filter(pl.col("scenario") == scenario).sort("recall")
+    if rows.is_empty():
+        return blank(mode, _NOTHING, 360)[0]
     lost = max(rows["recall"] - rows["recall_gpu"])
     figure, palette = blank(mode, f"With 8 bits in place of 12 the GPU found up to {lost:.3f} less", 360)
     names = [f"{nlist} / {nprobe}" for nlist, nprobe in rows.select("nlist", "nprobe").rows()]

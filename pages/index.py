@@ -86,7 +86,7 @@ def _serving() -> str:
 def _line(row: dict[str, Any], serving: str, elsewhere: bool) -> dict[str, Any]:
     line = {
         "index": row["name"],
-        "state": "serves" if row["name"] == serving else _state(row),
+        "state": _state(row, serving),
         "parameters": ", ".join(f"{k} {v}" for k, v in row["params"].items()) or "none",
         "rows": _rows(row),
         "recall@10": row["recall@10"],
@@ -108,7 +108,9 @@ def _rows(row: dict[str, Any]) -> str:
     return " ".join([number(row["count"]), *changed])
 
 
-def _state(row: dict[str, Any]) -> str:
+def _state(row: dict[str, Any], serving: str) -> str:
+    if row["name"] == serving:
+        return "serves, out of date" if row["stale"] else "serves"
     if row["stale"]:
         return "out of date"
     return "brute force" if row["note"] else "ready"

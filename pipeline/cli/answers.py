@@ -8,6 +8,7 @@ import typer
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, finish, table, writing
 from pipeline.cli.benchbase import bench_app
 from pipeline.cli.stages import ModelOption
+from pipeline.errors import UserError
 from pipeline.names import DEFAULT_MODEL
 from pipeline.workspace import Workspace
 
@@ -144,13 +145,16 @@ def quality(
     def body() -> Answer:
         from pipeline.bench import quality as measured
         from pipeline.bench.front import front as best
-        from pipeline.bench.runs import find
+        from pipeline.bench.runs import find, is_stale
         from pipeline.bench.settings import gather, newest, summarise
         from pipeline.vectors.server import connect, facts, server_name
         from pipeline.vectors.support import supported_names
 
         opened = Workspace.open(workspace)
-        name = find(opened, run or newest(opened)).name
+        found = find(opened, run or newest(opened))
+        name = found.name
+        if is_stale(opened, found):
+            raise UserError(f"Run {name} is out of date: its vectors have been replaced since, so measure them again.")
         settings = best(summarise(gather(opened, [name])))
         asked = measured.asked_of(opened, model)
         with writing(workspace, f"quality of {name}", wait) as (opened, job):

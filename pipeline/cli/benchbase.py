@@ -48,7 +48,8 @@ def shown(workspace: Workspace, name: str) -> Answer:
 
     rows = runs.load(workspace, name).to_dicts()
     objects = [row | {k: json_.loads(row[k]) for k in ("build", "search")} for row in rows]
-    about = asdict(runs.find(workspace, name))
+    found = runs.find(workspace, name)
+    about = asdict(found) | {"stale": runs.is_stale(workspace, found)}
     return {"run": about.pop("name")} | about | {"rows": objects}
 
 
@@ -62,6 +63,8 @@ def show_run(answer: Answer) -> None:
         )
     if bound := sum(bool(row["client_bound"]) for row in rows):
         print(f"At {bound} of {len(rows)} points the client was the limit: the server can do more there.")
+    if answer["stale"]:
+        print("It is out of date: the vectors that it measured have been replaced since.")
     print(f"{answer['run']}: {answer['status']}, {answer['points']} of {answer['planned']} points")
 
 

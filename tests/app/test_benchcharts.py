@@ -1,6 +1,7 @@
 """A benchmark's figures: the title says the finding, what was published is hollow, spreads are bars."""
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,12 +16,15 @@ from app.marks import hover, index_colour
 from app.ratecharts import rates
 from app.theme import PALETTES
 from pipeline.bench import retold
+from pipeline.bench.advise import Wish, advise
 from pipeline.bench.compare import at_equal_recall
 from pipeline.bench.cost import with_cost
 from pipeline.bench.settings import summarise, where
 from pipeline.prices import Price
 from pipeline.vectors.catalogue import CATALOGUE
 from tests.bench.made import ends, point, points
+
+PRICE = Price("test", 0.03, 0.004)
 
 
 def _made(**other: Any) -> pl.DataFrame:
@@ -31,7 +35,7 @@ def _made(**other: Any) -> pl.DataFrame:
         for ef, r, q in ((100, 0.96, 1000.0 * c), (200, 0.99, 600.0 * c), (150, 0.9, 300.0 * c))
     ]
     rows += [point(0.97, 700, {"nlist": 64}, {"nprobe": 8}, index="IVF_FLAT", build_s=2.0, memory_mb=400)]
-    return with_cost(summarise(points(*rows)), Price("test", 0.03, 0.004))
+    return with_cost(summarise(points(*rows)), PRICE)
 
 
 MADE = _made()
@@ -148,6 +152,11 @@ def test_empty_tables_are_drawn_too() -> None:
     none = MADE.clear()
     for draw in (benchcharts.frontier, benchcharts.latencies, benchcharts.concurrency, benchcharts.building):
         assert draw(none, "light").layout.title.text
+    pairs = retold.pairs().clear()
+    assert "Nothing is published" in _title(fairness.speed_ups([], "light"))
+    for empty in (fairness.as_published, fairness.bits):
+        assert "Nothing is published" in _title(empty(pairs, "item-item", "light"))
+    assert "Nothing is published" in _title(fairness.ceiling(pairs, "light"))
 
 
 def test_ticks_of_a_logarithmic_axis_are_few_and_in_range() -> None:
@@ -169,7 +178,7 @@ def _three(off: float | None, **other: Any) -> pl.DataFrame:
     types = (("HNSW", 286.0), ("IVF_FLAT", 251.0), ("FLAT", 227.0))
     rows = [point(1.0, qps, index=name, p99_ms=1000 / qps, sliced=off is not None, **other) for name, qps in types]
     rows = [row | (ends(row, off) if off is not None else {}) for row in rows]
-    return with_cost(summarise(points(*rows)), Price("test", 0.03, 0.004))
+    return with_cost(summarise(points(*rows)), PRICE)
 
 
 DRAWN: dict[str, Callable[[pl.DataFrame], Figure]] = {
@@ -221,9 +230,11 @@ def test_every_small_table_has_a_title_in_plain_words(rows: list[tuple[Any, ...]
     ]
     stale = [old for *_, old, _, _ in rows for _ in range(2)]
     table = points(*made).with_columns(pl.Series("stale", stale, pl.Boolean))
-    table = with_cost(summarise(table), Price("test", 0.03, 0.004))
+    table = with_cost(summarise(table), PRICE)
     drawn = [benchcharts.frontier(table, "light", name) for name in ("qps", "usd_million", "p99_ms", "memory_mb")]
     drawn += [f(table, "light") for f in (benchcharts.latencies, benchcharts.concurrency, benchcharts.building, rates)]
-    for figure in drawn:
-        assert _title(figure)
-        assert not {"nan", "inf", "None"} & set(_title(figure).replace(":", " ").split())
+    told = [_title(figure) for figure in drawn]
+    told += advise(table, Wish(recall=0.95)).why + advise(with_cost(table, PRICE, 100.0), Wish(p99_ms=5, qps=100)).why
+    for text in told:
+        assert text
+        assert not {"nan", "inf", "none", "$nan", "$inf"} & set(re.split(r"[\s:;,]+", text)), text

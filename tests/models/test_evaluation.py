@@ -11,7 +11,8 @@ from scipy.sparse import csr_matrix
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.evaluate import EXAMPLES, SLICES, evaluation_stage, evaluations
+from pipeline.compare import certain
+from pipeline.evaluate import ALL_CLICKS, EXAMPLES, SLICES, evaluation_stage, evaluations
 from pipeline.models.examples import Examples
 from pipeline.models.metrics import top
 from pipeline.models.sessions import next_clicks
@@ -59,6 +60,17 @@ def test_models_are_compared_with_the_best_baseline(answer: dict[str, Any]) -> N
     assert set(answer["differences"]) == set(MODELS) - {answer["against"]}
     worse = answer["differences"]["popularity"]["mrr@20"]
     assert worse["low"] < worse["difference"] < worse["high"] < 0
+
+
+def test_the_leader_is_surely_before_those_whose_paired_interval_leaves_out_zero(
+    trained: Workspace, answer: dict[str, Any]
+) -> None:
+    best = max(answer["models"], key=lambda name: answer["models"][name]["mrr@20"])
+    code, found = _run(trained.root, "evaluate", "--against", best)
+    assert code == 0
+    sure = {(best, name) for name, one in found["differences"].items() if one["mrr@20"]["high"] < 0}
+    assert certain(trained, "mrr@20", ALL_CLICKS) == sure
+    assert (best, "popularity") in sure
 
 
 def test_a_model_is_compared_with_the_one_that_is_named(trained: Workspace, answer: dict[str, Any]) -> None:
