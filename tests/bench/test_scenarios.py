@@ -54,6 +54,8 @@ def test_scenarios_are_split_as_published(
         assert not {*found.vectors[:, 0]} & {*found.queries[:, 0]}
     assert found.metric == "IP"
     assert isinstance(found.vectors, np.memmap)
+    stage = vectors_stage(DEFAULT_MODEL)
+    assert found.inputs == {stage: (embedded.manifest(stage) or {})["key"]}
 
 
 def test_samples_are_drawn_with_the_seed(embedded: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
