@@ -1,6 +1,6 @@
 """How far a measured figure may be off, and whether figures may be called different."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 MAYBE_CHANCE = "may be chance"
 _RESAMPLES, _SEED = 1000, 42
+_RUNS = 4  # of neighbouring slices that make up a time as long as all
 _ENDS = (2.5, 97.5)  # percentiles: 95 %
 _SLICES = 20  # of what was measured one after the other
 _FEWEST = 2  # of which a spread can be told
@@ -41,17 +42,17 @@ def kept(value: float, low: float | None, high: float | None) -> Spread:
 def of_repeats(values: Sequence[float]) -> Spread:
     """Give the median of repeats, from the least to the most; ValueError for none and for what is no number."""
     known = _numbers(values)
-    return Spread(float(np.median(known)), float(known[0]), float(known[-1]), len(known))
+    return Spread(float(np.median(known)), float(known.min()), float(known.max()), len(known))
 
 
 def of_slices(values: Sequence[float]) -> Spread:
-    """Give the mean of what slices of equal time counted, with its 95 % interval as they are drawn anew (bootstrap).
+    """Give the mean of what slices of equal time counted, in order, with its 95 % interval as they are drawn anew.
 
     ValueError for no slice and for what is no number. Of one slice the interval is unknown.
     """
     known = _numbers(values)
-    low, high = np.percentile(_times(len(known)) @ known / len(known), _ENDS)
-    return _around(float(np.mean(known)), float(low), float(high), len(known))
+    ends = [np.percentile(times @ known / times.sum(axis=1), _ENDS) for times in _draws(len(known))]
+    return _around(float(np.mean(known)), ends, len(known))
 
 
 def percentile_of_slices(values: Array, counts: Array, percent: float) -> Spread:
@@ -61,11 +62,13 @@ def percentile_of_slices(values: Array, counts: Array, percent: float) -> Spread
     """
     if not counts.sum() or not np.all(np.isfinite(values)):
         raise ValueError("there is no slice that saw a number")
-    drawn = np.cumsum(_times(len(counts)) @ counts, axis=1)
-    drawn = drawn[drawn[:, -1] > 0]
-    ends = np.percentile([values[_reached(row, percent)] for row in drawn], _ENDS)
+    ends = []
+    for times in _draws(len(counts)):
+        running = np.cumsum(times @ counts, axis=1)
+        found = [values[_reached(row, percent)] for row in running if row[-1] > 0]
+        ends.append(np.percentile(found, _ENDS))
     value = float(values[_reached(np.cumsum(counts.sum(axis=0)), percent)])
-    return _around(value, float(ends[0]), float(ends[1]), len(counts))
+    return _around(value, ends, len(counts))
 
 
 def median_in_order(values: Sequence[float]) -> Spread:
@@ -76,7 +79,7 @@ def median_in_order(values: Sequence[float]) -> Spread:
     counts = np.zeros((many, len(rising)))
     np.add.at(counts, (np.arange(len(known)) * many // max(1, len(known)), place), 1)
     found = percentile_of_slices(rising, counts, 50)
-    return _around(float(np.median(known)), found.low, found.high, found.count)
+    return _around(float(np.median(known)), [np.array([found.low, found.high])], found.count)
 
 
 def differ(one: Spread, other: Spread) -> bool:
@@ -96,16 +99,23 @@ def told_apart(first: Spread, others: Iterable[Spread], shown: Callable[[float],
 
 
 def _numbers(values: Sequence[float]) -> Array:
-    known = np.sort(np.asarray(values, np.float64))
+    known = np.asarray(values, np.float64)
     if not len(known) or not np.all(np.isfinite(known)):
         raise ValueError(f"a figure's spread is of one number or more: {list(values)[:5]}")
     return known
 
 
-def _times(count: int) -> Array:
-    """Give how often each of `count` slices is drawn, (resamples, count): the same draws whatever they hold."""
-    random = np.random.default_rng(_SEED)
-    return random.multinomial(count, np.full(count, 1 / count), size=_RESAMPLES).astype(np.float64)
+def _draws(count: int) -> Iterator[Array]:
+    """Give how often each of `count` slices is drawn, (resamples, count): one by one, and in runs of neighbours.
+
+    A machine that is busy for a while slows neighbouring slices alike; drawn one by one they would seem to vary less
+    than they do (the circular block bootstrap: Politis and Romano, 1992).
+    """
+    random, each = np.random.default_rng(_SEED), np.full(count, 1 / count)
+    yield random.multinomial(count, each, size=_RESAMPLES).astype(np.float64)
+    length = max(1, count // _RUNS)
+    starts = random.multinomial(count // length, each, size=_RESAMPLES).astype(np.float64)
+    yield np.sum([np.roll(starts, shift, axis=1) for shift in range(length)], axis=0)
 
 
 def _reached(running: Array, percent: float) -> int:
@@ -113,5 +123,7 @@ def _reached(running: Array, percent: float) -> int:
     return int(np.searchsorted(running, running[-1] * percent / 100 * (1 - 1e-12)))
 
 
-def _around(value: float, low: float, high: float, count: int) -> Spread:
+def _around(value: float, ends: Sequence[Array], count: int) -> Spread:
+    """Take the widest of several intervals, and the value within it."""
+    low, high = (pick([float(pair[n]) for pair in ends]) for n, pick in enumerate((min, max)))
     return Spread(value, min(low, value), max(high, value), count)

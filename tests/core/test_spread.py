@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from random import Random
 
 import numpy as np
 import pytest
@@ -22,30 +23,42 @@ FIGURES = st.lists(st.floats(0.001, 1e6), min_size=1, max_size=40)
 FEW = settings(max_examples=60, deadline=None)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.floats(1, 1000), min_size=1, max_size=20))
 def test_the_interval_of_slices_is_that_of_their_means_drawn_anew(values: list[float]) -> None:
-    many = len(values)
-    times = np.random.default_rng(42).multinomial(many, [1 / many] * many, size=1000)
-    means = [math.fsum(v * n for v, n in zip(sorted(values), row, strict=True)) / many for row in times.tolist()]
-    expected = statistics.fmean(values), *np.percentile(means, [2.5, 97.5])
-    found = of_slices(values)
+    many, random = len(values), np.random.default_rng(42)
+    alone = random.multinomial(many, [1 / many] * many, size=1000).tolist()
+    means = [math.fsum(v * n for v, n in zip(values, row, strict=True)) / many for row in alone]
+    long = max(1, many // 4)
+    runs = random.multinomial(many // long, [1 / many] * many, size=1000).tolist()
+    sums = [math.fsum(values[(start + n) % many] for n in range(long)) for start in range(many)]
+    blocks = [math.fsum(s * n for s, n in zip(sums, row, strict=True)) / (many // long * long) for row in runs]
+    found, mean = of_slices(values), statistics.fmean(values)
+    low, high = (np.percentile([means, blocks], end, axis=1) for end in (2.5, 97.5))
+    expected = mean, min(mean, *low), max(mean, *high)
     assert (found.value, found.low, found.high) == pytest.approx(expected)
 
 
+def test_a_machine_that_was_busy_for_a_while_makes_a_wider_interval_than_one_that_flickers() -> None:
+    busy, flickers = of_slices([50.0] * 10 + [20.0] * 10), of_slices([50.0, 20.0] * 10)
+    assert busy.high - busy.low > 1.4 * (flickers.high - flickers.low)
+
+
 def test_slices_that_count_at_random_have_the_interval_of_theory() -> None:
-    counts = np.random.default_rng(5).poisson(100, 400)
+    counts = np.random.default_rng(5).poisson(100, 100)
     found = of_slices(counts.tolist())
-    assert found.high - found.low == pytest.approx(2 * 1.96 * 10 / math.sqrt(400), rel=0.1)
+    assert found.high - found.low == pytest.approx(2 * 1.96 * 10 / math.sqrt(100), rel=0.3)
 
 
 @FEW
 @given(FIGURES, st.floats(1e-3, 1e3), st.randoms(use_true_random=False))
-def test_neither_unit_nor_order_changes_an_interval(values: list[float], times: float, random: object) -> None:
-    mixed = list(values)
-    random.shuffle(mixed)  # type: ignore[attr-defined]
+def test_no_unit_changes_an_interval_and_no_order_that_of_repeats(
+    values: list[float], times: float, random: Random
+) -> None:
+    mixed = random.sample(values, len(values))
+    assert of_repeats(mixed) == of_repeats(values)
     for make in (of_slices, of_repeats):
-        one, other = make(values), make([v * times for v in mixed])
+        one, other = make(values), make([v * times for v in values])
         expected = [v * times for v in (one.value, one.low, one.high)]
         assert [other.value, other.low, other.high] == pytest.approx(expected)
         assert one.low <= one.value <= one.high
@@ -107,9 +120,9 @@ def test_one_is_told_apart_where_its_interval_meets_no_other_and_reads_otherwise
 def test_equal_servers_are_seldom_told_apart_and_one_twice_as_fast_always_is() -> None:
     random = np.random.default_rng(3)
     wrong = twice = 0
-    for _ in range(60):
+    for _ in range(40):
         one, other, fast = (of_slices(random.poisson(mean, 20).tolist()) for mean in (12, 12, 24))
         wrong += told_apart(one, [other])
         twice += told_apart(fast, [one])
-    assert wrong <= 2
-    assert twice == 60
+    assert wrong <= 1
+    assert twice == 40
