@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from app import benchnews, modelcharts, parts, routes, state, tray
+from app.errors import errors
 from pipeline.evaluate import evaluations, intervals
 from pipeline.kinds import KINDS, baselines
 from pipeline.overview import describe
@@ -94,5 +95,5 @@ def _latest(workspace: Workspace) -> None:
     benchnews.show()
 
 
-with parts.errors():
+with errors():
     main()
