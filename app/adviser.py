@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import costs, serving, state
+from app import costs, serving, url
 from app.benchdata import TARGET
 from pipeline.bench.advise import Advice, Wish, advise, usd
 from pipeline.bench.cost import with_cost
@@ -13,6 +13,7 @@ from pipeline.bench.quality import told
 from pipeline.bench.settings import label
 from pipeline.text import number
 
+_MOST = 1e12  # of any wish: more digits than a number box holds
 _WISHES = (
     ("p99", "p99 at most (ms)", "Of a request: 99 of 100 are answered sooner."),
     ("qps", "Queries a second", "All instances together; decides how many are needed."),
@@ -24,29 +25,23 @@ _WISHES = (
 def wish() -> Wish:
     """Draw what can be wanted; the URL keeps it."""
     recall = st.number_input(
-        "I need recall of at least", 0.0, 1.0, _asked("recall", TARGET), 0.01, format="%.3f",
+        "I need recall of at least", 0.0, 1.0, step=0.01, format="%.3f",
         help="Share of the exact nearest neighbours that the answers hold.",
+        **url.bound("recall", TARGET, url.real(0.0, 1.0)),
     )  # fmt: skip
     chosen = {}
     columns = st.columns(2)
     for n, (name, title, about) in enumerate(_WISHES):
-        value = columns[n % 2].number_input(title, 0.0, None, _asked(name, None), help=about, placeholder="any")
+        shown = url.bound(name, None, url.real(0.0, _MOST))
+        value = columns[n % 2].number_input(title, 0.0, _MOST, help=about, placeholder="any", **shown)
         chosen[name] = value or None
-    state.remember(recall=recall if recall != TARGET else None, **chosen)
     return Wish(recall, chosen["p99"], chosen["memory"], chosen["budget"], chosen["qps"])
-
-
-def _asked(name: str, default: float | None) -> float | None:
-    try:
-        return float(state.url(name))
-    except ValueError:
-        return default
 
 
 def priced(settings: pl.DataFrame, wanted: Wish) -> pl.DataFrame:
     """Add what settings cost by the prices that the page's URL names; cores are the run's unless others are chosen."""
-    price, cores = costs.chosen()
-    return with_cost(settings, price, wanted.qps, cores if state.url("cores") else None)
+    price, _ = costs.chosen()
+    return with_cost(settings, price, wanted.qps, costs.cores())
 
 
 @st.cache_data(max_entries=60, show_spinner=False)

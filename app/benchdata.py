@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import state
+from app import state, url
 from pipeline import published
 from pipeline.bench import runs
 from pipeline.bench.quality import QUALITY, with_quality
@@ -54,16 +54,14 @@ def _grown(run: str) -> list[int]:
 def choose_runs(known: Sequence[Run]) -> list[str]:
     """Draw the choice of runs; the newest one that has points comes first, the published study where there is none."""
     names = [run.name for run in known if run.points or run.status == "running"] + [published.NAME]
-    asked = [name for name in state.url("runs").split(",") if name in names]
     notes = {run.name: run.note for run in known}
     chosen = st.multiselect(
         "Runs",
         names,
-        asked or names[:1],
         format_func=lambda name: f"{name} – {notes[name]}" if notes.get(name) else name,
         help="Several are drawn together; 'published' is the study of 2023.",
+        **url.bound("runs", names[:1], url.some_of(names), url.joined),
     )
-    state.remember(runs=",".join(chosen) if chosen != names[:1] else None)
     return chosen
 
 
@@ -87,16 +85,14 @@ def _there(table: pl.DataFrame, name: str) -> list[Any]:
 
 def _select(column: Any, name: str, title: str, there: list[Any], default: Any, about: str) -> Any:
     options = [None, *there] if default is None else there
-    asked = next((value for value in there if str(value) == state.url(name)), default)
-    value = column.selectbox(
+    named = {str(value): value for value in there}
+    return column.selectbox(
         title,
         options,
-        options.index(asked) if asked in options else 0,
         format_func=lambda v: "all" if v is None else f"{v:,}" if isinstance(v, int) else str(v),
         help=about,
+        **url.bound(name, default, named.get),
     )
-    state.remember(**{name: value if value != default else None})
-    return value
 
 
 def open_loops(table: pl.DataFrame, given: dict[str, Any]) -> pl.DataFrame:

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import state
+from app import url
 from app.benchjob import TUNE_LOAD
 from pipeline.bench.plan import IndexGrid
 from pipeline.bench.presets import PRESETS, Preset
@@ -13,6 +13,7 @@ from pipeline.text import number
 from pipeline.vectors.catalogue import CATALOGUE
 
 CLOSED, OPEN = "as fast as answered", "at given rates"
+_LONGEST_MS = 1e9
 _FIELDS = {
     "nq": ("nq", "Queries a request, e.g. 1,1000."),
     "concurrency": ("Clients", "Processes that ask at once, e.g. 1,4; each has one request under way."),
@@ -52,25 +53,19 @@ def goal() -> Goal:
     """Draw what a tuning has to keep, in the page's URL as well."""
     left, middle, right = st.columns(3)
     recall = left.number_input(
-        "Recall to keep", 0.01, 1.0, _asked("keep", 0.95), 0.01, format="%.3f",
+        "Recall to keep", 0.01, 1.0, step=0.01, format="%.3f",
         help="Share of the exact nearest neighbours that the answers have to hold.",
+        **url.bound("keep", 0.95, url.real(0.01, 1.0)),
     )  # fmt: skip
     p99 = middle.number_input(
-        "p99 to keep (ms)", 0.1, None, _asked("within", None), placeholder="any",
+        "p99 to keep (ms)", 0.1, _LONGEST_MS, placeholder="any",
         help="Of a request: 99 of 100 have to be answered sooner.",
+        **url.bound("within", None, url.real(0.1, _LONGEST_MS)),
     )  # fmt: skip
     trials = right.number_input(
-        "Trials", 1, 10_000, int(_asked("trials", 20) or 20), help="Settings that are measured."
+        "Trials", 1, 10_000, help="Settings that are measured.", **url.bound("trials", 20, url.whole(1, 10_000))
     )
-    state.remember(keep=recall if recall != 0.95 else None, within=p99, trials=trials if trials != 20 else None)
     return Goal(float(recall or 0.95), p99, int(trials))
-
-
-def _asked(name: str, default: float | None) -> float | None:
-    try:
-        return float(state.url(name))
-    except ValueError:
-        return default
 
 
 def load(preset: str, *, tuning: bool) -> tuple[dict[str, str], list[str]]:
@@ -102,14 +97,16 @@ def _of(preset: Preset) -> dict[str, Any]:
 
 
 def _rates() -> dict[str, str]:
-    asked = state.url("rate")
     about = (
         "As fast as answered: a client's next request follows an answer, which shows how many queries the server can do. "
         "At given rates: requests come by the clock, as visitors do, and one that has to wait counts its waiting."
     )
-    way = st.segmented_control("Requests", [CLOSED, OPEN], default=OPEN if asked else CLOSED, help=about) or CLOSED
-    text = ""
-    if way == OPEN:
-        text = st.text_input("Requests a second", asked or "50,100,200", help="Of all clients together, e.g. 50,200.")
-    state.remember(rate=text.strip())
-    return {"rate": text.strip()} if text.strip() else {}
+    usual = OPEN if url.value("rate", "", url.text) else CLOSED
+    shown = url.bound(
+        "requests", usual, {"rates": OPEN, "fast": CLOSED}.get, lambda w: "rates" if w == OPEN else "fast"
+    )
+    if st.segmented_control("Requests", [CLOSED, OPEN], required=True, help=about, **shown) != OPEN:
+        return {}
+    shown = url.bound("rate", "50,100,200", url.text)
+    text = st.text_input("Requests a second", help="Of all clients together, e.g. 50,200.", **shown).strip()
+    return {"rate": text} if text else {}

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import parts, state
+from app import parts, state, url
 from app.benchjob import Asked
 from pipeline.bench.plan import IndexGrid
 from pipeline.bench.scenarios import QUERIES, SPLITS
@@ -36,21 +36,19 @@ def choose(left: Any, right: Any, server: str, *, collections: bool) -> Asked | 
         (pair for pair in ((s, m) for m in known for s in ("user-user", "item-item")) if _enough(*pair)),
         ("item-item", _MADE_UP[0]),
     )
-    asked = state.url("vectors")
     offered = [*known, _THERE] if collections else known
     model = str(
         right.selectbox(
-            "Vectors", offered, offered.index(asked if asked in offered else usual[1]), format_func=_named,
+            "Vectors", offered, format_func=_named,
             help="Of a model, made up, or those of a collection on the server, which is only read.",
+            **url.bound("vectors", usual[1], url.one_of(offered)),
         )
     )  # fmt: skip
-    state.remember(vectors=model if model != usual[1] else None)
     if model == _THERE:
         return _collection(left, server)
-    wanted, names = state.url("of"), list(SPLITS)
-    start = wanted if wanted in names else usual[0]
-    scenario = str(left.selectbox("What is asked", names, names.index(start), help=" ".join(_ABOUT.values())))
-    state.remember(of=scenario if scenario != usual[0] else None)
+    names = list(SPLITS)
+    shown = url.bound("of", usual[0], url.one_of(names))
+    scenario = str(left.selectbox("What is asked", names, help=" ".join(_ABOUT.values()), **shown))
     st.caption(_ABOUT[scenario])
     return Asked(*_sizes(scenario, model), scenario, model)
 
@@ -92,9 +90,7 @@ def _collection(column: Any, server: str) -> Asked | None:
     if not names:
         parts.empty(f"The server '{server}' has no collection: build an index first.", "index", "To the Index page")
         return None
-    wanted = state.url("collection")
-    name = str(column.selectbox("Collection", names, names.index(wanted) if wanted in names else 0))
-    state.remember(collection=name)
+    name = str(column.selectbox("Collection", names, **url.bound("collection", names[0], url.one_of(names))))
     about = foreign.searchable(engine, name)
     if about["index"] not in CATALOGUE or about["rows"] < MIN_INDEXED_ROWS:
         parts.empty(

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import benchcharts, builds, costs, fairness, parts, ratecharts, serving, state, worth
+from app import benchcharts, builds, costs, fairness, parts, ratecharts, serving, state, url, worth
 from app.benchload import OPEN
 from app.figure import Figure
 from pipeline.bench.advise import Wish
@@ -128,8 +128,8 @@ def versus(settings: pl.DataFrame, wanted: Wish) -> None:
         parts.empty("There is one side only: measure another index type, or choose a second run above.")
         return
     left, right = st.columns(2)
-    a = _side(left, "a", "How many times the queries of", sides, sides[0])
-    b = _side(right, "b", "over", [side for side in sides if side != a], "")
+    a = _side(left, "a", "How many times the queries of", sides)
+    b = _side(right, "b", "over", [side for side in sides if side != a])
     both = [where(settings, parse_params(side)) for side in (a, b)]
     found = at_equal_recall(*both)
     draw(fairness.over(found, _said(a), _said(b), state.mode()), "versus")
@@ -153,11 +153,9 @@ def _sides(settings: pl.DataFrame) -> list[str]:
     return [f"{name}={value}" for name in several for value in settings[name].unique(maintain_order=True)]
 
 
-def _side(column: Any, name: str, title: str, sides: list[str], default: str) -> str:
-    asked = state.url(name, default)
-    value = str(column.selectbox(title, sides, sides.index(asked) if asked in sides else 0, format_func=_said))
-    state.remember(**{name: value})
-    return value
+def _side(column: Any, name: str, title: str, sides: list[str]) -> str:
+    shown = url.bound(name, sides[0], url.one_of(sides))
+    return str(column.selectbox(title, sides, format_func=_said, **shown))
 
 
 def _said(side: str) -> str:

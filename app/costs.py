@@ -5,36 +5,40 @@ from dataclasses import asdict
 
 import streamlit as st
 
-from app import parts, state
+from app import state, url
+from app.errors import errors
 from pipeline import prices
 from pipeline.prices import Price
 
 _CORES = 2  # of a server that does nothing else
+_MOST_CORES = 512
 
 
 def chosen() -> tuple[Price, int]:
     """Give the prices and the number of cores that the page's URL names, else the first list and two cores."""
-    known = {price.name for price in prices.load(state.workspace())}
-    asked, cores = state.url("prices"), state.url("cores")
-    price = prices.find(state.workspace(), asked if asked in known else None)
-    return price, int(cores) if cores.isdigit() else _CORES
+    known = [price.name for price in prices.load(state.workspace())]
+    price = prices.find(state.workspace(), url.value("prices", known[0], url.one_of(known)))
+    return price, cores() or _CORES
+
+
+def cores() -> int | None:
+    """Give the number of cores that the page's URL names, None where it names none."""
+    return url.value("cores", None, url.whole(1, _MOST_CORES))
 
 
 def edit() -> None:
     """Draw the choice of prices and cores, and the list to edit."""
-    price, cores = chosen()
+    price, count = chosen()
     with (
-        st.expander(f"What a month costs: prices “{price.name}”, {cores} cores", icon=":material/payments:"),
-        parts.errors(),
+        st.expander(f"What a month costs: prices “{price.name}”, {count} cores", icon=":material/payments:"),
+        errors(),
     ):
         rows = prices.load(state.workspace())
         names = [row.name for row in rows]
         left, right = st.columns(2)
-        name = left.selectbox("Prices", names, names.index(price.name))
-        count = right.number_input("Cores", 1, 512, cores, help="Of the server; memory is the index's own.")
-        state.remember(prices=name if name != names[0] else None, cores=count if count != _CORES else None)
-        if (name, count) != (price.name, cores):
-            st.rerun()
+        left.selectbox("Prices", names, **url.bound("prices", names[0], url.one_of(names)))
+        shown = url.bound("cores", _CORES, url.whole(1, _MOST_CORES))
+        right.number_input("Cores", 1, _MOST_CORES, help="Of the server; memory is the index's own.", **shown)
         st.caption(f"{sources(price)} 730 hours a month, in USD.")
         edited = st.data_editor([asdict(row) for row in rows], hide_index=True, num_rows="dynamic", key="price-list")
         if st.button("Keep these prices"):

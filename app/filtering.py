@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import state
+from app import url
 from pipeline.filters import Choice, compose, read
 from pipeline.names import CATEGORY, PRICE
 from pipeline.text import number
@@ -16,7 +16,7 @@ _CATEGORIES, _PRICES, _POPULARITY = "filter_categories", "filter_prices", "filte
 
 def control(catalogue: pl.DataFrame, columns: Sequence[str]) -> str:
     """Draw the control for an index with these columns; give the expression, '' where nothing is filtered."""
-    asked = state.url("filter")
+    asked = url.value("filter", "", url.text)
     with st.expander("Filter", icon=":material/filter_alt:"):
         if not columns:
             st.caption("This index was built without columns to filter by: build it again on the Index page.")
@@ -26,36 +26,46 @@ def control(catalogue: pl.DataFrame, columns: Sequence[str]) -> str:
         choice = read(asked)
         if choice is None or not _fits(choice, categories, prices):
             return _written(asked)
-        expression = compose(_choose(choice, categories, prices))
-        if expression:
-            st.code(expression, language=None)
-        return expression
+        _choose(choice, categories, prices)
+        if asked:
+            st.code(asked, language=None)
+        return asked
 
 
-def _choose(choice: Choice, categories: list[str], prices: tuple[float, float] | None) -> Choice:
-    """Draw a field for each part of a choice; `choice` is what they begin with."""
+def _choose(choice: Choice, categories: list[str], prices: tuple[float, float] | None) -> None:
+    """Draw a field for each part of a choice; one that is changed writes the expression of all into the URL."""
     left, middle, right = st.columns(3)
-    st.session_state.setdefault(_CATEGORIES, list(choice.categories))
-    chosen = left.multiselect("Category", categories, key=_CATEGORIES, placeholder="Any")
-    cheapest = dearest = None
+    shown: Any = {"on_change": _changed, "args": (prices,)}
+    st.session_state[_CATEGORIES] = list(choice.categories)
+    left.multiselect("Category", categories, key=_CATEGORIES, placeholder="Any", **shown)
     if prices is not None:
         low, high = prices
-        st.session_state.setdefault(
-            _PRICES,
-            (low if choice.cheapest is None else choice.cheapest, high if choice.dearest is None else choice.dearest),
-        )
-        prices_chosen: Any = middle.slider("Price, $", low, high, key=_PRICES)
-        bottom, top = prices_chosen
-        cheapest, dearest = (None if bottom == low else bottom), (None if top == high else top)
-    st.session_state.setdefault(_POPULARITY, choice.popularity or 0)
-    least = right.number_input("Least popularity", 0, key=_POPULARITY, help="Clicks on the item in training.")
-    return Choice(tuple(chosen), cheapest, dearest, int(least) or None)
+        between = (choice.cheapest, choice.dearest)
+        st.session_state[_PRICES] = tuple(end if at is None else at for at, end in zip(between, prices, strict=True))
+        middle.slider("Price, $", low, high, key=_PRICES, **shown)
+    st.session_state[_POPULARITY] = choice.popularity or 0
+    right.number_input("Least popularity", 0, key=_POPULARITY, help="Clicks on the item in training.", **shown)
+
+
+def _changed(prices: tuple[float, float] | None) -> None:
+    """Write what the fields say; the ends of the prices stand for any price."""
+    chosen: Any = st.session_state
+    bottom, top = chosen[_PRICES] if prices else (None, None)
+    low, high = prices or (None, None)
+    choice = Choice(
+        tuple(chosen[_CATEGORIES]),
+        None if bottom == low else bottom,
+        None if top == high else top,
+        int(chosen[_POPULARITY]) or None,
+    )
+    url.put(filter=compose(choice))
 
 
 def _written(expression: str) -> str:
     """Show an expression that somebody wrote, which the fields cannot; it is used as it is."""
     st.code(expression, language=None)
-    return "" if st.button("Clear the filter", icon=":material/close:") else expression
+    st.button("Clear the filter", icon=":material/close:", on_click=url.put, kwargs={"filter": None})
+    return expression
 
 
 def _range(catalogue: pl.DataFrame) -> tuple[float, float] | None:

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import modelcharts, parts, state, tray
+from app import modelcharts, parts, state, tray, url
 from pipeline.approximation import approximations
 from pipeline.compare import best_baseline, certain, differences
 from pipeline.evaluate import SLICES, EvaluateConfig, current, evaluation_stage, evaluations, intervals
@@ -19,18 +19,15 @@ TITLES = {name: kind.title for name, kind in KINDS.items()}
 
 def show() -> None:
     """Show every model that is measured on the sessions as they are, and what can be measured yet."""
-    config = EvaluateConfig(st.toggle("Only items new to the session", state.url("unseen") == "1", help=_UNSEEN))
-    state.remember(unseen="1" if config.exclude_seen else "")
+    shown = url.bound("unseen", False, url.flag, url.write_flag)
+    config = EvaluateConfig(st.toggle("Only items new to the session", help=_UNSEEN, **shown))
     models = evaluations(state.workspace(), config)
     _measure(models, config)
     if not models:
         parts.empty("No model is measured yet: press “Evaluate” above.")
         return
-    chosen = state.url("measure", "recall@20")
-    measure = st.segmented_control(
-        "Measure", MEASURES, default=chosen if chosen in MEASURES else "recall@20", required=True
-    )
-    state.remember(measure=measure if measure != "recall@20" else "")
+    shown = url.bound("measure", "recall@20", url.one_of(MEASURES))
+    measure = str(st.segmented_control("Measure", MEASURES, required=True, **shown))
     bounds = intervals(state.workspace(), config)
     sure = certain(state.workspace(), measure, config)
     figure = modelcharts.evaluation(models, bounds, TITLES, baselines(), state.mode(), measure, sure)
@@ -92,11 +89,8 @@ def _verdict(difference: float, sure: bool) -> str:
 
 
 def _slices(models: dict[str, Any], measure: str, config: EvaluateConfig) -> None:
-    chosen = state.url("by", LENGTH)
-    name = st.segmented_control(
-        "By", (LENGTH, POPULARITY), default=chosen if chosen == POPULARITY else LENGTH, required=True
-    )
-    state.remember(by=name if name != LENGTH else "")
+    shown = url.bound("by", LENGTH, url.one_of((LENGTH, POPULARITY)))
+    name = str(st.segmented_control("By", (LENGTH, POPULARITY), required=True, **shown))
     tables = {model: state.table(evaluation_stage(model, config), SLICES) for model in models}
     rows = pl.concat(
         table.filter(pl.col("slice") == name, pl.col("measure") == measure).with_columns(pl.lit(model).alias("model"))

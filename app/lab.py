@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import state, tray
+from app import state, tray, url
 from pipeline.indexes import list_indexes
 from pipeline.kinds import KINDS
 from pipeline.text import duration, size
@@ -46,16 +46,15 @@ def _vectors() -> tuple[str, str, int, int]:
         if entity in manifest["metrics"]
     }
     usual = f"{state.model()}/items"
-    asked = state.url("vectors", usual)
     names = list(choices)
+    shown = url.bound("vectors", usual if usual in names else names[0], url.one_of(names))
     left, _ = st.columns([2, 1])
     name = left.selectbox(
         "Vectors",
         names,
-        names.index(asked) if asked in names else 0,
         format_func=lambda n: _vectors_label(n, choices[n]),
+        **shown,
     )
-    state.remember(vectors=name if name != usual else None)
     _bring()
     model, entity = name.split("/")
     return model, entity, int(choices[name][entity]), int(choices[name]["dim"])
@@ -78,10 +77,9 @@ def _vectors_label(name: str, metrics: dict[str, Any]) -> str:
 
 def _type(server: ServerFacts) -> IndexType:
     names = supported_names(server)
-    asked = state.url("type", "HNSW" if server.device == "cpu" else "GPU_CAGRA")
-    start = asked if asked in names else names[0]
-    name = st.segmented_control("Index type", names, default=start, key=f"type-{server.name}") or start
-    state.remember(type=name)
+    usual = "HNSW" if server.device == "cpu" else "GPU_CAGRA"
+    shown = url.bound("type", usual if usual in names else names[0], url.one_of(names), key=f"url-type-{server.name}")
+    name = str(st.segmented_control("Index type", names, required=True, **shown))
     st.caption(f"{CATALOGUE[name].summary} {CATALOGUE[name].when_to_use}")
     refused = {n: why_not(index, server) for n, index in CATALOGUE.items() if n not in names}
     with st.expander(f"{len(refused)} more types that this server cannot build"):

@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from app import modelcharts, parts, state, tray
+from app.errors import errors
 from pipeline.errors import UserError
 from pipeline.interrupted import Interrupted, interrupted
 from pipeline.jobs import Job, stop
@@ -30,6 +31,7 @@ def _trains(job: Job) -> bool:
     return any(word in ("run", "train") for word in str(job.about["command"]).split()[3:4])
 
 
+@errors()
 def _live(job_id: str) -> None:
     job = next((j for j in tray.live() if j.id == job_id), None)
     points = job.curve() if job else []

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from app import routes, state, tray  # noqa: E402
+from app import memory, routes, state, tray, url  # noqa: E402
 from pipeline.errors import UserError  # noqa: E402
 
 
@@ -19,6 +19,7 @@ def main() -> None:
         page_title="From clicks to recommendations", page_icon=str(ROOT / "assets" / "icon.png"), layout="wide"
     )
     chosen = st.navigation([routes.page(name) for name in routes.PAGES])
+    url.enter(chosen.url_path)
     try:
         opened = state.workspace()
     except UserError as error:
@@ -30,6 +31,7 @@ def main() -> None:
     chosen.run()
     if opened.stages("indexes"):
         state.hold()  # begins to start Milvus beside, once the page is painted
+    memory.collect_by_time()
 
 
 main()

@@ -4,7 +4,8 @@ from typing import Any
 
 import streamlit as st
 
-from app import parts, state
+from app import state
+from app.errors import errors
 from pipeline.text import number
 from pipeline.vectors.support import ServerFacts
 
@@ -16,7 +17,7 @@ def show(chosen: ServerFacts) -> None:
     with st.expander("Collections of others on this server", icon=":material/visibility:"):
         st.caption("They are looked at, queried and compared, and never changed, loaded, released or dropped.")
         if st.toggle("Look", key=f"look-{chosen.name}"):
-            with parts.errors():
+            with errors():
                 _table(chosen.name)
 
 

@@ -1,15 +1,13 @@
 """Pieces that several pages are made of: empty states, error boxes, cards of items."""
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
-from app import routes, state
+from app import routes, state, url
 from app.theme import PALETTES
-from pipeline.errors import UserError
 from pipeline.kinds import KINDS
 from pipeline.train import trained
 
@@ -29,15 +27,6 @@ _SWATCHES = {
 }  # fmt: skip
 
 
-@contextmanager
-def errors() -> Iterator[None]:
-    """Show what a person can mend in a box instead of failing."""
-    try:
-        yield
-    except UserError as error:
-        st.error(str(error), icon=":material/error:")
-
-
 def heading(question: str, about: str) -> None:
     """Head a page with the question that it answers."""
     st.title(question)
@@ -49,11 +38,8 @@ def choose_model() -> None:
     able = [name for name in trained(state.workspace()) if KINDS[name].has_vectors]
     if len(able) < 2:
         return
-    before = state.model()
-    chosen = st.segmented_control("Model", able, default=before, format_func=lambda name: KINDS[name].title)
-    if chosen and chosen != before:
-        state.remember(model=chosen)
-        st.rerun()
+    shown = url.bound("model", state.usual_model(), url.one_of(able))
+    st.segmented_control("Model", able, format_func=lambda name: KINDS[name].title, required=True, **shown)
 
 
 def empty(text: str, page: str | None = None, label: str = "") -> None:

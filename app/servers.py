@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import charts, state
+from app import charts, state, url
 from pipeline import published
 from pipeline.errors import UserError
 from pipeline.text import duration
@@ -18,11 +18,9 @@ _START = "docker compose -f compose.milvus.yaml --env-file milvus.env --profile 
 def choose() -> ServerFacts | None:
     """Draw the switch and the servers of that device; give the one chosen, None where there is none."""
     left, right = st.columns([1, 2], vertical_alignment="bottom")
-    asked = "GPU" if state.url("device") == "gpu" else "CPU"
-    title = left.segmented_control("Search on", list(_DEVICES), default=asked) or asked
-    device = _DEVICES[title]
+    shown = url.bound("device", "CPU", {"gpu": "GPU"}.get, str.lower)
+    device = _DEVICES[left.segmented_control("Search on", list(_DEVICES), required=True, **shown)]
     there = {name: facts for name, facts in known().items() if facts.device == device}
-    state.remember(device="gpu" if device == "gpu" else None)
     with right:
         chosen = _pick(there) if there else None
     _add()
@@ -39,15 +37,13 @@ def known() -> dict[str, ServerFacts]:
 
 
 def _pick(there: dict[str, ServerFacts]) -> ServerFacts:
-    asked = state.url("server")
     names = list(there)
     name = st.selectbox(
         "Server",
         names,
-        names.index(asked) if asked in names else 0,
         format_func=lambda n: f"{n} · Milvus {there[n].version}" if there[n].version != "0" else n,
+        **url.bound("server", names[0], url.one_of(names)),
     )
-    state.remember(server=name if name != names[0] else None)
     return there[name]
 
 
@@ -69,7 +65,7 @@ def _add() -> None:
                 answered = f"answers in {duration(found.latency_ms / 1000)}, builds {', '.join(found.types)}"
                 st.success(f"{found.name}: Milvus {found.version} on {found.device.upper()}, {answered}.")
     for profile in profiles.profiles(state.workspace()):
-        if profile.name == state.url("server") and profile.note:
+        if profile.name == url.value("server", "", url.text) and profile.note:
             st.caption(profile.note)
 
 

@@ -2,11 +2,13 @@
 
 import os
 import threading
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 import streamlit as st
 
+from app import url
 from pipeline.errors import UserError
 from pipeline.names import DEFAULT_MODEL
 from pipeline.vectors import server
@@ -21,27 +23,17 @@ if TYPE_CHECKING:
 
 def workspace() -> Workspace:
     """Open the workspace that the app serves."""
-    return Workspace.open(os.environ.get(WORKSPACE_VARIABLE) or DEFAULT_ROOT)
+    return Workspace.open(root())
+
+
+def root() -> Path:
+    """Give the folder of the workspace that the app serves."""
+    return Path(os.environ.get(WORKSPACE_VARIABLE) or DEFAULT_ROOT)
 
 
 def mode() -> str:
     """Give 'light' or 'dark', as the browser shows the app."""
     return "dark" if st.context.theme.type == "dark" else "light"
-
-
-def url(name: str, default: str = "") -> str:
-    """Read a value from the page's URL."""
-    return str(st.query_params.get(name, default))
-
-
-def remember(**values: Any) -> None:
-    """Write values to the page's URL, so that its link reproduces the view; empty ones are left out."""
-    for name, value in values.items():
-        text = "" if value in (None, False) else str(value)
-        if text and st.query_params.get(name) != text:
-            st.query_params[name] = text
-        elif not text and name in st.query_params:
-            del st.query_params[name]
 
 
 @st.cache_data(max_entries=24, show_spinner=False)
@@ -63,16 +55,22 @@ def _recommender(root: str, model: str, key: str) -> "Recommender":
 
 
 def model() -> str:
-    """Give the model that a page speaks of: the URL's, else the default, or another that is trained where that is not."""
-    from pipeline.kinds import KINDS
+    """Give the model that a page speaks of: the URL's, else the usual one."""
+    return url.value("model", usual_model(), url.one_of(_with_vectors()))
+
+
+def usual_model() -> str:
+    """Give the default model, or another that is trained where that is not."""
     from pipeline.train import trained
 
-    able = [name for name, kind in KINDS.items() if kind.has_vectors]
-    ready = [name for name in trained(workspace()) if name in able]
-    asked = url("model")
-    if asked in able:
-        return asked
+    ready = [name for name in trained(workspace()) if name in _with_vectors()]
     return DEFAULT_MODEL if DEFAULT_MODEL in ready or not ready else ready[0]
+
+
+def _with_vectors() -> list[str]:
+    from pipeline.kinds import KINDS
+
+    return [name for name, kind in KINDS.items() if kind.has_vectors]
 
 
 def recommender() -> "Recommender | None":

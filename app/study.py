@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import benchcharts, fairness, state
+from app import benchcharts, fairness, state, url
 from app.benchdata import TARGET
 from app.benchviews import draw
 from pipeline import published
@@ -38,20 +38,16 @@ def show() -> None:
 
 
 def _scenario() -> str:
-    asked = state.url("study", retold.SCENARIOS[0])
-    start = asked if asked in retold.SCENARIOS else retold.SCENARIOS[0]
-    chosen = st.segmented_control("Scenario", retold.SCENARIOS, default=start, key="study-scenario") or start
-    state.remember(study=chosen if chosen != retold.SCENARIOS[0] else None)
-    return str(chosen)
+    shown = url.bound("study", retold.SCENARIOS[0], url.one_of(retold.SCENARIOS))
+    return str(st.segmented_control("Scenario", retold.SCENARIOS, required=True, **shown))
 
 
 def _curves(scenario: str, mode: str) -> None:
     merged = st.toggle(
         "Draw an ef below top-k as the one setting that it is",
-        value=state.url("drawn") != "all",
         help="HNSW searches with ef = top-k at least: the study's ef 10, 20, 40 and 80 are the same setting.",
+        **url.bound("merged", True, url.flag, url.write_flag),
     )
-    state.remember(drawn=None if merged else "all")
     settings = retold.settings() if merged else summarise(published.points())
     draw(benchcharts.frontier(where(settings, {"scenario": scenario}), mode, "qps", TARGET), "study-curves")
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import streamlit as st
 
-from app import benchload, benchvectors, parts, servers, state, tray
+from app import benchload, benchvectors, parts, servers, tray, url
 from app.benchjob import Chosen
+from app.errors import errors
 from pipeline.bench.plan import IndexGrid
 from pipeline.bench.presets import PRESETS
 from pipeline.text import duration
@@ -20,7 +21,7 @@ def form(*, expanded: bool) -> None:
     box = st.expander("Set up a run", expanded=expanded, icon=":material/tune:", on_change="rerun")
     if not box.open:
         return
-    with box, parts.errors():
+    with box, errors():
         chosen = _chosen()
         if chosen is not None:
             _start(chosen)
@@ -68,42 +69,32 @@ def _way(column: Any) -> str:
         "A sweep measures every setting that you name. A tuning looks for the one with the most queries a second that "
         "keeps a recall, and tries so many settings."
     )
-    start = TUNE if state.url("do") == "tune" else SWEEP
-    chosen = str(column.segmented_control("What to do", [SWEEP, TUNE], default=start, help=about) or start)
-    state.remember(do="tune" if chosen == TUNE else None)
-    return chosen
+    shown = url.bound("do", SWEEP, {"tune": TUNE}.get, lambda way: "tune" if way == TUNE else "")
+    return str(column.segmented_control("What to do", [SWEEP, TUNE], required=True, help=about, **shown))
 
 
 def _preset(column: Any) -> str:
     names = list(PRESETS)
-    asked = state.url("preset", names[0])
-    start = asked if asked in names else names[0]
     about = "; ".join(f"{name}: {preset.summary}" for name, preset in PRESETS.items())
-    chosen = str(column.segmented_control("Preset", names, default=start, help=f"{about}.") or start)
-    state.remember(preset=chosen if chosen != names[0] else None)
-    return chosen
+    shown = url.bound("preset", names[0], url.one_of(names))
+    return str(column.segmented_control("Preset", names, required=True, help=f"{about}.", **shown))
 
 
 def _server(column: Any) -> ServerFacts:
     """Choose a server where there are several."""
     known = servers.known()
     names = list(known)
-    asked = state.url("on", names[0])
     if len(names) == 1:
         return known[names[0]]
-    name = str(column.selectbox("Server", names, names.index(asked) if asked in names else 0))
-    state.remember(on=name if name != names[0] else None)
-    return known[name]
+    return known[str(column.selectbox("Server", names, **url.bound("on", names[0], url.one_of(names))))]
 
 
 def _types(preset: str, server: ServerFacts, *, tuning: bool) -> tuple[IndexGrid, ...]:
     """Choose index types: a sweep has the preset's with its values, a tuning HNSW and all values."""
     usual = {"HNSW": IndexGrid("HNSW")} if tuning else {grid.index: grid for grid in PRESETS[preset].indexes}
     names = supported_names(server)
-    start = [n for n in state.url("types").split(",") if n in names] or [n for n in usual if n in names]
-    key = f"types-{preset}-{server.name}-{tuning}"
-    chosen = st.pills("Index types", names, selection_mode="multi", default=start, key=key)
-    state.remember(types=",".join(chosen) if set(chosen) != set(usual) else None)
+    shown = url.bound("types", [n for n in usual if n in names], url.some_of(names), url.joined)
+    chosen = st.pills("Index types", names, selection_mode="multi", **shown)
     grids = {name: IndexGrid(name) if tuning else _tried(IndexGrid(name)) for name in names}
     return tuple((grids | usual)[name] for name in names if name in chosen)
 

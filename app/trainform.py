@@ -7,11 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from app import state, tray
+from app import state, tray, url
 from pipeline.clicks import known
 from pipeline.evaluate import current
 from pipeline.kinds import KINDS
-from pipeline.names import DEFAULT_MODEL
 from pipeline.options import Option, arguments, options
 
 _LABELS = {"budget": "Minutes at most", "dim": "Numbers in a vector", "go_on": "Go on from the model before"}
@@ -42,11 +41,8 @@ def form() -> str:
 
 def _model() -> str:
     names = list(KINDS)
-    asked = state.url("model")
-    start = asked if asked in names else state.model()
-    model = st.selectbox("Model", names, names.index(start), format_func=lambda name: KINDS[name].title)
-    state.remember(model=model if model != DEFAULT_MODEL else None)
-    return model
+    shown = url.bound("model", state.usual_model(), url.one_of(names))
+    return str(st.selectbox("Model", names, format_func=lambda name: KINDS[name].title, **shown))
 
 
 def _clicks(column: Any) -> list[str]:

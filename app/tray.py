@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from app.errors import errors
 from app.state import workspace
 from pipeline.errors import UserError
 from pipeline.jobs import Job, cancel, jobs, start
@@ -30,6 +31,7 @@ def show() -> None:
     st.fragment(_tray, run_every=_EVERY_S if running else None)()
 
 
+@errors()
 def _tray() -> None:
     running = live()
     ended = st.session_state["watched"] - {j.id for j in running}

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from app import adviser, benchdata, benchruns, benchviews, parts, state, study, sweep, tray
+from app import adviser, benchdata, benchruns, benchviews, parts, study, sweep, tray, url
+from app.errors import errors
 from pipeline.bench.settings import under
 
 STUDY = "Published study"
@@ -19,6 +20,7 @@ def main() -> None:
     st.fragment(_results, run_every=2.0 if live else None)()
 
 
+@errors()
 def _results() -> None:
     known = benchdata.list_runs()
     view = _view(bool(known))
@@ -43,7 +45,7 @@ def _results() -> None:
     figure, panel = st.columns([2, 1], gap="large")
     with panel:
         wanted = adviser.wish()
-    with parts.errors():
+    with errors():
         chosen = adviser.priced(under(settings, given), wanted)
         with panel:
             adviser.show(chosen, wanted)
@@ -57,13 +59,9 @@ def _results() -> None:
 def _view(measured: bool) -> str:
     views = [*benchviews.VIEWS, STUDY]
     usual = views[0] if measured else STUDY
-    asked = state.url("view", usual)
-    start = asked if asked in views else usual
-    key = f"view-{measured}"  # the first run that is there takes the study's place
-    chosen = str(st.segmented_control("View", views, default=start, label_visibility="collapsed", key=key) or start)
-    state.remember(view=chosen if chosen != usual else None)
-    return chosen
+    shown = url.bound("view", usual, url.one_of(views))  # the first run that is there takes the study's place
+    return str(st.segmented_control("View", views, required=True, label_visibility="collapsed", **shown))
 
 
-with parts.errors():
+with errors():
     main()

@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import charts, parts, state, tray
+from app import charts, parts, state, tray, url
+from app.errors import errors
 from pipeline.text import number
 
 CHOICES = {"E-shop (real, shipped)": "eshop", "Made-up clicks": "synthetic", "A file of mine": "file"}
@@ -28,10 +29,12 @@ def main() -> None:
 def _choose() -> None:
     with st.container(border=True):
         keys = list(CHOICES)
-        asked = state.url("data")
-        start = next((k for k in keys if CHOICES[k] == asked), keys[0])
-        chosen = st.segmented_control("Data set", keys, default=start) or start
-        state.remember(data=CHOICES[chosen])
+        read = {kind: title for title, kind in CHOICES.items()}.get
+        chosen = str(
+            st.segmented_control(
+                "Data set", keys, required=True, **url.bound("data", keys[0], read, CHOICES.__getitem__)
+            )
+        )
         arguments = _arguments(CHOICES[chosen])
         left, right = st.columns([1, 1])
         ready = arguments is not None
@@ -113,5 +116,5 @@ def _split() -> None:
         tray.launch(["preprocess", "--min-item-count", str(fewest), *extra], "preprocess")
 
 
-with parts.errors():
+with errors():
     main()

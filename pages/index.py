@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from app import charts, comparison, costs, lab, library, others, parts, servers, state, tray
+from app.errors import errors
 from pipeline import indexes
 from pipeline.approximation import approximations
 from pipeline.kinds import KINDS
@@ -180,5 +181,5 @@ def _server() -> None:
             tray.launch(["milvus", "restart"], "restart Milvus")
 
 
-with parts.errors():
+with errors():
     main()

@@ -3,7 +3,8 @@
 import polars as pl
 import streamlit as st
 
-from app import charts, parts, state, tray
+from app import charts, parts, state, tray, url
+from app.errors import errors
 from pipeline.errors import UserError
 from pipeline.names import CATEGORY, ITEM_ID
 from pipeline.recommend import Recommender
@@ -23,9 +24,8 @@ def main() -> None:
             tray.launch(["map", "--model", state.model()], f"map {state.model()}")
         return
     left, right = st.columns(2)
-    session = left.text_input("Draw a session", state.url("session"), placeholder="a session id")
-    find = right.text_input("Find an item", state.url("find"), placeholder="name or id")
-    state.remember(session=session, find=find)
+    session = left.text_input("Draw a session", placeholder="a session id", **url.bound("session", "", url.text))
+    find = right.text_input("Find an item", placeholder="name or id", **url.bound("find", "", url.text))
     columns = [c for c in (ITEM_ID, CATEGORY, "name", "train_clicks") if c in recommender.catalogue.columns]
     drawn = points.join(recommender.catalogue.select(columns), on=ITEM_ID, how="left")
     path = _path(recommender, session)
@@ -68,5 +68,5 @@ def _again() -> None:
             tray.launch(["map", "--model", state.model(), *chosen], f"map {state.model()}")
 
 
-with parts.errors():
+with errors():
     main()

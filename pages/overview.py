@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from app import benchnews, modelcharts, parts, routes, state, tray
+from app.errors import errors
 from pipeline.compare import certain
 from pipeline.evaluate import ALL_CLICKS, evaluations, intervals
 from pipeline.kinds import KINDS, baselines
@@ -96,5 +97,5 @@ def _latest(workspace: Workspace) -> None:
     benchnews.show()
 
 
-with parts.errors():
+with errors():
     main()

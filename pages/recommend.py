@@ -5,14 +5,15 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import charts, filtering, parts, routes, state
+from app import charts, filtering, parts, routes, state, url
+from app.errors import errors
 from pipeline.indexes import find_index, list_indexes
 from pipeline.names import ITEM_ID
 from pipeline.recommend import Query, Recommender
 
 SHOWN = 12  # cards of clicks; earlier ones are counted
-_NEXT = "next_click"
-MODES = {"A real session": "session", "Put one together": "items"}
+_NEXT, _BASKET = "next_click", "basket"
+MODES = {"session": "A real session", "items": "Put one together"}
 
 
 def main() -> None:
@@ -49,24 +50,32 @@ def _built(recommender: Recommender) -> list[str]:
 
 
 def _session(recommender: Recommender) -> tuple[list[str], str | None]:
-    keys = list(MODES)
-    made = bool(state.url("items"))
-    chosen = st.segmented_control("Session", keys, default=keys[1] if made else keys[0], label_visibility="collapsed")
-    return _together(recommender) if MODES[chosen or keys[0]] == "items" else _real(recommender)
+    shown = url.bound("pick", _usual_pick(), url.one_of(MODES))
+    st.segmented_control(
+        "Session", list(MODES), format_func=MODES.__getitem__, required=True, label_visibility="collapsed", **shown
+    )
+    return _together(recommender) if _picked() == "items" else _real(recommender)
+
+
+def _usual_pick() -> str:
+    """Give what a link means that names no way: its items, else a session."""
+    return "items" if url.value("items", "", url.text) else "session"
+
+
+def _picked() -> str:
+    return url.value("pick", _usual_pick(), url.one_of(MODES))
 
 
 def _together(recommender: Recommender) -> tuple[list[str], None]:
     names = _names(recommender)
-    before = [i for i in state.url("items").split(",") if i in names]
-    st.session_state.setdefault("basket", before)
+    nothing: list[str] = []
     history = st.multiselect(
         "Items, in the order clicked",
         list(names),
-        key="basket",
         format_func=names.__getitem__,
         placeholder="Search an item",
+        **url.bound("items", nothing, url.some_of(names), url.joined, key=_BASKET),
     )
-    state.remember(items=",".join(history), session=None, after=None)
     return history, None
 
 
@@ -78,38 +87,42 @@ def _names(recommender: Recommender) -> dict[str, str]:
 
 def _real(recommender: Recommender) -> tuple[list[str], str | None]:
     left, right = st.columns([3, 1], vertical_alignment="bottom")
-    if right.button("One at random", icon=":material/casino:", width="stretch") or "session_id" not in st.session_state:
-        st.session_state["session_id"] = (
-            state.url("session") if "session_id" not in st.session_state and state.url("session") else _random()
-        )
-    session = left.text_input("Session id", key="session_id")
+    right.button("One at random", icon=":material/casino:", width="stretch", on_click=_another)
+    session = left.text_input("Session id", **url.bound("session", _newest(), url.text))
     clicks = recommender.session(session)
-    state.remember(session=session, items=None)
     if len(clicks) < 2:
         return clicks, None
-    asked = state.url("after")
-    start = min(max(int(asked), 1), len(clicks) - 1) if asked.isdigit() else len(clicks) - 1
-    after = start
-    if len(clicks) > 2:
-        after = st.slider("Recommend after click", 1, len(clicks) - 1, start, key=f"after-{session}")
-    state.remember(after=after)
+    last = len(clicks) - 1
+    shown = url.bound("after", last, url.whole(1, last), key=f"url-after-{session}")
+    after = st.slider("Recommend after click", 1, last, **shown) if last > 1 else 1
     return clicks[:after], clicks[after]
 
 
-def _random() -> str:
+def _ids() -> pl.Series:
+    """Give the sessions that have vectors, as they ended."""
     sessions = state.table(f"vectors/{state.model()}", "sessions.parquet")
-    return str(sessions["id"].tail(max(1, len(sessions) // 5)).sample(1)[0]) if sessions is not None else ""
+    return pl.Series("id", [""]) if sessions is None else sessions["id"].cast(pl.String)
+
+
+def _newest() -> str:
+    return str(_ids()[-1])
+
+
+def _another() -> None:
+    """Choose one of the last fifth of the sessions."""
+    ids = _ids()
+    url.put(session=str(ids.tail(max(1, len(ids) // 5)).sample(1)[0]), after=None)
 
 
 def _controls(recommender: Recommender, built: list[str]) -> Query:
     left, middle, right = st.columns([2, 2, 1], vertical_alignment="bottom")
-    asked = state.url("index")
-    index = left.selectbox("Index", built, built.index(asked) if asked in built else 0)
+    index = str(left.selectbox("Index", built, **url.bound("index", built[0], url.one_of(built))))
     most = min(50, len(recommender.rows))
-    k = middle.slider("How many", 1, most, min(int(state.url("k", "10") or 10), most)) if most > 1 else 1
-    seen = right.toggle("Leave out seen", state.url("seen") == "True", help="Leave out what the session has clicked.")
+    shown = url.bound("k", min(10, most), url.whole(1, most))
+    k = middle.slider("How many", 1, most, **shown) if most > 1 else 1
+    shown = url.bound("seen", False, url.flag, url.write_flag)
+    seen = right.toggle("Leave out seen", help="Leave out what the session has clicked.", **shown)
     expression = filtering.control(recommender.catalogue, find_index(state.workspace(), index).get("columns", []))
-    state.remember(index=index, k=k, seen=seen, filter=expression)
     return Query(k=k, index=index, exclude_seen=seen, filter=expression)
 
 
@@ -117,7 +130,7 @@ def _answer(recommender: Recommender, history: list[str], real: str | None, quer
     with st.spinner("Asking Milvus; the first time it starts, which takes some ten seconds"):
         answer = recommender.recommend(history, query, state.hold().engine(recommender.serving(query.index)["server"]))
     items = answer["items"]
-    if state.url("items"):
+    if _picked() == "items":
         _go_on([item for item in items if item["item_id"] in recommender.rows])
     rank = next((i["rank"] for i in items if i["item_id"] == real), None)
     st.markdown(f"**Recommended** {_verdict(real, rank, len(items))}")
@@ -147,12 +160,12 @@ def _answer(recommender: Recommender, history: list[str], real: str | None, quer
         "text/csv",
         icon=":material/download:",
     )
-    if state.url("session"):
+    if _picked() == "session":
         st.page_link(
             routes.page("map"),
             label="See this session on the map",
             icon=":material/map:",
-            query_params={"session": state.url("session")},
+            query_params={"session": url.value("session", _newest(), url.text)},
         )
 
 
@@ -164,14 +177,14 @@ def _go_on(items: list[dict[str, Any]]) -> None:
 
 
 def _basket() -> list[str]:
-    return list(st.session_state.get("basket", []))
+    return list(st.session_state.get(_BASKET, []))
 
 
 def _add() -> None:
     """Append the clicked recommendation; a callback, as a widget's value cannot change after it is drawn."""
     clicked = st.session_state.get(_NEXT)
     if clicked:
-        st.session_state["basket"] = [*_basket(), clicked]
+        url.put(items=url.joined([*_basket(), clicked]))
         st.session_state[_NEXT] = None
 
 
@@ -185,5 +198,5 @@ def _verdict(real: str | None, rank: int | None, shown: int) -> str:
     )
 
 
-with parts.errors():
+with errors():
     main()

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from app import judged, learning, lesson, parts, state, trainform, trainings
+from app import judged, learning, lesson, parts, state, trainform, trainings, url
+from app.errors import errors
 
 VIEWS = {
     "baselines": ("Against the baselines", judged.show),
@@ -28,15 +29,18 @@ def main() -> None:
 def _view() -> str:
     """Let one of the views be chosen: all of them at once would be a long way down on a phone."""
     usual = next(iter(VIEWS))
-    asked = state.url("view", usual)
-    start = asked if asked in VIEWS else usual
-    chosen = st.segmented_control(
-        "View", list(VIEWS), default=start, format_func=lambda name: VIEWS[name][0], label_visibility="collapsed"
+    shown = url.bound("view", usual, url.one_of(list(VIEWS)))
+    return str(
+        st.segmented_control(
+            "View",
+            list(VIEWS),
+            format_func=lambda name: VIEWS[name][0],
+            required=True,
+            label_visibility="collapsed",
+            **shown,
+        )
     )
-    view = str(chosen or start)
-    state.remember(view=view if view != usual else None)
-    return view
 
 
-with parts.errors():
+with errors():
     main()

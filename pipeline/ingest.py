@@ -1,5 +1,6 @@
 """Stage 'clicks': any source -> one canonical table of clicks and one of items."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def session_clicks(workspace: Workspace, session: Any) -> pl.DataFrame:
     table = load_clicks(workspace)
     column = table.collect_schema()[SESSION_ID]
     if column == pl.Int64:
-        if not str(session).lstrip("-").isdigit():
+        if not re.fullmatch("-?[0-9]{1,18}", str(session)):
             return table.head(0).collect()
         session = int(session)
     return table.filter(pl.col(SESSION_ID) == session).collect()

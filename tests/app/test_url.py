@@ -1,0 +1,54 @@
+"""What a URL says is untrusted: every reader takes any text, and gives what is allowed or None."""
+
+import re
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app import url
+
+ROOT = Path(__file__).resolve().parents[2]
+NASTY = st.one_of(
+    st.text(max_size=60),
+    st.sampled_from(
+        ["²", "--5", "-", "1e9", "nan", "inf", "-inf", "9" * 5000, "1_0", "٣", " 5", "\x00", "%ZZ", "none"]
+    ),
+    st.integers().map(str),
+    st.floats().map(str),
+)
+
+
+@given(NASTY, st.integers(-1000, 1000), st.integers(0, 1000))
+def test_a_whole_number_lies_within_its_limits(text: str, low: int, more: int) -> None:
+    found = url.whole(low, low + more)(text)
+    assert found is None or low <= found <= low + more
+
+
+@given(st.integers())
+def test_a_whole_number_is_the_nearest_that_is_allowed(number: int) -> None:
+    assert url.whole(-50, 50)(str(number)) == min(max(number, -50), 50)
+
+
+@given(NASTY)
+def test_a_number_is_finite_and_lies_within_its_limits(text: str) -> None:
+    found = url.real(0.5, 2.0)(text)
+    assert found is None or 0.5 <= found <= 2.0
+
+
+@given(NASTY)
+def test_names_are_those_that_there_are(text: str) -> None:
+    assert url.one_of(["a", "b"])(text) in (None, "a", "b")
+    assert set(url.some_of(["a", "b"])(text) or []) <= {"a", "b"}
+    assert url.flag(text) in (None, True, False)
+
+
+@given(st.lists(st.text(min_size=1, max_size=10), unique=True, max_size=6))
+def test_names_are_read_as_they_were_written_whatever_is_in_them(names: list[str]) -> None:
+    assert url.some_of(names)(url.joined(names)) == names
+
+
+def test_no_page_binds_a_widget_to_the_url_in_another_way() -> None:
+    files = [*ROOT.glob("app/**/*.py"), *ROOT.glob("pages/*.py")]
+    found = [f.name for f in files if re.search(r"st\.query_params", f.read_text()) and f.name != "url.py"]
+    assert not found
