@@ -64,7 +64,7 @@ def read_json(path: Path) -> Any | None:
         return None
 
 
-def _disk_trouble(error: Exception) -> str | None:
+def disk_trouble(error: Exception) -> str | None:
     """Name what the disk refused, also when a library wraps it in an error of its own; None for any other error."""
     native = re.search(r"\(os error (\d+)\)", str(error))  # as libraries written in Rust report it
     number = int(native[1]) if native else getattr(error, "errno", None)
@@ -138,7 +138,7 @@ class Workspace:
             yield fresh
             self._publish(name, fresh)
         except Exception as error:
-            reason = _disk_trouble(error)
+            reason = disk_trouble(error)
             if reason is None:
                 raise
             raise UserError(

@@ -31,6 +31,7 @@ WorkspaceOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")]
 WaitOption = Annotated[bool, typer.Option("--wait", help="Queue behind a job that is running.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 WORKSPACE = Path(DEFAULT_ROOT)
 
 
