@@ -191,6 +191,10 @@ def start(workspace: Workspace, arguments: Sequence[str], title: str) -> Job:
             )
         with contextlib.suppress(FileNotFoundError):  # it has ended, and was waited for, already
             created.done_by(process.pid)
+    except OSError as error:
+        told = f"The job could not be started ({error.strerror}): free memory or disk space, and start it again."
+        write_json(created.folder / "end.json", {"state": "failed", "code": 2, "error": told, "ended": time.time()})
+        raise UserError(told) from error
     finally:
         os.close(alive)
     prune(workspace)

@@ -89,6 +89,13 @@ def test_a_command_that_does_not_write_ends_with_its_answer(workspace: Workspace
     assert job.end["result"]["data"]
 
 
+def test_one_that_cannot_be_started_says_so(workspace: Workspace) -> None:
+    with pytest.raises(UserError, match="could not be started .Argument list too long"):
+        jobs.start(workspace, ["ingest", "--clicks", "x" * 300_000], "x")
+    (job,) = jobs.jobs(workspace)
+    assert (job.state, "could not be started" in str(job.error)) == ("failed", True)
+
+
 def _run(workspace: Workspace, of: jobs.Job, alive: int) -> subprocess.CompletedProcess[str]:
     """Run what a started job's process runs."""
     command = [sys.executable, "-m", "pipeline", *SHORT, "--workspace", str(workspace.root), "--json"]
