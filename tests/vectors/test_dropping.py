@@ -9,7 +9,10 @@ from pipeline.workspace import Workspace
 from tests.conftest import cli
 from tests.vectors.made import make_road
 
-pytestmark = pytest.mark.milvus
+pytestmark = [
+    pytest.mark.milvus,
+    pytest.mark.long,
+]  # two builds and a command: what it shows, test_indexes holds without a server
 CONFIG = IndexConfig(index="FLAT", label="twice")
 
 
