@@ -5,6 +5,10 @@ from typing import Any
 import streamlit as st
 
 from app import state, tray, url
+from app.errors import errors
+from pipeline.brought import check_name
+from pipeline.errors import UserError
+from pipeline.index import IndexConfig
 from pipeline.indexes import list_indexes
 from pipeline.kinds import KINDS
 from pipeline.text import duration, size
@@ -29,10 +33,21 @@ def form(server: ServerFacts) -> None:
         st.markdown(
             f"**Estimate:** {size(takes.memory_bytes)} of memory, about {duration(_learnt(chosen.name, takes.build_s))} to build"
         )
-        if st.button(f"Build {chosen.name} over {rows:,} {vectors}", type="primary"):
+        if refusal := _refusal(label):
+            st.error(refusal, icon=":material/error:")
+        if st.button(f"Build {chosen.name} over {rows:,} {vectors}", type="primary", disabled=bool(refusal)):
             command = ["index", "build", "--index", chosen.name, "--vectors", vectors, "--model", model]
             command += ["--build", format_params(values), "--metric", metric, "--server", server.name]
             tray.launch([*command, *(["--label", label] if label else [])], f"build {chosen.name} of {vectors}")
+
+
+def _refusal(label: str) -> str:
+    """Say why no index can have this label, '' where one can."""
+    try:
+        IndexConfig(label=label)
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def _vectors() -> tuple[str, str, int, int]:
@@ -66,7 +81,9 @@ def _bring() -> None:
         path = left.text_input("Path on this machine", placeholder="vectors.npy, .npz, .parquet, .csv or .hdf5")
         name = right.text_input("What to call them", placeholder="mine")
         if st.form_submit_button("Import") and path and name:
-            tray.launch(["vectors", "import", path, "--name", name], f"import {name}")
+            with errors():
+                check_name(name)
+                tray.launch(["vectors", "import", path, "--name", name], f"import {name}")
 
 
 def _vectors_label(name: str, metrics: dict[str, Any]) -> str:
@@ -123,9 +140,9 @@ def _more(chosen: IndexType, model: str) -> tuple[str, str]:
             help="The models score by dot product (IP); another ranks otherwise.",
         )
         label = right.text_input(
-            "Ending of its name",
+            "Label in its name",
             placeholder="e.g. m32",
-            help="Another ending keeps an index of the same type beside it.",
+            help="Another label keeps an index of the same type beside it: up to 30 of a to z, 0 to 9 and hyphens.",
         )
     return metric, label.strip()
 

@@ -19,7 +19,7 @@ from pipeline.bench.cost import with_cost
 from pipeline.bench.front import front
 from pipeline.bench.quality import told, with_quality
 from pipeline.bench.settings import gather, label, load_label, marked, summarise, under
-from pipeline.errors import UserError
+from pipeline.outputs import written
 from pipeline.prices import Price, origin
 from pipeline.text import number
 from pipeline.workspace import Workspace
@@ -125,11 +125,7 @@ def _priced(price: Price, settings: pl.DataFrame) -> dict[str, str]:
 
 def write(workspace: Workspace, name: str, target: Path, given: Mapping[str, Any], price: Price) -> None:
     """Write a run, or what was published, as this page; `given` is the load, as `under` takes it."""
-    if target.suffix != ".html":
-        raise UserError(f"'{target.name}' does not end in .html: name the file so that it does.")
     points = gather(workspace, [name])
     settings = with_quality(workspace, with_cost(under(summarise(points), given), price))
-    try:
-        target.write_text(page(settings, points, facts(workspace, name) | _priced(price, settings)))
-    except OSError as error:
-        raise UserError(f"{target} could not be written ({error.strerror}): name another file.") from error
+    with written(target) as path:
+        path.write_text(page(settings, points, facts(workspace, name) | _priced(price, settings)))

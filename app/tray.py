@@ -46,12 +46,12 @@ def _tray() -> None:
         st.caption("Nothing is running.")
     for job in running:
         _one(job)
-    _last_failure()
+    _last_without_result()
 
 
 def _announce(job: Job) -> None:
     icons = {"done": ":material/check_circle:", "cancelled": ":material/cancel:"}
-    text = f"{job.title}: {job.state}" + (f". {job.end.get('error')}" if job.state == "failed" else "")
+    text = ". ".join(filter(None, [f"{job.title}: {job.state}", job.error]))
     st.toast(text, icon=icons.get(job.state, ":material/error:"))
 
 
@@ -79,9 +79,11 @@ def _one(job: Job) -> None:
                 st.toast(str(error))
 
 
-def _last_failure() -> None:
+def _last_without_result() -> None:
+    """Say why the newest job has no result, where it has none."""
     newest = next(iter(jobs(workspace())), None)
-    if newest is not None and newest.state in ("failed", "killed"):
-        with st.expander(f"{newest.title}: {newest.state}", icon=":material/error:"):
-            st.write(newest.end.get("error") or "Its process was ended from outside; what was there before still is.")
-            st.code(newest.log(20), language=None, wrap_lines=True)
+    if newest is not None and (error := newest.error):
+        icon = ":material/cancel:" if newest.state == "cancelled" else ":material/error:"
+        with st.expander(f"{newest.title}: {newest.state}", icon=icon):
+            st.write(error)
+            st.code(newest.log(20) or "nothing said", language=None, wrap_lines=True)

@@ -152,17 +152,21 @@ def _through(row: dict[str, Any]) -> None:
 
 
 def _aside() -> None:
+    built = {row["name"] for row in indexes.list_indexes(state.workspace())}
     for row in indexes.dropped(state.workspace()):
+        name, number = row["name"], row["aside"]
         with st.container(border=True):
             left, undo, sure = st.columns([3, 1, 1], vertical_alignment="center")
             left.markdown(
-                f":material/delete: **{row['name']}** is dropped; it keeps its place on the server until you confirm."
+                f":material/delete: **{name}**, {row['index']} of {row['created'][:16].replace('T', ' ')}, is dropped; it keeps "
+                "its place on the server until you confirm."
             )
-            if undo.button("Undo", key=f"undo-{row['name']}", width="stretch"):
-                indexes.bring_back(state.workspace(), row["name"])
+            why = f"{name} was built again since: drop that one first." if name in built else None
+            if undo.button("Undo", key=f"undo-{number}-{name}", disabled=bool(why), help=why, width="stretch"):
+                indexes.bring_back(state.workspace(), name, number)
                 st.rerun()
-            if sure.button("Drop for good", key=f"drop-{row['name']}", width="stretch"):
-                tray.launch(["index", "drop", row["name"]], f"drop {row['name']}")
+            if sure.button("Drop for good", key=f"drop-{number}-{name}", width="stretch"):
+                tray.launch(["index", "drop", name, "--aside", str(number)], f"drop {name} for good")
 
 
 def _server() -> None:

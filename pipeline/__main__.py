@@ -1,6 +1,14 @@
 """`python -m pipeline`."""
 
-from pipeline.cli import main
+from pipeline.jobrun import adopted
+
+
+def _main() -> None:
+    with adopted():
+        from pipeline.cli import main  # a defect of its import is told, too
+
+        main()
+
 
 if __name__ == "__main__":
-    main()
+    _main()

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from pipeline.trainings import (
 from pipeline.workspace import Workspace, write_json
 
 KEPT = 50  # of those that do not serve
-_FRESH = ".fresh"
+_FRESH, _GONE = ".fresh", ".gone"
 
 
 def keep(workspace: Workspace, stage: str) -> None:
@@ -38,7 +38,8 @@ def keep(workspace: Workspace, stage: str) -> None:
         _link(workspace.stage(stage), folder / MODEL)
         write_json(folder / ABOUT, {"data": _data(workspace, manifest)})
     for old in [t for t in list_trainings(workspace) if not t.serves][KEPT:]:
-        shutil.rmtree(base(workspace) / old.name)
+        with suppress(FileNotFoundError):  # a page has just set it aside
+            _remove(workspace, base(workspace) / old.name)
 
 
 def keep_figures(workspace: Workspace, stage: str, figures: dict[str, Any]) -> None:
@@ -108,7 +109,18 @@ def delete(workspace: Workspace, name: str) -> None:
     """Delete a training for good, also one that was set aside; only the writer may call this."""
     if name not in [training.name for training in deleted(workspace)]:
         set_aside(workspace, name)
-    shutil.rmtree(base(workspace) / DELETED / name)
+    try:
+        _remove(workspace, base(workspace) / DELETED / name)
+    except FileNotFoundError as error:
+        raise UserError(f"'{name}' was brought back just now: delete it again if it shall go.") from error
+
+
+def _remove(workspace: Workspace, folder: Path) -> None:
+    """Remove a training's folder that from the first moment nobody can find; what a kill leaves goes with the next."""
+    gone = base(workspace) / _GONE
+    shutil.rmtree(gone, ignore_errors=True)
+    folder.rename(gone)
+    shutil.rmtree(gone)
 
 
 def _name(workspace: Workspace, manifest: dict[str, Any]) -> str:

@@ -1,17 +1,20 @@
 """Stage 'indexes/NAME': vectors -> a collection with an index in Milvus. Several may stand side by side."""
 
+import hashlib
 import re
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import polars as pl
 
 from pipeline.embed import ENTITIES, Entity, load_vectors, vectors_stage, way_to_vectors
 from pipeline.errors import UserError
-from pipeline.indexes import drop_unreferenced, index_stage
+from pipeline.indexes import drop_unreferenced, index_stage, rename
 from pipeline.kinds import KINDS
 from pipeline.names import CATEGORY, DEFAULT_MODEL, ITEM_ID, ITEM_IDX, POPULARITY, PRICE, SESSION_ID
 from pipeline.progress import Progress, silent
@@ -48,7 +51,7 @@ class IndexConfig:
     metric: str = "IP"
     """IP, L2 or COSINE; the models score by dot product, so Milvus ranks as they do."""
     label: str = ""
-    """Ends the name, so that two of a type stand side by side."""
+    """Is part of the name, so that two of a type stand side by side."""
 
     def __post_init__(self) -> None:
         if self.vectors not in ENTITIES:
@@ -60,9 +63,50 @@ class IndexConfig:
 
     @property
     def name(self) -> str:
-        """Name the index as the command line and the pages do."""
+        """Name the index as the command line and the pages do; what differs in `identity` differs in name.
+
+        Before the @ only the label may have hyphens; after it stands the server: its name, or a URI's host and digest.
+        """
+        parts = [self.vectors, self.model, self.index.lower(), self.label]
+        return "-".join(filter(None, parts)) + _at(self.server)
+
+    @property
+    def earlier_name(self) -> str:
+        """Give the name under which versions before kept it: a server's and a label could not be told apart."""
         where = "" if self.server == EMBEDDED.name or "://" in self.server else self.server
         return "-".join(filter(None, [self.vectors, self.model, self.index.lower(), where, self.label]))
+
+
+def _at(server: str) -> str:
+    if server == EMBEDDED.name:
+        return ""
+    if "://" not in server:
+        return f"@{server}"
+    host = re.sub("[^a-z0-9.]", "_", urlsplit(server).hostname or "")[:40]
+    return f"@{host}~{hashlib.sha256(server.encode()).hexdigest()[:12]}"
+
+
+def identity(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give what makes an index another one than one that stands beside it, of a config or of a manifest's."""
+    return tuple(str(config.get(field, "")) for field in ("vectors", "model", "index", "server", "label"))
+
+
+def index_name(workspace: Workspace, config: IndexConfig) -> str:
+    """Give the name that an index has here: its own, or the one under which an earlier version built it."""
+    for name in (config.name, config.earlier_name):
+        manifest = workspace.manifest(index_stage(name))
+        if manifest is not None and identity(manifest["config"]) == identity(asdict(config)):
+            return name
+    return config.name
+
+
+def free_name(workspace: Workspace, config: IndexConfig) -> str:
+    """Give the name to build an index under; another that an earlier version built under it takes its own name."""
+    name = index_name(workspace, config)
+    manifest = workspace.manifest(index_stage(name))
+    if manifest is not None and identity(manifest["config"]) != identity(asdict(config)):
+        rename(workspace, name, IndexConfig(**manifest["config"]).name)
+    return name
 
 
 def build_index(
@@ -76,12 +120,13 @@ def build_index(
     need(workspace, vectors_stage(config.model), way_to_vectors(config.model))
     if reason := why_not(index_type(config.index), facts):
         raise UserError(reason)
-    stage = index_stage(config.name)
+    name = free_name(workspace, config)
+    stage = index_stage(name)
     before = workspace.manifest(stage)
     lost = before is not None and before["metrics"]["collection"] not in engine.collections()
 
     def body(folder: Path, report: Progress) -> Metrics:
-        collection = f"{workspace.prefix}{config.name.replace('-', '_')}_{folder.name[-12:]}"
+        collection = workspace.prefix + re.sub(r"\W", "_", f"{name}_{folder.name[-12:]}", flags=re.ASCII)
         try:
             return _fill(workspace, config, engine, collection, report)
         except BaseException:

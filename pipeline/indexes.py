@@ -26,9 +26,28 @@ def list_indexes(workspace: Workspace) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: row["created"], reverse=True)
 
 
-def dropped(workspace: Workspace) -> list[dict[str, Any]]:
-    """List what has been dropped and can still be brought back."""
-    return [row for name in workspace.stages(TRASH) if (row := _row(workspace, name))]
+def dropped(workspace: Workspace, name: str | None = None) -> list[dict[str, Any]]:
+    """List what is set aside and can still be brought back, those called `name` if one is given, newest first.
+
+    Each has its number as `aside`: several of one name may be set aside, one after the other.
+    """
+    rows = [row | {"aside": _number(stage)} for stage in workspace.stages(TRASH) if (row := _row(workspace, stage))]
+    found = [row for row in rows if name in (None, row["name"])]
+    return sorted(found, key=lambda row: row["aside"], reverse=True)
+
+
+def _number(stage: str) -> int:
+    """Give the number of an index that is set aside; 0 for one that an earlier version set aside."""
+    number, tilde, _ = stage.rsplit("/", maxsplit=1)[-1].partition("~")
+    return int(number) if tilde and number.isdigit() else 0
+
+
+def _name(stage: str) -> str:
+    return stage.rsplit("/", maxsplit=1)[-1].removeprefix(f"{_number(stage)}~")
+
+
+def _aside_stage(name: str, number: int) -> str:
+    return f"{TRASH}/{number}~{name}" if number else f"{TRASH}/{name}"
 
 
 def _row(workspace: Workspace, stage: str) -> dict[str, Any] | None:
@@ -39,7 +58,7 @@ def _row(workspace: Workspace, stage: str) -> dict[str, Any] | None:
     takes = estimate(CATALOGUE[manifest["config"]["index"]], metrics["params"], metrics["dim"], metrics["rows"])
     disk = metrics["rows"] * (4 * metrics["dim"] + _ROW_OVERHEAD) + takes.memory_bytes
     return {
-        "name": stage.rsplit("/", maxsplit=1)[-1],
+        "name": _name(stage),
         **{k: manifest["config"][k] for k in ("vectors", "model", "index", "server")},
         **metrics,
         "memory_bytes": round(takes.memory_bytes),  # estimated: the server does not tell
@@ -67,6 +86,11 @@ def find_index(workspace: Workspace, name: str) -> dict[str, Any]:
     """Find a built index by its name, or raise UserError."""
     built = {row["name"]: row for row in list_indexes(workspace)}
     if name not in built:
+        if aside := dropped(workspace, name):
+            raise UserError(
+                f"Index '{name}' is dropped and set aside: bring it back on the Index page, or remove it for good with "
+                f"`index drop {name} --aside {aside[0]['aside']}`."
+            )
         known = ", ".join(built) or "none yet; make one with `index build`"
         raise UserError(f"There is no index '{name}': built are {known}.{did_you_mean(name, built)}")
     return built[name]
@@ -106,6 +130,14 @@ def served_search(workspace: Workspace, name: str) -> str:
     return str(chosen.get("search", "")) if chosen.get("index") == name else ""
 
 
+def rename(workspace: Workspace, name: str, to: str) -> None:
+    """Give an index another name, with which it serves on where it was chosen to."""
+    workspace.move(index_stage(name), index_stage(to))
+    chosen = read_json(workspace.root / SERVING) or {}
+    if chosen.get("index") == name:
+        write_json(workspace.root / SERVING, chosen | {"index": to})
+
+
 def load_index(workspace: Workspace, name: str, engine: Engine) -> None:
     """Load an index into the server's memory, so that it answers."""
     engine.load(find_index(workspace, name)["collection"])
@@ -116,30 +148,48 @@ def release_index(workspace: Workspace, name: str, engine: Engine) -> None:
     engine.release(find_index(workspace, name)["collection"])
 
 
-def set_aside(workspace: Workspace, name: str) -> None:
-    """Drop an index so that `bring_back` can undo it; its collection stays until it is dropped for good."""
+def set_aside(workspace: Workspace, name: str) -> int:
+    """Drop an index so that `bring_back` can undo it, and give its number; its collection stays until `drop_index`."""
     find_index(workspace, name)
-    workspace.move(index_stage(name), f"{TRASH}/{name}")
+    number = 1 + max((row["aside"] for row in dropped(workspace)), default=0)
+    workspace.move(index_stage(name), _aside_stage(name, number))
+    return number
 
 
-def bring_back(workspace: Workspace, name: str) -> None:
-    """Undo `set_aside`."""
-    if workspace.manifest(f"{TRASH}/{name}") is None:
-        raise UserError(f"There is no dropped index '{name}' to bring back: it is dropped for good, or never was.")
-    workspace.move(f"{TRASH}/{name}", index_stage(name))
+def bring_back(workspace: Workspace, name: str, aside: int | None = None) -> None:
+    """Undo `set_aside`, of the newest of that name or of number `aside`; UserError while another has the name."""
+    found = _find_aside(workspace, name, aside)
+    if workspace.manifest(index_stage(name)) is not None:
+        raise UserError(
+            f"There is an index '{name}' that was built since: drop it first, then bring the older one back."
+        )
+    workspace.move(_aside_stage(name, found["aside"]), index_stage(name))
 
 
-def drop_index(workspace: Workspace, name: str, engine: Engine) -> None:
-    """Remove an index and its collection for good, also one that was set aside."""
-    aside = next((row for row in dropped(workspace) if row["name"] == name), None)
-    found = aside or find_index(workspace, name)
-    workspace.remove(f"{TRASH}/{name}" if aside else index_stage(name))
+def _find_aside(workspace: Workspace, name: str, aside: int | None) -> dict[str, Any]:
+    for row in dropped(workspace, name):
+        if aside in (None, row["aside"]):
+            return row
+    which = "" if aside is None else f" of number {aside}"
+    raise UserError(f"There is no dropped index '{name}'{which} to bring back: it is dropped for good, or never was.")
+
+
+def to_drop(workspace: Workspace, name: str, aside: int | None = None) -> dict[str, Any]:
+    """Find what `drop_index` removes: the index that is built, or with `aside` the one set aside with that number."""
+    return find_index(workspace, name) if aside is None else _find_aside(workspace, name, aside)
+
+
+def drop_index(workspace: Workspace, name: str, engine: Engine, aside: int | None = None) -> None:
+    """Remove an index and its collection for good, or with `aside` the one of that number that is set aside."""
+    found = to_drop(workspace, name, aside)
+    workspace.remove(_aside_stage(name, set_aside(workspace, name) if aside is None else aside))
     engine.drop(found["collection"])
 
 
 def drop_unreferenced(workspace: Workspace, engine: Engine) -> None:
     """Drop this workspace's collections that no manifest names: replaced ones, and what a kill left."""
-    kept = {entry["collection"] for entry in [*list_indexes(workspace), *dropped(workspace)]}
+    with workspace.still():  # one that is dropped or brought back meanwhile is in neither list, or in both
+        kept = {entry["collection"] for entry in [*list_indexes(workspace), *dropped(workspace)]}
     for name in engine.collections():
         if name.startswith(workspace.prefix) and name not in kept:
             engine.drop(name)

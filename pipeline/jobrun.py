@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from pipeline.errors import Cancelled, StopEarly, UserError
-from pipeline.jobs import JOB_VARIABLE, Job, create, jobs
+from pipeline.jobs import CANCELLED, JOB_VARIABLE, Job, create, jobs
 from pipeline.locks import try_lock
 from pipeline.progress import Progress
 from pipeline.text import duration
@@ -21,6 +21,14 @@ from pipeline.workspace import Workspace, read_json, write_json
 
 _WRITE_EVERY_S = 0.25
 _SAY_EVERY_S = 10.0
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+CODES = {"done": 0, "cancelled": 130}  # exit codes; 2 is what the user can mend, 1 a defect: both failed
+
+
+class _Process:
+    """The process that runs this: as which job it was started, if it was."""
+
+    job: Job | None = None
 
 
 class Running:
@@ -95,41 +103,79 @@ class _Reporter:
 @contextlib.contextmanager
 def running(workspace: Workspace, title: str, *, steps: int = 1, wait: bool = False) -> Iterator[Running]:
     """Run the block as the workspace's one writing job; refuse or (with `wait`) queue while another one writes."""
-    job, _alive = _adopt_or_create(workspace, title)  # the descriptor stays open for the life of the process
+    job = _Process.job or _create(workspace, title)
     with _stopping_on_signals():
-        state: dict[str, Any] = {"state": "failed", "error": "It ended in a defect; its log has the details."}
+        code, error, result = 1, None, None
         try:
-            writer = _become_writer(workspace, job, wait)
+            writer = _become_writer(workspace, job, wait or job is _Process.job)
             try:
                 (job.folder / "started").touch()
                 workspace.sweep()
                 active = Running(job, steps)
                 yield active
-                state = {"state": "done", "result": active.result}
+                code, result = 0, active.result
             finally:
                 os.close(writer)
         except (Cancelled, KeyboardInterrupt):
-            state = {"state": "cancelled", "error": "Cancelled; what was there before still is."}
-            raise Cancelled("Cancelled; what was there before still is.") from None
-        except UserError as error:
-            state["error"] = str(error)
+            code, error = CODES["cancelled"], CANCELLED
+            raise Cancelled(CANCELLED) from None
+        except UserError as refusal:
+            code, error = 2, str(refusal)
             raise
-        except BaseException as error:
-            state["error"] = f"A defect of the program: {type(error).__name__}: {error}"
+        except BaseException as defect:
+            error = f"A defect of the program: {type(defect).__name__}: {defect}"
             raise
         finally:
+            for number in _SIGNALS:
+                signal.signal(number, signal.SIG_IGN)  # it has ended: that is written down, whoever cancels it now
             if sys.stderr.isatty():
                 print(file=sys.stderr)
-            write_json(job.folder / "end.json", state | {"ended": time.time()})
+            _write_end(job, code, error, result)
 
 
-def _adopt_or_create(workspace: Workspace, title: str) -> tuple[Job, int | None]:
-    job_id = os.environ.pop(JOB_VARIABLE, None)
-    if job_id is None:
-        return create(workspace, title, shlex.join(["python", "-m", "pipeline", *sys.argv[1:]]))
-    adopted = Job(workspace.root / "jobs" / job_id)
-    write_json(adopted.folder / "job.json", adopted.about | {"pid": os.getpid()})
-    return adopted, None
+def _create(workspace: Workspace, title: str) -> Job:
+    job, _alive = create(workspace, title, shlex.join(["python", "-m", "pipeline", *sys.argv[1:]]))
+    job.done_by(os.getpid())  # the descriptor stays open for the life of the process
+    return job
+
+
+@contextlib.contextmanager
+def adopted() -> Iterator[None]:
+    """Take over the job that this process was started as, if it was, for the block; however that ends, it is told."""
+    folder = os.environ.pop(JOB_VARIABLE, None)
+    if folder is None:
+        yield
+        return
+    job = _Process.job = Job(Path(folder))
+    job.done_by(os.getpid())
+    try:
+        if (job.folder / "cancel").exists():
+            end_job(CODES["cancelled"], CANCELLED)
+            sys.exit(CODES["cancelled"])
+        yield
+    except SystemExit:
+        raise
+    except BaseException as defect:
+        end_job(1, f"A defect of the program: {type(defect).__name__}: {defect}")
+        raise
+
+
+def begin() -> None:
+    """Tell, of a job that waits for no other as it does not write, that it runs."""
+    if _Process.job is not None:
+        (_Process.job.folder / "started").touch()
+
+
+def end_job(code: int, error: str | None, result: dict[str, Any] | None = None) -> None:
+    """Write down how the job ends that this process was started as, unless `running` did; by its exit code."""
+    if _Process.job is not None and _Process.job.end.get("code") != code:
+        _write_end(_Process.job, code, error, result)
+
+
+def _write_end(job: Job, code: int, error: str | None, result: dict[str, Any] | None) -> None:
+    state = next((name for name, value in CODES.items() if value == code), "failed")
+    told = {"error": error} if error else {"result": result}
+    write_json(job.folder / "end.json", {"state": state, "code": code, **told, "ended": time.time()})
 
 
 def _become_writer(workspace: Workspace, job: Job, wait: bool) -> int:
@@ -162,7 +208,7 @@ def _stopping_on_signals() -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         raise Cancelled
 
-    before = {s: signal.signal(s, stop) for s in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    before = {s: signal.signal(s, stop) for s in _SIGNALS}
     try:
         yield
     finally:

@@ -1,17 +1,19 @@
 """A job: a command that a person could type, in a process of its own, that outlives the page which started it.
 
-jobs/ID/job.json       title, command, pid, when it was made
+jobs/ID/job.json       title, command, when it was made
+jobs/ID/process.json   the process that does it, once there is one: its pid, and when that began
 jobs/ID/alive          locked while its process lives, so a killed one is never taken for a running one
 jobs/ID/progress.json  stage, how far, time left          jobs/ID/curve.jsonl  points of a live curve
 jobs/ID/stop           a training that finds it ends early and keeps its best
-jobs/ID/log.txt        what it said                       jobs/ID/end.json     state, result or error
+jobs/ID/cancel         it is asked to end                 jobs/ID/started      it waits no longer
+jobs/ID/log.txt        what it said                       jobs/ID/end.json     state, exit code, result or error
 """
 
+import contextlib
 import json
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -29,6 +31,8 @@ from pipeline.workspace import Workspace, read_json, write_json
 State = Literal["queued", "running", "done", "failed", "cancelled", "killed"]
 KEPT = 60  # jobs whose logs are kept
 JOB_VARIABLE = "PIPELINE_JOB"
+CANCELLED = "Cancelled; what was there before still is."
+KILLED = "Its process ended without a word: killed from outside, or for want of memory; what was there before still is."
 _PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -45,8 +49,9 @@ class Job:
 
     @property
     def about(self) -> dict[str, Any]:
-        """Read title, command, pid and created (Unix seconds)."""
-        return read_json(self.folder / "job.json") or {"title": "?", "command": "", "created": 0.0}
+        """Read title, command, created (Unix seconds) and, once a process does it, pid and begun (clock ticks)."""
+        about = read_json(self.folder / "job.json") or {"title": "?", "command": "", "created": 0.0}
+        return {**about, **(read_json(self.folder / "process.json") or {})}
 
     @property
     def title(self) -> str:
@@ -60,7 +65,7 @@ class Job:
 
     @property
     def end(self) -> dict[str, Any]:
-        """Read state, error, result and ended; empty while the job lives, and for ever when it was killed."""
+        """Read state, code, error, result and ended; empty while the job lives, and for ever when it was killed."""
         return read_json(self.folder / "end.json") or {}
 
     @property
@@ -76,6 +81,25 @@ class Job:
         if end := self.end:
             return end["state"]
         return "cancelled" if (self.folder / "cancel").exists() else "killed"
+
+    @property
+    def error(self) -> str | None:
+        """Say in a sentence why it has no result; None while it lives, and where it has one."""
+        silent = {"cancelled": CANCELLED, "killed": KILLED}.get(self.state)
+        return self.end.get("error") or silent
+
+    def process(self) -> psutil.Process | None:
+        """Give the process that does the job; None before there is one, and when it has ended."""
+        about = self.about
+        try:
+            found = psutil.Process(about["pid"])
+            return found if _begun(found.pid) == about["begun"] else None  # else another has its number now
+        except (KeyError, OSError, psutil.NoSuchProcess):
+            return None
+
+    def done_by(self, pid: int) -> None:
+        """Write down which process does the job; by the process itself, or by who started it."""
+        write_json(self.folder / "process.json", {"pid": pid, "begun": _begun(pid)})
 
     @property
     def age_s(self) -> float:
@@ -107,8 +131,14 @@ class Job:
             "command": about["command"],
             "age_s": round(self.age_s, 1),
             "progress": self.progress,
-            "error": self.end.get("error"),
+            "error": self.error,
+            "exit_code": self.end.get("code"),
         }
+
+
+def _begun(pid: int) -> int:
+    """Give when a process began, in clock ticks since the machine did (proc(5)); OSError where there is none."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
 
 
 def jobs(workspace: Workspace) -> list[Job]:
@@ -138,7 +168,7 @@ def create(workspace: Workspace, title: str, command: str) -> tuple[Job, int]:
         except FileExistsError:
             number += 1
     alive = lock(folder / "alive")
-    write_json(folder / "job.json", {"title": title, "command": command, "created": time.time(), "pid": os.getpid()})
+    write_json(folder / "job.json", {"title": title, "command": command, "created": time.time()})
     return Job(folder), alive
 
 
@@ -146,10 +176,10 @@ def start(workspace: Workspace, arguments: Sequence[str], title: str) -> Job:
     """Start `python -m pipeline ARGUMENTS` as a job that waits its turn; come back at once."""
     shown = shlex.join(["python", "-m", "pipeline", *arguments, "--workspace", str(workspace.root)])
     created, alive = create(workspace, title, shown)
-    command = [sys.executable, "-m", "pipeline", *arguments, "--workspace", str(workspace.root), "--json", "--wait"]
+    command = [sys.executable, "-m", "pipeline", *arguments, "--workspace", str(workspace.root), "--json"]
     try:
         with (created.folder / "log.txt").open("ab") as log, (created.folder / "stdout.txt").open("wb") as out:
-            subprocess.Popen(
+            process = subprocess.Popen(
                 command,
                 cwd=_PROJECT,
                 stdin=subprocess.DEVNULL,
@@ -157,8 +187,14 @@ def start(workspace: Workspace, arguments: Sequence[str], title: str) -> Job:
                 stderr=log,
                 start_new_session=True,  # a closed terminal or a stopped app does not end it
                 pass_fds=[alive],  # the child holds the lock from its first moment
-                env=os.environ | {JOB_VARIABLE: created.id, "PYTHONUNBUFFERED": "1"},
+                env=os.environ | {JOB_VARIABLE: str(created.folder), "PYTHONUNBUFFERED": "1"},
             )
+        with contextlib.suppress(FileNotFoundError):  # it has ended, and was waited for, already
+            created.done_by(process.pid)
+    except OSError as error:
+        told = f"The job could not be started ({error.strerror}): free memory or disk space, and start it again."
+        write_json(created.folder / "end.json", {"state": "failed", "code": 2, "error": told, "ended": time.time()})
+        raise UserError(told) from error
     finally:
         os.close(alive)
     prune(workspace)
@@ -169,20 +205,30 @@ def cancel(target: Job, grace_s: float = 8.0) -> None:
     """Ask a job to stop, end its whole process tree after `grace_s` seconds; UserError where it no longer runs."""
     if not target.alive:
         raise UserError(f"Job {target.id} ('{target.title}') is {target.state}: there is nothing to cancel.")
-    (target.folder / "cancel").touch()
-    pid = int(target.about["pid"])
-    try:
-        tree = [*psutil.Process(pid).children(recursive=True), psutil.Process(pid)]
-        os.kill(pid, signal.SIGTERM)
-    except (psutil.NoSuchProcess, ProcessLookupError):
-        return
+    (target.folder / "cancel").touch()  # one whose process only begins finds this
+    tree: list[psutil.Process] = []
     deadline = time.monotonic() + grace_s
     while target.alive and time.monotonic() < deadline:
-        time.sleep(0.05)
+        if not tree and (process := target.process()) is not None:
+            tree = _tree(process)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
+        time.sleep(0.02)
     if target.alive:
-        for process in tree:
-            if process.is_running() and "pipeline.vectors.enclosed" not in process.cmdline():
-                process.kill()
+        if (process := target.process()) is not None:
+            tree += _tree(process)
+        for one in dict.fromkeys(tree):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if "pipeline.vectors.enclosed" not in one.cmdline():
+                    one.kill()
+
+
+def _tree(process: psutil.Process) -> list[psutil.Process]:
+    """List a process and all below it."""
+    try:
+        return [*process.children(recursive=True), process]
+    except psutil.NoSuchProcess:
+        return [process]
 
 
 def stop(target: Job) -> None:

@@ -11,6 +11,7 @@ from pipeline.errors import UserError
 from pipeline.kinds import KINDS, kind
 from pipeline.models.session_growth import vectors_of
 from pipeline.names import ITEM_ID
+from pipeline.outputs import written
 from pipeline.stage import need
 from pipeline.train import stage_name
 from pipeline.workspace import Workspace
@@ -27,5 +28,6 @@ def describe_items(workspace: Workspace, model: str, file: Path, to: Path) -> di
     some = known > 0
     if not some.any():
         raise UserError(f"{file} tells nothing of its items that training has seen: bring the columns it was given.")
-    write_vectors(to, items[ITEM_ID].cast(pl.String).filter(pl.Series(some)), vectors[some])
+    with written(to) as path:
+        write_vectors(path, items[ITEM_ID].cast(pl.String).filter(pl.Series(some)), vectors[some])
     return {"file": str(to), "items": int(some.sum()), "left_out": int((~some).sum()), "dim": vectors.shape[1]}

@@ -2,6 +2,7 @@
 
 workspace.json              the format, and an id that keeps two workspaces apart on one Milvus server
 stages/NAME -> .store/…     one link a stage's output; replaced in one step, so a reader sees the old or the new
+stages.lock                 held while links change, by the writer and by pages
 trainings/NAME/             every training that ended, the one that serves too (trainings.py)
 checkpoints/MODEL/          how far a training is that has not ended (interrupted.py)
 jobs/ID/                    what was started, how far it is, its log (jobs.py)
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError
+from pipeline.locks import locked
 
 FORMAT = 1
 DEFAULT_ROOT = "workspace"
@@ -62,7 +64,7 @@ def read_json(path: Path) -> Any | None:
         return None
 
 
-def _disk_trouble(error: Exception) -> str | None:
+def disk_trouble(error: Exception) -> str | None:
     """Name what the disk refused, also when a library wraps it in an error of its own; None for any other error."""
     native = re.search(r"\(os error (\d+)\)", str(error))  # as libraries written in Rust report it
     number = int(native[1]) if native else getattr(error, "errno", None)
@@ -136,7 +138,7 @@ class Workspace:
             yield fresh
             self._publish(name, fresh)
         except Exception as error:
-            reason = _disk_trouble(error)
+            reason = disk_trouble(error)
             if reason is None:
                 raise
             raise UserError(
@@ -151,41 +153,54 @@ class Workspace:
         link = self.stage(name)
         return link.is_symlink() and link.resolve() == folder.resolve()
 
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Let no stage's link change during the block, so that what is read belongs together; not reentrant."""
+        with locked(self.root / "stages.lock"):
+            yield
+
     def _publish(self, name: str, fresh: Path) -> None:
         link = self.stage(name)
         link.parent.mkdir(parents=True, exist_ok=True)
-        before = link.resolve() if link.is_symlink() else None
-        beside = link.with_name(f".{link.name}.{fresh.name}")
-        beside.symlink_to(os.path.relpath(fresh, link.parent))
-        beside.replace(link)
+        with self.still():
+            before = link.resolve() if link.is_symlink() else None
+            beside = link.with_name(f".{link.name}.{fresh.name}")
+            beside.symlink_to(os.path.relpath(fresh, link.parent))
+            beside.replace(link)
         if before is not None and before != fresh.resolve():
             shutil.rmtree(before, ignore_errors=True)
 
     def move(self, name: str, to: str) -> None:
-        """Give a stage's output another name, in one step."""
-        target = self.stage(name).resolve()
+        """Give a stage's output another name of the same depth, in one step.
+
+        Raises UserError where it is gone, or where something has the other name.
+        """
+        assert name.count("/") == to.count("/"), (name, to)  # links are relative
         link = self.stage(to)
         link.parent.mkdir(parents=True, exist_ok=True)
-        beside = link.with_name(f".{link.name}.{target.name}")
-        beside.symlink_to(os.path.relpath(target, link.parent))
-        beside.replace(link)
-        self.stage(name).unlink()
+        with self.still():
+            if not self.stage(name).is_symlink():
+                raise UserError(f"'{name}' is gone: it was dropped or brought back just now; look at the list again.")
+            if link.is_symlink():
+                raise UserError(f"'{to}' is there already: drop that one first.")
+            self.stage(name).rename(link)
 
     def remove(self, name: str) -> None:
         """Remove a stage's output."""
         link = self.stage(name)
-        target = link.resolve()
-        link.unlink(missing_ok=True)
+        with self.still():
+            target = link.resolve()
+            link.unlink(missing_ok=True)
         shutil.rmtree(target, ignore_errors=True)
 
     def sweep(self) -> None:
         """Remove what a killed writer left behind; only the holder of the writer's lock may call this."""
-        stages = self.root / "stages"
-        links = [p for p in stages.rglob("*") if p.is_symlink()]
-        for link in links:
-            if link.name.startswith("."):
-                link.unlink(missing_ok=True)
-        kept = {link.resolve() for link in links if not link.name.startswith(".")}
-        for folder in (self.root / ".store").iterdir():
-            if folder.resolve() not in kept:
-                shutil.rmtree(folder, ignore_errors=True)
+        with self.still():
+            links = [p for p in (self.root / "stages").rglob("*") if p.is_symlink()]
+            for link in links:
+                if link.name.startswith("."):
+                    link.unlink()
+            kept = {link.resolve() for link in links if not link.name.startswith(".")}
+            left = [folder for folder in (self.root / ".store").iterdir() if folder.resolve() not in kept]
+        for folder in left:
+            shutil.rmtree(folder, ignore_errors=True)

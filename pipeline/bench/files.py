@@ -8,28 +8,36 @@ import polars as pl
 
 from pipeline.bench.scenarios import Scenario
 from pipeline.errors import UserError
+from pipeline.outputs import written
 from pipeline.vectors.measure import distances
 from pipeline.vectors.memory import Floats, Rows, one_of
 
+FOLDERS = ("vectordbbench",)  # forms that are a folder of files
 DISTANCES = {"L2": "euclidean", "COSINE": "angular"}
+
+
+def check_form(form: str, metric: str) -> None:
+    """Raise UserError for a `form` that no peer has, or that knows no `metric`; '' for one that is not known yet."""
+    one_of(form, FORMS, "form")
+    if form == "hdf5" and metric and metric not in DISTANCES:
+        raise UserError(
+            f"ann-benchmarks compares by {' or '.join(DISTANCES.values())} and these vectors by {metric}: add "
+            "--metric L2 or --metric COSINE."
+        )
 
 
 def write(scenario: Scenario, neighbours: Rows, form: str, target: Path) -> list[Path]:
     """Write a scenario with its exact neighbours (q, k) in the `form` of a peer; give the files."""
-    one_of(form, FORMS, "form")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    return FORMS[form](scenario, neighbours, target)
+    check_form(form, scenario.metric)
+    with written(target) as path:
+        names = [part.relative_to(path) for part in FORMS[form](scenario, neighbours, path)]
+    return [target / name for name in names]
 
 
 def write_hdf5(scenario: Scenario, neighbours: Rows, target: Path) -> list[Path]:
     """Write one file as https://github.com/erikbern/ann-benchmarks has them: train, test, neighbors, distances."""
     import h5py
 
-    if scenario.metric not in DISTANCES:
-        raise UserError(
-            f"ann-benchmarks compares by {' or '.join(DISTANCES.values())} and these vectors by {scenario.metric}: add "
-            "--metric L2 or --metric COSINE."
-        )
     found = distances(scenario.vectors, scenario.queries, neighbours, scenario.metric)
     with h5py.File(target, "w") as file:
         file.attrs["distance"] = DISTANCES[scenario.metric]
@@ -45,7 +53,7 @@ def write_hdf5(scenario: Scenario, neighbours: Rows, target: Path) -> list[Path]
 
 def write_vectordbbench(scenario: Scenario, neighbours: Rows, target: Path) -> list[Path]:
     """Write a folder as the custom data set of https://github.com/zilliztech/VectorDBBench: train, test, neighbors."""
-    target.mkdir(parents=True, exist_ok=True)
+    target.mkdir()
     tables = {
         "train": _table("emb", scenario.vectors),
         "test": _table("emb", scenario.queries),

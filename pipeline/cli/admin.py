@@ -75,7 +75,12 @@ def jobs_list(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) 
 
         return {"jobs": [j.as_dict() for j in jobs(Workspace.open(workspace))]}
 
-    finish(workspace, json, body, lambda a: table(a["jobs"], ["id", "state", "title", "age_s"], "No job has run yet."))
+    finish(
+        workspace,
+        json,
+        body,
+        lambda a: table(a["jobs"], ["id", "state", "title", "age_s", "error"], "No job has run yet."),
+    )
 
 
 @jobs_app.command("show")
@@ -93,6 +98,8 @@ def jobs_show(job: JobArgument, workspace: WorkspaceOption = WORKSPACE, json: Js
 
     def show(answer: Answer) -> None:
         print(f"job {answer['id']}: {answer['title']}, {answer['state']}\n{answer['command']}\n{answer['log']}")
+        if answer["error"]:
+            print(answer["error"])
 
     finish(workspace, json, body, show)
 
@@ -186,8 +193,10 @@ def milvus_restart(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = Fa
     """
 
     def body() -> Answer:
+        from pipeline.jobrun import begin
         from pipeline.vectors.server import restart
 
+        begin()
         return restart(Workspace.open(workspace))
 
     finish(workspace, json, body, _show_server)

@@ -5,7 +5,17 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, finish, table, writing
+from pipeline.cli.base import (
+    WORKSPACE,
+    Answer,
+    ForceOption,
+    JsonOption,
+    WaitOption,
+    WorkspaceOption,
+    finish,
+    table,
+    writing,
+)
 from pipeline.cli.benchbase import bench_app
 from pipeline.cli.stages import ModelOption
 from pipeline.errors import UserError
@@ -197,6 +207,7 @@ def published(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) 
 def report(
     name: Annotated[str, typer.Argument(help="A run as `bench list` names it, or 'published'.")],
     out: Annotated[Path, typer.Option(help="A file that ends in .html.")],
+    force: ForceOption = False,
     scenario: ScenarioOption = None,
     nq: NqOption = None,
     top_k: TopKOption = None,
@@ -213,9 +224,11 @@ def report(
 
     def body() -> Answer:
         from app.report import write  # figures are the app's; nothing of Streamlit comes with them
+        from pipeline.outputs import check_target
         from pipeline.prices import find
 
         opened = Workspace.open(workspace)
+        check_target(out, force, (".html",))
         given = _given(scenario, nq, top_k, concurrency, client)
         write(opened, name, out, given, find(opened, prices))
         return {"run": name, "file": str(out.absolute()), "bytes": out.stat().st_size}

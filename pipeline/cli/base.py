@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.errors import Cancelled, UserError
-from pipeline.jobrun import Running, running
+from pipeline.jobrun import CODES, Running, end_job, running
+from pipeline.jobs import CANCELLED
 from pipeline.workspace import DEFAULT_ROOT, WORKSPACE_VARIABLE, Workspace
 
 Answer = dict[str, Any]
@@ -30,6 +31,7 @@ WorkspaceOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")]
 WaitOption = Annotated[bool, typer.Option("--wait", help="Queue behind a job that is running.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 WORKSPACE = Path(DEFAULT_ROOT)
 
 
@@ -40,7 +42,7 @@ def finish(workspace: Path, as_json: bool, body: Callable[[], Answer], show: Cal
     except UserError as error:
         _end(str(error), as_json, 2)
     except (Cancelled, KeyboardInterrupt):
-        _end("Cancelled; what was there before still is.", as_json, 130)
+        _end(CANCELLED, as_json, CODES["cancelled"])
     except Exception as error:
         log = workspace / "defect.log"
         try:
@@ -49,6 +51,7 @@ def finish(workspace: Path, as_json: bool, body: Callable[[], Answer], show: Cal
             traceback.print_exc()
         _end(f"A defect of the program ({type(error).__name__}: {error}); {log} has the details.", as_json, 1)
     else:
+        end_job(0, None, answer)
         if as_json:
             print(json.dumps(answer, default=str), flush=True)
         else:
@@ -56,6 +59,7 @@ def finish(workspace: Path, as_json: bool, body: Callable[[], Answer], show: Cal
 
 
 def _end(sentence: str, as_json: bool, code: int) -> None:
+    end_job(code, sentence)
     print(f"Error: {sentence}", file=sys.stderr)
     if as_json:
         print(json.dumps({"error": sentence}), flush=True)

@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, finish, table, writing
+from pipeline.cli.base import (
+    WORKSPACE,
+    Answer,
+    ForceOption,
+    JsonOption,
+    WaitOption,
+    WorkspaceOption,
+    finish,
+    table,
+    writing,
+)
 from pipeline.cli.benchbase import (
     FileOption,
     MetricOption,
@@ -56,6 +66,7 @@ def show(run: RunArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOpt
 def export(
     run: RunArgument,
     out: Annotated[Path, typer.Option(help="A file that ends in .csv, .parquet or .json.")],
+    force: ForceOption = False,
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
 ) -> None:
@@ -65,8 +76,11 @@ def export(
     """
 
     def body() -> Answer:
+        from pipeline.bench.export import SUFFIXES
         from pipeline.bench.export import export as write
+        from pipeline.outputs import check_target
 
+        check_target(out, force, SUFFIXES)
         return write(Workspace.open(workspace), run, out)
 
     finish(workspace, json, body, lambda a: print(f"{a['rows']} points of {a['run']} are in {a['file']}"))
@@ -112,6 +126,7 @@ def note(
 @bench_app.command("data")
 def data(
     out: Annotated[Path, typer.Option(help="A file for hdf5, a folder for vectordbbench.")],
+    force: ForceOption = False,
     form: Annotated[str, typer.Option(help="hdf5 (ann-benchmarks) or vectordbbench.")] = "hdf5",
     scenario: ScenarioOption = "item-item",
     model: VectorsOption = DEFAULT_MODEL,
@@ -132,13 +147,17 @@ def data(
     """
 
     def body() -> Answer:
-        from pipeline.bench.files import write
+        from pipeline.bench.files import FOLDERS, check_form, write
         from pipeline.bench.scenarios import prepare
         from pipeline.bench.truth import truth
+        from pipeline.outputs import check_target
 
+        check_form(form, metric.upper())
+        check_target(out, force, folder=form in FOLDERS)
         config = scenario_config(scenario, model, file, query_file, metric, rows, queries, seed)
         with writing(workspace, f"bench data {scenario}", wait, 2) as (opened, job):
             drawn = prepare(opened, config, job.progress("scenario"))
+            check_form(form, drawn.metric)
             best = truth(opened, drawn.vectors, drawn.queries, top_k, drawn.metric, job.progress("neighbours"))
             files = [str(path) for path in write(drawn, best, form, out)]
             job.result = {"files": files, "rows": len(drawn.vectors), "queries": len(best), "metric": drawn.metric}

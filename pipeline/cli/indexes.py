@@ -1,5 +1,6 @@
 """`index …`: the catalogue, and what is built from it."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -74,7 +75,9 @@ def build(
     metric: Annotated[
         str | None, typer.Option(help="IP, L2 or COSINE; without it, as the vectors were imported, IP for a model's.")
     ] = None,
-    label: Annotated[str, typer.Option(help="Ends the index's name, so that two of a type stand side by side.")] = "",
+    label: Annotated[
+        str, typer.Option(help="Part of the index's name, so that two of a type stand side by side.")
+    ] = "",
     serve: Annotated[bool, typer.Option("--serve", help="Let it answer as soon as it is built.")] = False,
     search: SearchOption = "",
     workspace: WorkspaceOption = WORKSPACE,
@@ -89,7 +92,7 @@ def build(
     def body() -> Answer:
         from pipeline.brought import default_metric
         from pipeline.errors import UserError
-        from pipeline.index import IndexConfig, build_index
+        from pipeline.index import IndexConfig, build_index, index_name
         from pipeline.indexes import serve as serve_index
         from pipeline.vectors.catalogue import index_type
         from pipeline.vectors.params import check_build, parse_params, validate_search
@@ -99,6 +102,7 @@ def build(
         name = server or server_name()
         compared = metric or default_metric(Workspace.open(workspace), model)
         config = IndexConfig(vectors, model, index_type(index).name, build, name, compared, label)  # type: ignore[arg-type]
+        called = index_name(Workspace.open(workspace), config)
         check_build(index_type(index), parse_params(build))
         if serve and vectors != "items":
             raise UserError("Only an index of items can serve: leave --serve out, or choose --vectors items.")
@@ -106,13 +110,13 @@ def build(
         if "://" not in name and (reason := why_not(index_type(index), facts(Workspace.open(workspace), name))):
             raise UserError(reason)
         with (
-            writing(workspace, f"index {config.name}", wait, 2) as (opened, job),
+            writing(workspace, f"index {called}", wait, 2) as (opened, job),
             connect(opened, f"job {job.job.id}", job.progress("milvus"), name) as engine,
         ):
             can = facts(opened, name, engine)
             job.result = stage_answer(build_index(opened, config, engine, job.progress("index"), can))
             if serve:
-                serve_index(opened, config.name, search)
+                serve_index(opened, called, search)
             return job.result
 
     finish(workspace, json, body, show_stage)
@@ -126,9 +130,10 @@ def list_(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
     """
 
     def body() -> Answer:
-        from pipeline.indexes import list_indexes
+        from pipeline.indexes import dropped, list_indexes
 
-        return {"indexes": list_indexes(Workspace.open(workspace))}
+        opened = Workspace.open(workspace)
+        return {"indexes": list_indexes(opened), "dropped": dropped(opened)}
 
     columns = [
         "name",
@@ -145,7 +150,13 @@ def list_(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
         "stale",
         "note",
     ]
-    finish(workspace, json, body, lambda a: table(a["indexes"], columns, "No index is built yet: run `index build`."))
+
+    def show(answer: Answer) -> None:
+        table(answer["indexes"], columns, "No index is built yet: run `index build`.")
+        for row in answer["dropped"]:
+            print(f"set aside: {row['name']}, of {row['created']}; `index drop {row['name']} --aside {row['aside']}`")
+
+    finish(workspace, json, body, show)
 
 
 @index_app.command("serve")
@@ -166,23 +177,25 @@ def serve(
     finish(workspace, json, body, lambda answer: print(f"{name} serves from now on."))
 
 
-def _act(workspace: WorkspaceOption, json: bool, wait: bool, name: str, verb: str) -> None:
+def _act(workspace: Path, json: bool, wait: bool, name: str, verb: str, aside: int | None = None) -> None:
     def body() -> Answer:
         from pipeline import indexes
         from pipeline.vectors.server import connect
 
-        action = {"load": indexes.load_index, "release": indexes.release_index, "drop": indexes.drop_index}[verb]
         opened = Workspace.open(workspace)
-        known = {row["name"]: row for row in indexes.dropped(opened)} if verb == "drop" else {}
-        found = known.get(name) or indexes.find_index(opened, name)
+        found = indexes.to_drop(opened, name, aside)
         with writing(workspace, f"index {verb} {name}", wait) as (opened, job):
             with connect(opened, f"job {job.job.id}", job.progress("milvus"), found["server"]) as engine:
-                action(opened, name, engine)
+                if verb == "drop":
+                    indexes.drop_index(opened, name, engine, aside)
+                else:
+                    {"load": indexes.load_index, "release": indexes.release_index}[verb](opened, name, engine)
             job.result = {"index": name, "done": verb}
             return job.result
 
-    done = {"load": "is loaded", "release": "is released", "drop": "is dropped"}[verb]
-    finish(workspace, json, body, lambda answer: print(f"{name} {done}."))
+    done = {"load": "is loaded", "release": "is released", "drop": "is dropped for good"}[verb]
+    which = f", number {aside} of those set aside," if aside is not None else ""
+    finish(workspace, json, body, lambda answer: print(f"{name}{which} {done}."))
 
 
 @index_app.command("load")
@@ -209,10 +222,16 @@ def release(
 
 @index_app.command("drop")
 def drop(
-    name: NameArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False, wait: WaitOption = False
+    name: NameArgument,
+    aside: Annotated[
+        int | None, typer.Option(help="The number of one that is set aside, in place of the one that is built.")
+    ] = None,
+    workspace: WorkspaceOption = WORKSPACE,
+    json: JsonOption = False,
+    wait: WaitOption = False,
 ) -> None:
-    """Remove an index for good.
+    """Remove an index for good; `index list` also tells those that the Index page set aside, with their numbers.
 
     Example: python -m pipeline index drop items-session-flat
     """
-    _act(workspace, json, wait, name, "drop")
+    _act(workspace, json, wait, name, "drop", aside)

@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
+from pipeline.cli.base import (
+    WORKSPACE,
+    Answer,
+    ForceOption,
+    JsonOption,
+    WaitOption,
+    WorkspaceOption,
+    app,
+    finish,
+    table,
+    writing,
+)
 from pipeline.cli.stages import show_stage, stage_answer
 from pipeline.names import DEFAULT_MODEL
 from pipeline.workspace import Workspace
@@ -48,6 +59,7 @@ def import_(
 def describe(
     file: Annotated[Path, typer.Argument(help="CSV or Parquet: item_id, and what is known of each item.")],
     to: Annotated[Path, typer.Option(help="The Parquet file to write, for `index upsert --file`.")],
+    force: ForceOption = False,
     model: Annotated[str, typer.Option(help="A model that reads what is known of items.")] = DEFAULT_MODEL,
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
@@ -59,7 +71,9 @@ def describe(
 
     def body() -> Answer:
         from pipeline.newcomers import describe_items
+        from pipeline.outputs import check_target
 
+        check_target(to, force)
         return describe_items(Workspace.open(workspace), model, file, to)
 
     finish(

@@ -14,7 +14,7 @@ from pipeline import jobs
 from pipeline.errors import StopEarly, UserError
 from pipeline.jobrun import running
 from pipeline.workspace import Workspace
-from tests.conftest import wait_for
+from tests.conftest import ours, wait_for
 
 LONG = ["ingest", "--clicks", "synthetic:2000000"]  # some seconds of work
 SHORT = ["ingest", "--clicks", "synthetic:300"]
@@ -55,6 +55,91 @@ def test_a_bad_input_fails_with_its_sentence(workspace: Workspace) -> None:
     wait_for(lambda: _ended(job), 60)
     assert job.state == "failed"
     assert "There is no file" in job.end["error"]
+    assert job.end["code"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["index", "build", "--label", "My label"], "The label 'My label' is not up to 30 of a to z"),
+        (["index", "build", "--colour", "red"], "The command could not be read: No such option: --colour"),
+    ],
+)
+def test_what_is_refused_before_it_begins_says_why(workspace: Workspace, arguments: list[str], sentence: str) -> None:
+    job = jobs.start(workspace, arguments, "x")
+    wait_for(lambda: _ended(job), 60)
+    assert (job.state, job.end["code"]) == ("failed", 2)
+    assert sentence in str(job.error)
+    assert job.as_dict()["error"] == job.error
+
+
+def test_a_defect_before_it_begins_says_so(workspace: Workspace) -> None:
+    with workspace.writing("clicks") as folder:
+        (folder / "manifest.json").write_text('{"metrics": 3}')  # nobody but us writes that
+    job = jobs.start(workspace, ["status"], "x")
+    wait_for(lambda: _ended(job), 60)
+    assert (job.state, job.end["code"]) == ("failed", 1)
+    assert str(job.error).startswith("A defect of the program")
+
+
+def test_a_command_that_does_not_write_ends_with_its_answer(workspace: Workspace) -> None:
+    job = jobs.start(workspace, ["data", "list"], "x")
+    wait_for(lambda: _ended(job), 60)
+    assert (job.state, job.error) == ("done", None)
+    assert job.end["result"]["data"]
+
+
+def test_one_that_cannot_be_started_says_so(workspace: Workspace) -> None:
+    with pytest.raises(UserError, match="could not be started .Argument list too long"):
+        jobs.start(workspace, ["ingest", "--clicks", "x" * 300_000], "x")
+    (job,) = jobs.jobs(workspace)
+    assert (job.state, "could not be started" in str(job.error)) == ("failed", True)
+
+
+def _run(workspace: Workspace, of: jobs.Job, alive: int) -> subprocess.CompletedProcess[str]:
+    """Run what a started job's process runs."""
+    command = [sys.executable, "-m", "pipeline", *SHORT, "--workspace", str(workspace.root), "--json"]
+    environment = os.environ | {jobs.JOB_VARIABLE: str(of.folder)}
+    return subprocess.run(
+        command, env=environment, pass_fds=[alive], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_cancelled_before_there_is_a_process_it_never_begins(workspace: Workspace) -> None:
+    job, alive = jobs.create(workspace, "x", "")
+    jobs.cancel(job, grace_s=0.2)  # nobody is ended: there is no process yet, and we live
+    assert _run(workspace, job, alive).returncode == 130
+    os.close(alive)
+    assert (job.state, job.error, job.end["code"]) == ("cancelled", jobs.CANCELLED, 130)
+    assert workspace.manifest("clicks") is None
+
+
+def test_a_number_that_another_process_has_now_is_not_signalled(workspace: Workspace) -> None:
+    job, alive = jobs.create(workspace, "x", "")
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        job.done_by(other.pid)
+        assert job.process() is not None
+        about = json.loads((job.folder / "process.json").read_text())
+        (job.folder / "process.json").write_text(json.dumps(about | {"begun": about["begun"] - 1}))
+        jobs.cancel(job, grace_s=0.2)
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+        os.close(alive)
+
+
+def test_cancelled_at_once_only_the_job_ends(workspace: Workspace) -> None:
+    for _ in range(100):
+        job = jobs.start(workspace, ["status"], "at once")
+        jobs.cancel(job)
+        assert (job.state, job.error) == ("cancelled", jobs.CANCELLED)
+    assert {j.state for j in jobs.jobs(workspace)} == {"cancelled"}
+    listed = json.loads(_cli(workspace, "jobs", "list").stdout.splitlines()[-1])["jobs"]
+    assert len(listed) == jobs.KEPT
+    assert {(entry["state"], entry["error"]) for entry in listed} == {("cancelled", jobs.CANCELLED)}
+    wait_for(lambda: not ours(str(workspace.root)), 10, "all of them to be gone")
 
 
 def test_cancelled_it_leaves_what_was_there(workspace: Workspace) -> None:
@@ -93,7 +178,7 @@ def _kill(workspace: Workspace) -> None:
     wait_for(lambda: _begun(job), 60)
     os.kill(int(job.about["pid"]), signal.SIGKILL)
     wait_for(lambda: _ended(job), 20)
-    assert job.state == "killed"
+    assert (job.state, job.error) == ("killed", jobs.KILLED)
     assert (workspace.manifest("clicks") or {})["key"] == key
     assert _cli(workspace, *SHORT).returncode == 0  # the next writer is let in, and sweeps
     assert len(list((workspace.root / ".store").iterdir())) == 1
@@ -136,9 +221,9 @@ def test_a_queued_job_can_be_cancelled(workspace: Workspace) -> None:
     first = jobs.start(workspace, LONG, "first")
     wait_for(lambda: _begun(first), 60)
     waiting = jobs.start(workspace, SHORT, "waiting")
-    wait_for(lambda: int(waiting.about["pid"]) != os.getpid(), 20, "the child to take the job over")
     jobs.cancel(waiting)
     assert waiting.state == "cancelled"
+    assert waiting.error == jobs.CANCELLED
     assert first.alive
     jobs.cancel(first)
 

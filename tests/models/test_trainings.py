@@ -151,6 +151,23 @@ def test_what_is_deleted_comes_back_until_it_is_gone_for_good(prepared: Workspac
     assert (code, "There is no training" in answer["error"]) == (2, True)
 
 
+def test_what_is_set_aside_while_the_oldest_go_is_kept(prepared: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "KEPT", 0)
+    first = _train(prepared, neighbours=5)
+    known = archive.list_trainings
+
+    def deleted_on_the_page(workspace: Workspace) -> list[trainings.Training]:
+        found = known(workspace)
+        monkeypatch.setattr(archive, "list_trainings", known)
+        archive.set_aside(workspace, first)
+        return found
+
+    monkeypatch.setattr(archive, "list_trainings", deleted_on_the_page)
+    second = _train(prepared, neighbours=9)  # lets the oldest go, which a page has just set aside
+    archive.bring_back(prepared, first)
+    assert {t.name for t in trainings.list_trainings(prepared)} == {first, second}
+
+
 def test_nothing_is_deleted_for_good_while_a_job_writes(prepared: Workspace) -> None:
     first = _train(prepared, neighbours=5)
     _train(prepared, neighbours=9)
