@@ -10,7 +10,7 @@ import streamlit as st
 from app import benchcharts, builds, costs, fairness, parts, ratecharts, serving, state, url, worth
 from app.benchload import OPEN
 from app.figure import Figure
-from pipeline.bench.advise import Wish
+from pipeline.bench.advise import UNPRICED, Wish
 from pipeline.bench.compare import at_equal_recall, sentence
 from pipeline.bench.settings import BOTH, label, where
 from pipeline.vectors.params import parse_params
@@ -117,7 +117,11 @@ def building(settings: pl.DataFrame, wanted: Wish) -> None:
 def cost(settings: pl.DataFrame, wanted: Wish) -> None:
     """Draw what recall costs."""
     objective = "usd_month" if wanted.qps else "usd_million"
-    clickable(_figure("frontier", settings, state.mode(), objective, wanted.recall or 0), settings, "cost")
+    unknown = settings[objective].null_count()
+    if unknown < settings.height:
+        clickable(_figure("frontier", settings, state.mode(), objective, wanted.recall or 0), settings, "cost")
+    if unknown:
+        st.caption(f"No cost is known of {unknown:,} of {settings.height:,} settings, {UNPRICED}: they are left out.")
     costs.edit()
 
 

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from pipeline.workspace import DEFAULT_ROOT, WORKSPACE_VARIABLE, Workspace
 
 if TYPE_CHECKING:
     from pipeline.recommend import Recommender
+    from pipeline.vectors.milvus import MilvusEngine
 
 
 def workspace() -> Workspace:
@@ -80,13 +82,23 @@ def recommender() -> "Recommender | None":
     return None if manifest is None else _recommender(str(opened.root), name, manifest["key"])
 
 
+_PATIENCE_S = 45.0  # of a page: its visitor reads a sentence then, and goes on elsewhere
+
+
+@dataclass
+class _Line:
+    """The app's connection to one server; whoever connects holds the lock, and so nobody who asks another server."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    engine: "MilvusEngine | None" = None
+
+
 class Hold:
     """The app's hold on the Milvus server: taken in a thread, so that no page waits for the start."""
 
     def __init__(self, opened: Workspace) -> None:
         self.workspace = opened
-        self._engines: dict[Endpoint, Database] = {}
-        self._lock = threading.Lock()
+        self._lines: dict[str, _Line] = {}  # by the server's name
         if server.server_name() == EMBEDDED.name:
             self._lease = take(server.home(opened), "the app")
             threading.Thread(target=self._start, daemon=True).start()
@@ -98,17 +110,32 @@ class Hold:
             print(error)  # the page that needs the server says it too, when it asks
 
     def engine(self, name: str) -> Database:
-        """Give a connection to the server called `name`; one of the embedded server starts it again if it is gone."""
+        """Give a connection to the server called `name`; one of the embedded server starts it again if it is gone.
+
+        It is everybody's: it ends by itself when it was replaced and the last page that has it is done.
+        """
+        if name == EMBEDDED.name:
+            server.ensure(self.workspace, limit_s=_PATIENCE_S)
+        try:
+            endpoint = server.endpoint_for(self.workspace, name)
+        except UserError:
+            self._lines.pop(name, None)
+            raise
+        line = self._lines.setdefault(name, _Line())
+        if not line.lock.acquire(timeout=_PATIENCE_S):
+            raise UserError(f"The server '{name}' is slow to answer: try again in a moment, or choose another server.")
+        try:
+            if line.engine is None or line.engine.endpoint != endpoint:
+                line.engine = None
+                line.engine = self._connected(endpoint)
+            return line.engine
+        finally:
+            line.lock.release()
+
+    def _connected(self, endpoint: Endpoint) -> "MilvusEngine":
         from pipeline.vectors.milvus import MilvusEngine
 
-        with self._lock:
-            if name == EMBEDDED.name:
-                server.ensure(self.workspace)
-            endpoint = server.endpoint_for(self.workspace, name)
-            if endpoint not in self._engines:
-                self._engines = {e: kept for e, kept in self._engines.items() if not (e.embedded and endpoint.embedded)}
-                self._engines[endpoint] = MilvusEngine(endpoint, "" if endpoint.embedded else self.workspace.prefix)
-            return self._engines[endpoint]
+        return MilvusEngine(endpoint, "" if endpoint.embedded else self.workspace.prefix)
 
 
 @st.cache_resource(show_spinner=False)

@@ -17,24 +17,46 @@ _WHOLE = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
 def try_lock(path: Path) -> int | None:
     """Take the lock on `path`; give the open descriptor that holds it, or None where another has it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _WHOLE)
+        return _taken(path, fcntl.F_OFD_SETLK)
     except BlockingIOError:
-        os.close(descriptor)
         return None
-    return descriptor
 
 
 def lock(path: Path) -> int:
     """Wait for the lock on `path` and give the open descriptor that holds it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLKW, _WHOLE)
-    except BaseException:
+    return _taken(path, fcntl.F_OFD_SETLKW)
+
+
+def sweep(path: Path) -> bool:
+    """Remove the file at `path` while nobody holds its lock; False where somebody does.
+
+    Whoever opened it before, to lock it, makes it anew, so that nobody holds a lock that others cannot see.
+    """
+    if not path.exists():
+        return True
+    descriptor = try_lock(path)
+    if descriptor is None:
+        return False
+    path.unlink(missing_ok=True)
+    os.close(descriptor)
+    return True
+
+
+def _taken(path: Path, how: int) -> int:
+    """Open and lock `path`, anew where that file was removed before it was locked."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.fcntl(descriptor, how, _WHOLE)
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            os.close(descriptor)
+            raise
         os.close(descriptor)
-        raise
-    return descriptor
 
 
 @contextmanager

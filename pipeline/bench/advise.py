@@ -54,7 +54,7 @@ def advise(settings: pl.DataFrame, wish: Wish) -> Advice:
     """Choose the cheapest of the settings (as `with_cost` gives them) that has all that is wanted.
 
     Cheapest is a month of the instances that `wish.qps` needs, or a million queries where no load is given; where no
-    cost is known, the most QPS. What is out of date is left out.
+    cost is known of any, the most QPS. What is out of date is left out.
     """
     old = settings.height - fresh(settings).height
     found = _advise(fresh(settings), wish)
@@ -105,6 +105,7 @@ def _nothing(settings: pl.DataFrame, wish: Wish) -> Iterator[str]:
         yield f"{most}{f' with {held}' if held else ''} is {_figure(name, row[name])}: {label(row)}."
 
 
+UNPRICED = "for want of its memory, its cores or a GPU's price"
 _NAMES = {"recall": "recall", "p99_ms": "p99", "memory_mb": "memory", "usd_month": "cost"}
 
 
@@ -133,8 +134,12 @@ def _why(rows: list[Row], wish: Wish) -> Iterator[str]:
     measured = f"{best['qps']:,.0f} QPS, recall {best['recall']:.3f}"
     measured += f", p99 {number(best['p99_ms'])} ms" if best["p99_ms"] is not None else ""
     priced = best["usd_instance"] is not None
-    yield _first(rows, wish, f"with {limits}: {measured}")
-    yield _price(best, wish) if priced else "No cost is known for it, so the most QPS came first."
+    known = [row for row in rows if row["usd_instance"] is not None] if priced else rows
+    yield _first(known, wish, f"with {limits}: {measured}")
+    yield _price(best, wish) if priced else f"No cost is known for it, {UNPRICED}, so the most QPS came first."
+    if unpriced := len(rows) - len(known):
+        left = "1 more setting has" if unpriced == 1 else f"{unpriced:,} more settings have"
+        yield f"{left} that, too, and did not compete: no cost is known there, {UNPRICED}."
     if wish.recall is not None and best["recall_low"] < wish.recall:
         yield (
             f"Its recall was sampled and lies between {best['recall_low']:.3f} and {best['recall_high']:.3f}: "

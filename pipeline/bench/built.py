@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.bench.cpu import resident_mb, tree
+from pipeline.bench.cpu import Memory, memory, settled
 from pipeline.bench.plan import Build
 from pipeline.bench.scenarios import Scenario
 from pipeline.errors import UserError
@@ -37,7 +37,11 @@ class BuiltIndex:
     server_memory_mb: float | None = None
     """What all processes of the server hold in RAM once the index is loaded; None where they are on another machine."""
     server_growth_mb: float | None = None
-    """By how much that is more than before the insertion: the index, and what the server keeps of its own work."""
+    """By how much that is more than before the insertion: the index, and what the server keeps of its own work.
+
+    None also where the server had just started and had not settled, or was started again meanwhile: `note` says which.
+    """
+    note: str | None = None
 
 
 def build(
@@ -55,7 +59,7 @@ def build(
     `home` is the embedded server's, `pids` are the roots of the server's processes where they run on this machine.
     """
     rows, dim = scenario.vectors.shape
-    before, held = _files_mb(home), resident_mb(tree(pids))
+    before, held = _files_mb(home), settled(pids)
     collection = f"{workspace.prefix}{_PART}{uuid.uuid4().hex[:12]}"
     engine.create(collection, dim, scenario.metric)
     engine.insert(collection, np.arange(rows), scenario.vectors, {}, progress)
@@ -72,9 +76,28 @@ def build(
     engine.load(collection)
     load_s = round(time.monotonic() - began, 3)
     disk = _grown(before, _files_mb(home))
-    holds = resident_mb(tree(pids))
-    memory = (None if holds is None else round(holds, 3), _grown(held, holds))
-    return BuiltIndex(collection, built.seconds, load_s, round(takes.memory_bytes / 1e6, 3), disk, *memory)
+    holds = memory(pids)
+    measured = None if holds.mb is None else round(holds.mb, 3)
+    growth = held.grown_to(holds)
+    return BuiltIndex(
+        collection,
+        built.seconds,
+        load_s,
+        round(takes.memory_bytes / 1e6, 3),
+        disk,
+        measured,
+        growth,
+        _note(held, holds),
+    )
+
+
+def _note(held: Memory, holds: Memory) -> str | None:
+    """Say why the growth of a server on this machine is not known."""
+    if holds.mb is None or held.grown_to(holds) is not None:
+        return None
+    if held.processes != holds.processes:
+        return "By how much the server grew is not known: it was started again meanwhile."
+    return "By how much the server grew is not known: it had just started, and still took memory for itself."
 
 
 def _grown(before: float | None, after: float | None) -> float | None:

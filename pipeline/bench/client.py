@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from pipeline.bench.work import DIGITS, HIGHEST_US, LOWEST_US, TIME_SLICES, Report, Target, Work
+from pipeline.vectors.refusals import meaning
 
 SEARCH = "/milvus.proto.milvus.MilvusService/Search"
 _KEPT_FAILURES = 3
@@ -173,12 +174,8 @@ def serve(line: Connection) -> None:
                 rest(ask, work, report, refused, max(2 * work.seconds, 5.0))
             line.send(report)
         except Exception as error:  # of gRPC or pymilvus: the other side makes a sentence of it
-            line.send(Report(error=f"{type(error).__name__}: {_details(error)}"))
-
-
-def _details(error: Exception) -> str:
-    details = getattr(error, "details", None)
-    return str(details() if callable(details) else error)[:500]
+            meant, text = meaning(error)
+            line.send(Report(error=(meant, f"{type(error).__name__}: {text}"[:500])))
 
 
 def main() -> None:

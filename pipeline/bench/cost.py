@@ -16,7 +16,8 @@ def with_cost(
     `usd_instance`: a month of one instance, its `cores` (those of the run's machine where none are given) and the
     index's memory, as it is estimated; on a GPU a month of the instance whose whole price the list has. `replicas`:
     instances that answer `qps` together, one where no load is given. `usd_month`: all of them. `usd_million`: a million
-    queries, by an instance that is busy all the time. Null where the cores are not known, and on a GPU without a price.
+    queries, by an instance that is busy all the time. Null where the cores or the index's memory are not known, and on
+    a GPU without a price: nothing that is not known is free.
     """
     instance = [_instance(row, price, cores) for row in settings.select("device", "cores", "memory_mb").rows()]
     table = settings.with_columns(pl.Series("usd_instance", instance, pl.Float64))
@@ -35,7 +36,7 @@ def _instance(row: tuple[str, float | None, float | None], price: Price, cores: 
     if device == "gpu":
         return None if price.gpu_hour_usd is None else HOURS * price.gpu_hour_usd
     many = cores or measured
-    return None if many is None else monthly(price, (memory_mb or 0) * _MB, many)
+    return None if many is None or memory_mb is None else monthly(price, memory_mb * _MB, many)
 
 
 def _replicas(column: str, qps: float | None) -> pl.Expr:

@@ -128,11 +128,11 @@ class Fleet:
     def _check(self, search: Search, heard: Any) -> None:
         """Raise UserError for what is no answer."""
         answers = heard.failures if isinstance(heard, Report) else [heard]
-        refused = next((reason for answer in answers if (reason := refusal(answer))), "")
-        lost = heard.error if isinstance(heard, Report) else ""
-        if refused or lost:
-            where = (self.target.address, search.collection)
-            raise UserError(sentence(*where, refused or lost, "it was measured", answered=bool(refused)))
+        wrong = next((found for answer in answers if (found := refusal(answer))), None)
+        if wrong is None and isinstance(heard, Report):
+            wrong = heard.error
+        if wrong is not None:
+            raise UserError(sentence(self.target.address, search.collection, *wrong, "it was measured"))
 
     def _ready(self, count: int) -> "list[_Client]":
         """Start as many clients as are missing."""

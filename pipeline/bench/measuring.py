@@ -68,7 +68,9 @@ class Measuring:
         reason = ""
         for attempt in range(2):
             try:
-                return self.add(point, took | self._figures(point, built))
+                figures = self._figures(point, built)
+                notes = " ".join(filter(None, (built.note, figures.get("note"))))
+                return self.add(point, took | figures | {"note": notes or None})
             except UserError as error:
                 reason = str(error)
                 if self.served.back():

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.errors import UserError
 from pipeline.names import VECTOR
-from pipeline.vectors.memory import Floats, Rows
+from pipeline.vectors.engine import no_keys
+from pipeline.vectors.memory import Floats
 from pipeline.vectors.params import Values
+from pipeline.vectors.refusals import Meaning, of_answer
 
 _EVENTUALLY = 3  # pymilvus.client.constants.ConsistencyLevel: the collection is flushed and loaded
 
@@ -46,28 +49,28 @@ def serialised(search: Search, parts: Sequence[Floats]) -> list[bytes]:
     ]
 
 
-def found(answer: Any, nq: int, top_k: int) -> Rows:
-    """Read an answer – bytes, or lists of ids – to ids (nq, top_k), -1 where there are fewer."""
-    ids = np.full((nq, top_k), -1, np.int64)
+def found(answer: Any, nq: int, top_k: int) -> npt.NDArray[Any]:
+    """Read an answer – bytes, or lists of ids – to ids (nq, top_k), int64 or text, -1 or None where there are fewer."""
     if not isinstance(answer, bytes):
+        ids = no_keys((nq, top_k), text=any(isinstance(key, str) for hits in answer for key in hits[:1]))
         for row, hits in enumerate(answer):
             ids[row, : len(hits)] = hits
         return ids
     results = _parsed(answer).results
-    flat, counts = np.array(results.ids.int_id.data, np.int64), list(results.topks) or [results.top_k] * nq
+    text = results.ids.WhichOneof("id_field") == "str_id"
+    flat = np.array(results.ids.str_id.data, object) if text else np.array(results.ids.int_id.data, np.int64)
+    counts = list(results.topks) or [results.top_k] * nq
     if counts == [top_k] * nq:
         return flat.reshape(nq, top_k)
+    ids = no_keys((nq, top_k), text)
     for row, (low, count) in enumerate(zip(np.cumsum([0, *counts[:-1]]), counts, strict=True)):
         ids[row, :count] = flat[low : low + count]
     return ids
 
 
-def refusal(answer: Any) -> str | None:
-    """Give what the server says in place of an answer, or None where it is one."""
-    if not isinstance(answer, bytes):
-        return None
-    status = _parsed(answer).status
-    return str(status.reason or status.detail or status.error_code) if status.code or status.error_code else None
+def refusal(answer: Any) -> tuple[Meaning, str] | None:
+    """Give what the server means in place of an answer, with its text, or None where it is one."""
+    return of_answer(_parsed(answer).status) if isinstance(answer, bytes) else None
 
 
 def _parsed(answer: bytes) -> Any:

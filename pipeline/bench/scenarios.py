@@ -9,8 +9,10 @@ own          a file's vectors, and its queries or those of another file; else a 
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.bench.sources import SYNTHETIC, Source, file_sources, source
 from pipeline.brought import METRICS, default_metric, digest
@@ -93,8 +95,8 @@ class Scenario:
     population: int
     """Of queries, which these are drawn from."""
     metric: str
-    keys: Rows | None = None
-    """(n) of the rows in the server; None where they are the row numbers."""
+    keys: npt.NDArray[Any] | None = None
+    """(n) of the rows in the server, int64 or text; None where they are the row numbers."""
     field: str = VECTOR
     inputs: dict[str, str] = dataclass_field(default_factory=dict)
     """The stages that they were drawn from, with their keys; none where they are no model's."""
@@ -104,13 +106,16 @@ class Scenario:
         """Give the length of a vector."""
         return int(self.vectors.shape[1])
 
-    def rows_of(self, answers: Rows) -> Rows:
+    def rows_of(self, answers: npt.NDArray[Any]) -> Rows:
         """Turn keys (q, k) that a server answered into row numbers; -1 for what is no row here."""
         if self.keys is None:
             return answers
+        if self.keys.dtype == object:
+            at = {key: row for row, key in enumerate(self.keys)}
+            return np.array([[at.get(key, -1) for key in line] for line in answers.tolist()], np.int64)
         order = np.argsort(self.keys)
-        at = order[np.minimum(np.searchsorted(self.keys, answers, sorter=order), len(order) - 1)]
-        return np.where(self.keys[at] == answers, at, -1)
+        rows = order[np.minimum(np.searchsorted(self.keys, answers, sorter=order), len(order) - 1)]
+        return np.where(self.keys[rows] == answers, rows, -1)
 
 
 def prepare(workspace: Workspace, config: ScenarioConfig, progress: Progress = silent) -> Scenario:

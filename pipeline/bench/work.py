@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.vectors.refusals import Meaning
+
 LOWEST_US, HIGHEST_US, DIGITS = 1, 3_600_000_000, 3  # of the histogram of latencies
 TIME_SLICES = 20
 """Parts of the measured time, whose answers are counted apart: they tell how far a figure may be off."""
@@ -63,5 +65,5 @@ class Report:
     failures: list[bytes] = field(default_factory=list)
     unsent: int = 0
     """Requests of an open loop that were due and could not be sent in time."""
-    error: str = ""
-    """Why it could not go on."""
+    error: tuple[Meaning, str] | None = None
+    """Why it could not go on: what that means, and the error's text."""

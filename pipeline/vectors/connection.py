@@ -3,15 +3,17 @@
 import contextlib
 import logging
 import uuid
+import weakref
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
 from pymilvus import Collection, MilvusException, connections, utility
+from pymilvus.exceptions import ErrorCode, SchemaNotReadyException
 
 from pipeline.errors import Cancelled, NotLoaded, UserError
 from pipeline.vectors.engine import Endpoint
-from pipeline.vectors.refusals import sentence
+from pipeline.vectors.refusals import Meaning, meaning, sentence
 
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # its errors become sentences here
 
@@ -19,7 +21,7 @@ TIMEOUT_S = 10  # a whole number: pymilvus takes any other for none, and retries
 
 
 class Connection:
-    """A connection that only reads, but for collections of its own."""
+    """A connection that only reads, but for collections of its own; it ends with `close`, or when nobody has it."""
 
     def __init__(self, endpoint: Endpoint, prefix: str = "") -> None:
         """Connect; on a server that others use too, only collections whose name begins with `prefix` are changed."""
@@ -30,26 +32,25 @@ class Connection:
         import_module("scipy.sparse")  # pymilvus would do it within the first search: 200 ms that no query should wait
         with self._sentences():
             connections.connect(self.alias, uri=endpoint.uri, token=endpoint.token, timeout=TIMEOUT_S)
+        self._closing = weakref.finalize(self, connections.remove_connection, self.alias)
 
     def close(self) -> None:
         """Close the connection."""
-        connections.disconnect(self.alias)
+        self._closing()
 
     @contextlib.contextmanager
     def _sentences(self, collection: str = "", doing: str = "") -> Iterator[None]:
         """Turn whatever pymilvus or gRPC raises into a sentence with the way out; `doing` names a long work."""
         try:
             yield
-        except MilvusException as error:
-            if _is_cancelled(error):
-                raise Cancelled from error
-            if "not loaded" in str(error.message):
-                raise NotLoaded(f"Collection '{collection}' is not in memory: load it with `index load`.") from error
-            raise UserError(sentence(self.endpoint.uri, collection, str(error.message), doing)) from error
         except Exception as error:
             if type(error).__module__.split(".")[0] not in ("grpc", "pymilvus"):
                 raise
-            raise UserError(sentence(self.endpoint.uri, collection, str(error), doing)) from error
+            if _is_cancelled(error):
+                raise Cancelled from error
+            meant, text = meaning(error)
+            kind = NotLoaded if meant is Meaning.NOT_LOADED else UserError
+            raise kind(sentence(self.endpoint.uri, collection, meant, text, doing)) from error
 
     def _own(self, name: str) -> Collection:
         """Look a collection up that may be changed."""
@@ -65,7 +66,10 @@ class Connection:
 
     def _collection(self, name: str) -> Collection:
         if name not in self._known:
-            self._known[name] = Collection(name, using=self.alias)
+            try:
+                self._known[name] = Collection(name, using=self.alias)
+            except SchemaNotReadyException as error:  # pymilvus would make it, had it a schema
+                raise MilvusException(ErrorCode.COLLECTION_NOT_FOUND, error.message) from error
         return self._known[name]
 
     def _stub(self) -> Any:

@@ -38,10 +38,18 @@ class Built:
 
 @dataclass(frozen=True)
 class Found:
-    """The answer to a search: ids (q, k) int64, -1 where there are fewer, and scores (q, k) float32."""
+    """The answer to a search: ids (q, k) int64, -1 where there are fewer, and scores (q, k) float32.
 
-    ids: npt.NDArray[np.int64]
+    Others' collections may have text for ids, which are objects then, None where there are fewer.
+    """
+
+    ids: npt.NDArray[Any]
     scores: npt.NDArray[np.float32]
+
+
+def no_keys(shape: tuple[int, int], text: bool) -> npt.NDArray[Any]:
+    """Make ids (q, k) for answers to be written into, all of them as where there is none: -1, or None for text."""
+    return np.full(shape, None, object) if text else np.full(shape, -1, np.int64)
 
 
 class Engine(Protocol):

@@ -6,6 +6,7 @@ from pathlib import Path
 _READ = 2_000_000  # bytes of the log of one start; what fails first stands early, a Go panic's stacks after it
 _ETCD = re.compile(r'"level":"(?:panic|fatal)".*?"msg":"(?P<what>[^"]*)".*?"error":"(?P<why>[^"]*)"')
 _FATAL = re.compile(r'\[FATAL\] \[[^\]]*\] \["(?P<what>[^"]*)"\] \[error="(?P<why>(?:[^"\\]|\\.)*)"')
+_FULL = re.compile(r"\bno space left on device\b", re.IGNORECASE)  # the kernel's words for ENOSPC: no log tells a code
 _ERROR = re.compile(r'\[ERROR\] \[[^\]]*\] \["(?P<what>[^"]*)"\] \[error="(?P<why>(?:[^"\\]|\\.)*)"')
 
 
@@ -15,7 +16,7 @@ def explained(home: Path, log: Path, offset: int) -> str:
         file.seek(offset)
         text = file.read(_READ).decode(errors="replace")
     cause = next((f"{m['what']}: {m['why']}" for p in (_ETCD, _FATAL, _ERROR) if (m := p.search(text))), "")
-    if "no space left" in cause.lower():
+    if _FULL.search(cause):
         return f", for its disk is full ({cause[:300]}): free some space for {home} and try again"
     told = f" ({cause[:300]})" if cause else ""
     return f"{told}: if its data are damaged, move {home / 'data'} away and build the indexes again with `index build`"

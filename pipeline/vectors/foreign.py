@@ -14,6 +14,7 @@ from pipeline.vectors.milvus import MilvusEngine
 from pipeline.vectors.params import validate_search
 
 MOST_QUERIES = 1000
+_NO_KEYS = {-1, None}  # stand in an answer where there are fewer rows than asked for
 _BATCH = 5000  # rows read at once: Milvus answers with 64 MB at most
 
 
@@ -30,7 +31,8 @@ def neighbours(engine: MilvusEngine, name: str, k: int, queries: int = 1) -> dic
     about = searchable(engine, name)
     keys, vectors = _stored(engine, about, queries)
     found, seconds = _asked(engine, about, vectors, k)
-    return {"queries": keys, "answers": found.tolist(), "p50_ms": round(float(np.median(seconds)) * 1000, 3)}
+    answers = [[key for key in line if key not in _NO_KEYS] for line in found.tolist()]
+    return {"queries": keys, "answers": answers, "p50_ms": round(float(np.median(seconds)) * 1000, 3)}
 
 
 def compare(engine: MilvusEngine, left: str, right: str, k: int, queries: int) -> dict[str, Any]:
@@ -41,9 +43,14 @@ def compare(engine: MilvusEngine, left: str, right: str, k: int, queries: int) -
             f"'{left}' has vectors of {first['dim']} dimensions and '{right}' of {second['dim']}: "
             "only collections of the same length can be compared."
         )
+    if _has_text_keys(first) != _has_text_keys(second):
+        raise UserError(
+            f"One of '{left}' and '{right}' names its rows by numbers and the other by text: only collections whose "
+            "rows have the same names can be compared."
+        )
     keys, vectors = _stored(engine, first, queries)
     (one, one_s), (two, two_s) = (_asked(engine, about, vectors, k) for about in (first, second))
-    same = [len(set(a) & set(b) - {-1}) / k for a, b in zip(one.tolist(), two.tolist(), strict=True)]
+    same = [len(set(a) & set(b) - _NO_KEYS) / k for a, b in zip(one.tolist(), two.tolist(), strict=True)]
     p50 = {left: one_s, right: two_s}
     return {
         "queries": len(keys),
@@ -68,12 +75,9 @@ def searchable(engine: MilvusEngine, name: str) -> dict[str, Any]:
 
 def everything(
     engine: MilvusEngine, about: dict[str, Any], progress: Progress = silent
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Read all keys (n) and vectors (n, dim) of a collection that `searchable` reported, in batches."""
-    kind = next(field["type"] for field in about["fields"] if field["name"] == about["key"])
-    if kind != "INT64":
-        raise UserError(f"Collection '{about['name']}' has keys of type {kind}: only INT64 keys can be compared here.")
-    keys = np.empty(about["rows"], np.int64)
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.float32]]:
+    """Read all keys (n), int64 or text, and vectors (n, dim) of a collection that `searchable` reported, in batches."""
+    keys = np.empty(about["rows"], object if _has_text_keys(about) else np.int64)
     vectors = np.empty((about["rows"], about["dim"]), np.float32)
     done = 0
     for rows in engine.all_rows(about["name"], [about["key"], about["vector"]], _BATCH):
@@ -83,6 +87,11 @@ def everything(
         done += len(rows)
         progress(done, max(about["rows"], done), f"reading '{about['name']}'")
     return keys[:done], vectors[:done]  # the server counts deleted rows, too
+
+
+def _has_text_keys(about: dict[str, Any]) -> bool:
+    """Tell what names the rows of a collection: Milvus takes whole numbers or text."""
+    return any(field["type"] == "VARCHAR" for field in about["fields"] if field["name"] == about["key"])
 
 
 def _stored(engine: MilvusEngine, about: dict[str, Any], count: int) -> tuple[list[Any], npt.NDArray[np.float32]]:

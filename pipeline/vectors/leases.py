@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.locks import is_locked, lock
+from pipeline.locks import is_locked, lock, sweep
 from pipeline.workspace import read_json, write_json
 
 
@@ -28,6 +28,7 @@ class Lease:
     def release(self) -> None:
         """Give the claim up."""
         self.path.unlink(missing_ok=True)
+        self.path.with_suffix(".lock").unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             os.close(self.descriptor)
 
@@ -62,6 +63,6 @@ def holders(home: Path) -> list[dict[str, Any]]:
         else:
             path.unlink(missing_ok=True)
     for stray in (home / "leases").glob("*.lock"):
-        if not stray.with_suffix(".json").exists() and not is_locked(stray):
-            stray.unlink(missing_ok=True)
+        if not stray.with_suffix(".json").exists():
+            sweep(stray)
     return living

@@ -14,7 +14,7 @@ from pipeline.names import ID, VECTOR
 from pipeline.progress import Progress, silent
 from pipeline.vectors import insertion
 from pipeline.vectors.connection import TIMEOUT_S, Connection
-from pipeline.vectors.engine import Built, Column, Found, Scalar
+from pipeline.vectors.engine import Built, Column, Found, Scalar, no_keys
 from pipeline.vectors.params import Values
 
 _FLUSH_S = 120
@@ -231,7 +231,7 @@ class MilvusEngine(Connection):
                 timeout=TIMEOUT_S,
                 consistency_level="Eventually",
             )
-        ids = np.full((len(queries), top_k), -1, np.int64)
+        ids = no_keys((len(queries), top_k), text=any(isinstance(key, str) for hit in hits for key in hit.ids[:1]))
         scores = np.zeros((len(queries), top_k), np.float32)
         for row, hit in enumerate(hits):
             ids[row, : len(hit)] = hit.ids

@@ -25,7 +25,11 @@ _PROJECT = Path(__file__).resolve().parents[2]
 
 
 def enter() -> bool:
-    """Move this process, which must still have one thread, into a network of its own; False where that is refused."""
+    """Move this process into a network of its own; False where that is refused.
+
+    Raises RuntimeError where the process has more than one thread.
+    """
+    _check_alone()
     if os.environ.get(NETWORK_VARIABLE) == "shared":
         return False
     libc = ctypes.CDLL(None, use_errno=True)
@@ -41,7 +45,11 @@ def enter() -> bool:
 
 
 def join(pid: int) -> bool:
-    """Move this process, which must still have one thread, into the network of process `pid`; False where refused."""
+    """Move this process into the network of process `pid`; False where refused.
+
+    Raises RuntimeError where the process has more than one thread.
+    """
+    _check_alone()
     libc = ctypes.CDLL(None, use_errno=True)
     try:
         with open(f"/proc/{pid}/ns/user") as users, open(f"/proc/{pid}/ns/net") as network:
@@ -49,6 +57,13 @@ def join(pid: int) -> bool:
             return libc.setns(network.fileno(), _NEWNET) == 0
     except OSError:
         return False
+
+
+def _check_alone() -> None:
+    """Refuse a process of several threads: the kernel moves one of them, or none (unshare(2), setns(2))."""
+    threads = len(os.listdir("/proc/self/task"))
+    if threads > 1:
+        raise RuntimeError(f"a process enters a network before it starts threads, and this one has {threads} already")
 
 
 def _raise_loopback() -> None:

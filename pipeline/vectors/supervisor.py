@@ -37,6 +37,9 @@ _FIRST_PASSWORD = "Milvus"  # what every new Milvus begins with; changed before 
 _READY_S = 90.0
 _RESTARTS, _WITHIN_S = 3, 300.0
 _PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(
+    None
+)  # found before there is a relay: between fork and exec of several threads nothing is looked up
 
 
 def main(home: Path, public: socket.socket | None) -> int:
@@ -56,10 +59,7 @@ def main(home: Path, public: socket.socket | None) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     starts: list[float] = []
     restarts = Restarts()
-    if public is not None:
-        Relay(
-            public, lambda: int((read_json(home / "server.json") or {}).get("ports", {}).get("proxy_port", 0))
-        ).start()
+    relay = None if public is None else Relay(public, lambda: _inner_port(home))
     while True:
         starts = [t for t in starts if time.monotonic() - t < _WITHIN_S] + [time.monotonic()]
         if len(starts) > _RESTARTS + 1:
@@ -68,9 +68,13 @@ def main(home: Path, public: socket.socket | None) -> int:
             server = _start(home, guard, public, restarts)
         except (UserError, OSError) as error:
             return _fail(home, str(error))
-        if _serve(home, server, stopping):
+        if _serve(home, server, stopping, relay):
             return 0
         restarts.ended(server.returncode)
+
+
+def _inner_port(home: Path) -> int:
+    return int((read_json(home / "server.json") or {}).get("ports", {}).get("proxy_port", 0))
 
 
 def _become_only(home: Path) -> int | None:
@@ -126,7 +130,7 @@ def _start(home: Path, guard: int, public: socket.socket | None, restarts: Resta
             stdout=log,
             stderr=log,
             pass_fds=[guard],
-            preexec_fn=_die_with_parent,  # noqa: PLW1509  one thread here; a killed supervisor leaves no orphan
+            preexec_fn=_die_with_parent,  # noqa: PLW1509  one call; a killed supervisor leaves no orphan
         )
     inside = f"http://127.0.0.1:{ports['proxy_port']}"
     uri = inside if public is None else f"http://127.0.0.1:{public.getsockname()[1]}"
@@ -148,7 +152,7 @@ def _start(home: Path, guard: int, public: socket.socket | None, restarts: Resta
 
 
 def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _wait(server: subprocess.Popen[bytes], done: Callable[[], bool]) -> None:
@@ -201,11 +205,13 @@ def _password(home: Path) -> str:
     return path.read_text().strip()
 
 
-def _serve(home: Path, server: subprocess.Popen[bytes], stopping: list[int]) -> bool:
-    """Watch server and leases; give True when it has been stopped on purpose, False when it died."""
+def _serve(home: Path, server: subprocess.Popen[bytes], stopping: list[int], relay: Relay | None) -> bool:
+    """Watch server, relay and leases; give True when it has been stopped on purpose, False when it died."""
     grace = float(os.environ.get(GRACE_VARIABLE, GRACE_S))
     last_held = time.monotonic()
     while server.poll() is None:
+        if relay is not None:
+            relay.start()  # again, where it ended
         if holders(home) or (home / "pinned").exists():
             last_held = time.monotonic()
         if stopping or time.monotonic() - last_held > grace:

@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyarrow.parquet import ParquetFile
 
 from pipeline.bench import sources
 from pipeline.bench.files import write
-from pipeline.bench.scenarios import ScenarioConfig, prepare
+from pipeline.bench.scenarios import Scenario, ScenarioConfig, prepare
 from pipeline.bench.truth import truth
 from pipeline.embed import vectors_stage, write_vectors
 from pipeline.errors import UserError
@@ -162,3 +164,14 @@ def test_vectordbbench_reads_our_custom_data_set(workspace: Workspace, tmp_path:
     truth_ids = pl.read_parquet(tmp_path / "ours/neighbors.parquet")["neighbors_id"].to_list()
     assert np.allclose(test, drawn.queries)
     assert truth_ids == neighbours.tolist()
+
+
+@given(st.lists(st.text(max_size=5), min_size=1, max_size=20, unique=True), st.data())
+@settings(max_examples=50, deadline=None)
+def test_text_keys_are_found_again_as_rows(keys: list[str], data: st.DataObject) -> None:
+    scenario = Scenario(
+        "x", np.empty((0, 2), np.float32), np.empty((0, 2), np.float32), 1, "IP", np.array(keys, object)
+    )
+    drawn = data.draw(st.lists(st.sampled_from([*keys, None, "another one"]), min_size=1, max_size=8))
+    rows = scenario.rows_of(np.array([drawn], object))
+    assert rows.tolist() == [[keys.index(key) if key in keys else -1 for key in drawn]]

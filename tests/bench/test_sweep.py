@@ -8,19 +8,23 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import psutil
 import pytest
+from pymilvus import Collection, CollectionSchema, DataType, FieldSchema
 from typer.testing import CliRunner
 
 from pipeline.bench import built, runs
 from pipeline.bench.options import resumed
 from pipeline.bench.work import TIME_SLICES
 from pipeline.cli import app
+from pipeline.errors import UserError
 from pipeline.jobs import cancel, jobs
+from pipeline.vectors import foreign
 from pipeline.vectors.server import status
 from pipeline.workspace import Workspace
 from tests.bench.conftest import Served
@@ -293,6 +297,39 @@ def test_a_collection_of_others_is_asked_as_it_is(served: Served, root: Path) ->
     assert low["build_s"] is low["server_growth_mb"] is None
     assert served.engine.describe("ready") == before
     assert "There is no collection 'raedy'" in bench(root, "--collection", "raedy", code=2)["error"]
+
+
+@pytest.fixture
+def texts(served: Served) -> Iterator[str]:
+    """Make a collection as others do, whose rows have text for keys."""
+    fields = [
+        FieldSchema("name", DataType.VARCHAR, is_primary=True, max_length=40),
+        FieldSchema("embedding", DataType.FLOAT_VECTOR, dim=served.vectors.shape[1]),
+    ]
+    made = Collection("texts", CollectionSchema(fields), using=served.engine.alias, num_shards=1)
+    made.insert([[f"item {n}" for n in range(len(served.vectors))], list(served.vectors)])
+    made.flush()
+    made.create_index("embedding", {"index_type": "IVF_FLAT", "metric_type": "IP", "params": {"nlist": 16}})
+    made.load()
+    yield "texts"
+    made.drop()
+
+
+def test_a_collection_with_text_for_keys_is_asked_and_compared(served: Served, root: Path, texts: str) -> None:
+    options = ("--search", "nprobe=1,16", "--nq", "50", "--concurrency", "1", "--top-k", "10", "--seconds", "0.2")
+    for client in ("raw", "pymilvus"):
+        answer = bench(root, "--collection", texts, *options, "--queries", "200", "--client", client)
+        few, all_of_them = answer["rows"][-2:]
+        assert few["recall"] < all_of_them["recall"] == 1.0
+    found = foreign.neighbours(served.engine, texts, 5, queries=3)
+    assert all(
+        key.startswith("item ") and len(answer) == 5
+        for key, answer in zip(found["queries"], found["answers"], strict=True)
+    )
+    ours = foreign.compare(served.engine, texts, texts, 10, 20)
+    assert ours["in_common"] == 1
+    with pytest.raises(UserError, match="names its rows by numbers and the other by text"):
+        foreign.compare(served.engine, texts, "ready", 10, 20)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,6 @@ import numpy as np
 from pipeline.bench.access import target
 from pipeline.bench.fleet import Fleet, Load
 from pipeline.bench.requests import Search, serialised, split
-from pipeline.bench.sources import MadeUp
 from pipeline.bench.work import Target
 from pipeline.vectors import network, server
 from pipeline.workspace import Workspace
@@ -121,6 +120,9 @@ def _compare(way: str, fleet: Fleet, queries: Any, nq: int, clients: int, goal: 
 
 def main() -> None:
     """Measure and print; exit code 1 where a goal is missed."""
+    from pipeline.bench.sources import MadeUp  # not at the top: Polars starts threads
+
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # the clients enter the server's network before they start threads
     vectors, queries = (np.vstack(list(MadeUp(rows, DIM, seed, ROWS // 40).blocks())) for rows, seed in SETS)
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace.open(Path(folder) / "ws")

@@ -71,6 +71,7 @@ def _qps(pid: int | None, address: str, token: str, nq: int, clients: int) -> fl
 
 def main() -> None:
     """Measure and print."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of the clients, who enter the server's network before they start threads
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace.open(Path(folder) / "ws")
         with server.connect(workspace, "bench") as engine:

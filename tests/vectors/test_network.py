@@ -1,6 +1,9 @@
 """Milvus's inner ports ask for no password: nobody outside its own network reaches them, and SECURITY.md knows each."""
 
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -34,6 +37,30 @@ def _inside(workspace: Workspace) -> set[int]:
     tables = (Path(f"/proc/{server.status(workspace)['pid']}/net") / name for name in ("tcp", "tcp6"))
     rows = (line.split() for table in tables for line in table.read_text().splitlines()[1:])
     return {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == "0A"}
+
+
+THREADED = """
+import sys, threading
+from pipeline.vectors import network
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+try:
+    getattr(network, sys.argv[1])(*map(int, sys.argv[2:]))
+except RuntimeError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("call", [["enter"], ["join", str(os.getpid())]])
+def test_a_process_of_several_threads_enters_no_network(call: list[str]) -> None:
+    ended = subprocess.run([sys.executable, "-c", THREADED, *call], capture_output=True, text=True, check=True)
+    assert ended.stdout == "a process enters a network before it starts threads, and this one has 2 already\n"
+
+
+@pytest.mark.parametrize("module", ["pipeline.vectors.enclosed", "pipeline.bench.client"])
+def test_whoever_enters_a_network_imports_nothing_that_starts_threads(module: str) -> None:
+    count = f"import os, {module}; print(len(os.listdir('/proc/self/task')))"
+    ended = subprocess.run([sys.executable, "-c", count], capture_output=True, text=True, check=True)
+    assert ended.stdout == "1\n"
 
 
 def test_one_port_is_open_and_it_is_on_this_machine_only(workspace: Workspace) -> None:
