@@ -192,7 +192,7 @@ class ExactSearch:
             matrix, slack[start : start + wide] = self._block(start, min(start + wide, n), dtype)
 
             def find(low: int, start: int = start, matrix: Any = matrix) -> None:
-                near = self.arrays.put(asked.matrix[low : low + high]) @ matrix.T
+                near = self.screen.product(self.arrays.put(asked.matrix[low : low + high]), matrix)
                 best[low] = _better(self.arrays, best.get(low), near, start, kept)
                 done = start * len(left) + min(low + high, len(left)) * min(wide, n - start)
                 progress(done, n * len(left), "comparing every query with every vector")

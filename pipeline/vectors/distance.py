@@ -27,8 +27,10 @@ def lengths(vectors: Any) -> Doubles:
 
 def directions(vectors: Any) -> Doubles:
     """Scale each vector (n, dim) to length one, in float64; one of zeros stays as it is."""
-    wide, long = np.asarray(vectors, np.float64), lengths(vectors)
-    return np.asarray(wide / np.where(long == 0, 1, long)[:, None])
+    wide = np.array(vectors, np.float64)
+    long = lengths(wide)
+    wide /= np.where(long == 0, 1, long)[:, None]
+    return wide
 
 
 def between(vectors: Floats, queries: Floats, metric: str) -> Doubles:
@@ -36,10 +38,13 @@ def between(vectors: Floats, queries: Floats, metric: str) -> Doubles:
     if metric == "IP":
         return np.asarray(-(vectors.astype(np.float64) * queries).sum(1))
     if metric == "L2":
-        return np.asarray(((vectors.astype(np.float64) - queries) ** 2).sum(1))
-    one, other = directions(vectors), directions(queries)
-    undirected = ~one.any(1) | ~other.any(1)
-    return np.asarray(np.where(undirected, 1, ((one - other) ** 2).sum(1) / 2))
+        apart = vectors.astype(np.float64)
+        apart -= queries
+        return np.asarray(np.einsum("ij,ij->i", apart, apart))
+    apart, other = directions(vectors), directions(queries)
+    undirected = ~apart.any(1) | ~other.any(1)
+    apart -= other
+    return np.asarray(np.where(undirected, 1, np.einsum("ij,ij->i", apart, apart) / 2))
 
 
 def pairs(vectors: Floats, queries: Floats, rows: Rows, metric: str) -> Doubles:

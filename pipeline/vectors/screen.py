@@ -16,6 +16,7 @@ from pipeline.vectors.distance import Doubles, directions, lengths, middle, some
 from pipeline.vectors.memory import Floats
 
 _MORE_TERMS = 8  # beside the dimensions: rounding of vector, query, last column and sum
+_SUMMED = 192  # dimensions in one product: the bound grows with them, and not with the number of products
 _FARTHEST = 2.0**60  # a query's length in units of the vectors: its products stay within float32
 
 
@@ -50,8 +51,16 @@ class Screen:
 
     def gamma(self, dtype: str) -> float:
         """Bound the relative error of one product at this precision, a little above what is proved."""
-        terms = (self.vectors.shape[1] + _MORE_TERMS) * _unit(dtype)
+        parts = 1 + self.vectors.shape[1] // _SUMMED
+        terms = (min(self.vectors.shape[1], _SUMMED) + parts + _MORE_TERMS) * _unit(dtype)
         return 1.05 * terms / (1 - terms)
+
+    def product(self, queries: Any, matrix: Any) -> Any:
+        """Multiply (q, dim + 1) and (n, dim + 1) to scores (q, n), in parts whose sums are short."""
+        scores = queries[:, :_SUMMED] @ matrix[:, :_SUMMED].T
+        for low in range(_SUMMED, matrix.shape[1], _SUMMED):
+            scores += queries[:, low : low + _SUMMED] @ matrix[:, low : low + _SUMMED].T
+        return scores
 
     def block(self, low: int, high: int, dtype: str) -> tuple[Any, Doubles]:
         """Give the matrix (n, dim + 1) of some vectors, on the device, and each one's slack (n)."""
