@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from pipeline.embed import VECTORS, vectors_stage, write_vectors
@@ -16,6 +15,7 @@ from pipeline.progress import Progress, silent
 from pipeline.stage import Done, Metrics, run_stage
 from pipeline.vectors.arrays import DISTANCE, read_arrays
 from pipeline.vectors.memory import Floats
+from pipeline.vectors.usable import usable
 from pipeline.workspace import Workspace
 
 METRICS = ("IP", "L2", "COSINE")
@@ -48,10 +48,10 @@ def import_vectors(workspace: Workspace, name: str, config: BroughtConfig, progr
     def body(folder: Path, report: Progress) -> Metrics:
         ids, vectors, about = read_arrays(path)
         report(1, 3, "checking the vectors")
-        ids, vectors = checked(path, ids, vectors)
+        metric = config.metric or metric_of(path, about)
+        ids, vectors = checked(path, ids, vectors, metric)
         report(2, 3, f"writing {len(vectors):,} vectors")
         write_vectors(folder / "items.parquet", ids, vectors)
-        metric = config.metric or DISTANCE.get(about, "IP")
         return {"items": len(vectors), "dim": vectors.shape[1], "metric": metric, "brought": path.name}
 
     return run_stage(workspace, vectors_stage(name), config, body, source=digest(path), progress=progress)
@@ -69,7 +69,17 @@ def check_name(name: str) -> None:
         )
 
 
-def checked(path: Path, ids: pl.Series, vectors: Any) -> tuple[pl.Series, Floats]:
+def metric_of(path: Path, distance: str) -> str:
+    """Give the metric for the distance that a file names, IP where it names none, or raise UserError."""
+    if distance and distance not in DISTANCE:
+        raise UserError(
+            f"{path} compares by '{distance}', and vectors are compared by {', '.join(METRICS)} here: choose one of "
+            "them with --metric where it orders these vectors alike."
+        )
+    return DISTANCE.get(distance, "IP")
+
+
+def checked(path: Path, ids: pl.Series, vectors: Any, metric: str) -> tuple[pl.Series, Floats]:
     """Give text ids and (n, dim) float32 vectors that Milvus takes; a UserError names what it would not."""
     if vectors.ndim != 2 or not vectors.shape[1]:
         raise UserError(f"{path} holds numbers of shape {vectors.shape}: bring one row a vector, (rows, dimensions).")
@@ -82,15 +92,7 @@ def checked(path: Path, ids: pl.Series, vectors: Any) -> tuple[pl.Series, Floats
         )
     if dim > MOST_DIM:
         raise UserError(f"{path} has {dim:,} dimensions: Milvus takes at most {MOST_DIM:,}, so shorten the vectors.")
-    with np.errstate(over="ignore"):  # what is too great for float32 becomes inf, and is named below
-        floats = np.ascontiguousarray(vectors, np.float32)
-    if (bad := np.flatnonzero(~np.isfinite(floats).all(1))).size:
-        first = vectors[bad[0]]
-        value = first[~np.isfinite(floats[bad[0]])][0]
-        raise UserError(
-            f"{path}: row {bad[0] + 1:,} holds {value}, which is no finite float32 ({bad.size:,} such "
-            f"row{'s' * (bad.size != 1)}): mend or leave out."
-        )
+    floats = usable(str(path), vectors, metric)
     return _checked_ids(path, ids), floats
 
 

@@ -22,6 +22,7 @@ from pipeline.progress import Progress, silent
 from pipeline.train import stage_name
 from pipeline.vectors.engine import Column, Database, Scalar
 from pipeline.vectors.memory import Floats
+from pipeline.vectors.usable import usable
 from pipeline.workspace import Workspace, write_json
 
 _AT_ONCE = 10_000  # ids a question: they travel as text
@@ -83,6 +84,7 @@ def put(
     """Upsert rows by id; columns that `given` lacks keep what they have, and are empty in new rows."""
     if not len(ids):
         return {"new": 0, "replaced": 0}
+    usable(f"What was to be added to index '{index['name']}'", vectors, index.get("metric", "IP"), ids)
     engine.load(index["collection"])
     there = _there(index, ids, engine)
     known = np.array([i in there for i in ids], bool)

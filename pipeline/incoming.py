@@ -14,6 +14,7 @@ from pipeline.text import did_you_mean
 from pipeline.train import load_encoder
 from pipeline.vectors.engine import Scalar
 from pipeline.vectors.memory import Floats
+from pipeline.vectors.usable import usable
 from pipeline.workspace import Workspace
 
 _LONGEST = 512  # bytes of a text column
@@ -92,13 +93,8 @@ def _vectors(path: Path, values: pl.Series, dim: int) -> Floats:
     if (wrong := lengths != dim).any():
         row = _first(wrong)
         raise UserError(f"{path}: row {row + 1} has a vector of {lengths[row]}, and the index has {dim} dimensions.")
-    flat = lists.explode().cast(pl.Float32, strict=False).fill_null(float("nan"))
-    vectors = flat.to_numpy().reshape(-1, dim)
-    finite = np.isfinite(vectors).all(1)
-    if not finite.all():
-        row = int(np.flatnonzero(~finite)[0])
-        raise UserError(f"{path}: row {row + 1} has a vector with a null, NaN or infinite number: mend or remove it.")
-    return np.ascontiguousarray(vectors, np.float32)
+    flat = lists.explode().cast(pl.Float64, strict=False).fill_null(float("nan"))
+    return usable(str(path), flat.to_numpy().reshape(-1, dim), "")
 
 
 def _refuse(path: Path, bad: pl.Series, values: pl.Series, takes: str) -> None:

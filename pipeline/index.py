@@ -28,6 +28,7 @@ from pipeline.vectors.measure import quality
 from pipeline.vectors.memory import Floats
 from pipeline.vectors.params import estimate, parse_params, validate_build
 from pipeline.vectors.support import EMBEDDED, ServerFacts, why_not
+from pipeline.vectors.usable import usable
 from pipeline.workspace import Workspace
 
 _LABEL = re.compile(r"[a-z0-9][a-z0-9-]{0,29}")
@@ -142,6 +143,7 @@ def build_index(
 def _fill(workspace: Workspace, config: IndexConfig, engine: Engine, collection: str, report: Progress) -> Metrics:
     """Insert, build, load, measure; give what the index's manifest shall say."""
     ids, vectors = load_vectors(workspace, config.model, config.vectors)
+    usable(f"The {config.vectors} of '{config.model}'", vectors, config.metric, ids)
     index = index_type(config.index)
     params = validate_build(index, parse_params(config.params), vectors.shape[1], len(ids))
     table = _table(workspace, config, ids)

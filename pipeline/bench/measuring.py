@@ -11,7 +11,7 @@ from pipeline.bench import runs
 from pipeline.bench.built import BuiltIndex, TooSlow, build, given
 from pipeline.bench.fleet import Figures, Load
 from pipeline.bench.plan import Build, Point, SweepConfig
-from pipeline.bench.requests import Search, found, split
+from pipeline.bench.requests import Search, asked_by, found, split
 from pipeline.bench.runs import Recorder
 from pipeline.bench.scenarios import Scenario
 from pipeline.bench.served import Served
@@ -101,11 +101,11 @@ class Measuring:
 
     def _recall(self, figures: Figures, point: Point) -> dict[str, float]:
         """Compare what was answered with the exact neighbours, off the clock."""
-        asked = [n for n, answer in enumerate(figures.answers) if answer is not None]
-        answers = np.concatenate([found(figures.answers[n], point.nq, point.top_k) for n in asked])
-        rows = np.concatenate([np.arange(n * point.nq, (n + 1) * point.nq) for n in asked])
-        scenario, best = self.scenario, self.best[rows, : point.top_k]
-        answers = scenario.rows_of(answers)
+        scenario, answered = self.scenario, [n for n, answer in enumerate(figures.answers) if answer is not None]
+        answers = np.concatenate([found(figures.answers[n], point.nq, point.top_k) for n in answered])
+        rows = np.concatenate([asked_by(n, point.nq, len(scenario.queries)) for n in answered])
+        rows, once = np.unique(rows, return_index=True)  # a query that fills the last request counts once
+        best, answers = self.best[rows, : point.top_k], scenario.rows_of(answers[once])
         share = shares(scenario.vectors, scenario.queries[rows], answers, best, scenario.metric)
         mean, low, high = recall_with_interval(share, scenario.population)
         return {"recall": round(mean, 5), "recall_low": round(low, 5), "recall_high": round(high, 5)}

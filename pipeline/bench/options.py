@@ -43,6 +43,7 @@ def sweep_config(
     given: dict[str, Any] = {
         "indexes": _grids(indexes, builds, searches) if indexes or builds or searches else None,
         "nq": _numbers("nq", nq, int),
+        "nq_fits": nq is None,
         "concurrency": _numbers("concurrency", concurrency, int),
         "top_k": _numbers("top-k", top_k, int),
         "rates": _numbers("rate", rates, float),
@@ -88,9 +89,9 @@ def resumed(workspace: Workspace, name: str) -> SweepConfig:
 
 
 def from_json(plain: dict[str, Any]) -> SweepConfig:
-    """Make a config of what a run keeps of it."""
+    """Make a config of what a run keeps of it; what one of an older version lacks has its default."""
     lists = {name: tuple(value) for name, value in plain.items() if isinstance(value, list)}
     grids = tuple(IndexGrid(**grid) for grid in plain["indexes"])
     config = SweepConfig(**plain | lists | {"indexes": grids, "scenario": ScenarioConfig(**plain["scenario"])})
-    assert as_json(config) == plain
+    assert as_json(config) == as_json(SweepConfig()) | plain
     return config

@@ -47,6 +47,8 @@ class SweepConfig:
     indexes: tuple[IndexGrid, ...] = (IndexGrid("HNSW"),)
     server: str = "embedded"
     nq: tuple[int, ...] = (1, 1000)
+    nq_fits: bool = False
+    """Whether an nq over the queries becomes their number, as nobody chose it."""
     concurrency: tuple[int, ...] = (1, 4)
     top_k: tuple[int, ...] = (100,)
     rates: tuple[float, ...] = ()
@@ -167,7 +169,9 @@ def plan(config: SweepConfig, rows: int, dim: int, queries: int) -> Plan:
         index = index_type(grid.index)
         for build in _builds(index, grid, dim, rows, notes):
             searches = [(k, s) for k in config.top_k for s in _searches(index, grid, build, k, notes)]
-            loads = itertools.product(config.nq, config.concurrency, config.rates or (None,), config.clients)
+            loads = itertools.product(
+                _nq(config, queries, notes), config.concurrency, config.rates or (None,), config.clients
+            )
             ways = list(itertools.product(loads, searches))
             points += [
                 Point(build, search, k, nq, concurrency, client, rate, repeat)
@@ -191,8 +195,15 @@ def estimated_s(config: SweepConfig, points: list[Point], rows: int, dim: int) -
 def _check_sizes(config: SweepConfig, rows: int, queries: int) -> None:
     if (most := max(config.top_k)) > rows:
         raise UserError(f"top_k {most:,} is over the {rows:,} vectors that are indexed: choose at most {rows:,}.")
-    if (most := max(config.nq)) > queries:
+    if (most := max(config.nq)) > queries and not config.nq_fits:
         raise UserError(f"nq {most:,} is over the {queries:,} queries of the scenario: choose at most {queries:,}.")
+
+
+def _nq(config: SweepConfig, queries: int, notes: list[str]) -> tuple[int, ...]:
+    """Give nq as it is asked: at most the queries."""
+    if (most := max(config.nq)) > queries:
+        notes.append(f"nq {most:,} is asked as nq {queries:,}: the scenario has no more queries.")
+    return tuple(dict.fromkeys(min(nq, queries) for nq in config.nq))
 
 
 def _builds(index: IndexType, grid: IndexGrid, dim: int, rows: int, notes: list[str]) -> list[Build]:

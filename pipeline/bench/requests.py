@@ -29,11 +29,15 @@ class Search:
 
 
 def split(queries: Floats, nq: int) -> list[Floats]:
-    """Cut (q, dim) queries into requests of `nq` each; the last ones begin again where they do not divide."""
+    """Cut (q, dim) queries into requests of `nq` each; the last one ends with the first queries where that is short."""
     if nq > len(queries):
         raise UserError(f"nq {nq:,} is over the {len(queries):,} queries: choose at most {len(queries):,}.")
-    count = len(queries) // nq
-    return [queries[n * nq : (n + 1) * nq] for n in range(count)]
+    return [queries.take(asked_by(n, nq, len(queries)), axis=0) for n in range(-(-len(queries) // nq))]
+
+
+def asked_by(request: int, nq: int, queries: int) -> Rows:
+    """Give the rows (nq) of the queries that a request of `split` asks."""
+    return np.arange(request * nq, (request + 1) * nq) % queries
 
 
 def serialised(search: Search, parts: Sequence[Floats]) -> list[bytes]:

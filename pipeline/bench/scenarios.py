@@ -22,9 +22,9 @@ from pipeline.names import DEFAULT_MODEL, VECTOR
 from pipeline.progress import Progress, silent
 from pipeline.stage import Metrics, need, run_stage
 from pipeline.text import number
-from pipeline.vectors.arrays import DISTANCE
 from pipeline.vectors.catalogue import MIN_INDEXED_ROWS
 from pipeline.vectors.memory import Floats, Rows, one_of
+from pipeline.vectors.usable import usable
 from pipeline.workspace import Workspace
 
 QUERIES = 10_000  # that recall is measured with where there are more
@@ -129,7 +129,9 @@ def prepare(workspace: Workspace, config: ScenarioConfig, progress: Progress = s
     if inputs:
         need(workspace, inputs[0], way_to_vectors(config.model))
     content = " ".join(digest(Path(file)) for file in brought if Path(file).is_file())
-    done = run_stage(workspace, config.stage, config, body, inputs=inputs, source=content, progress=progress)
+    done = run_stage(
+        workspace, config.stage, config, body, inputs=inputs, source=content, revision=2, progress=progress
+    )
     folder, about = workspace.stage(config.stage), done.manifest["metrics"]
     vectors, queries = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("vectors", "queries"))
     return Scenario(
@@ -143,11 +145,11 @@ def _is_made_up(config: ScenarioConfig) -> bool:
 
 def _draw(workspace: Workspace, config: ScenarioConfig, folder: Path, report: Progress) -> Metrics:
     if config.file:
-        indexed, asked, distance = file_sources(config.file, config.query_file)
-        share, usual = 1 - _HELD_OUT, DISTANCE.get(distance, "IP")
+        indexed, asked, metric = file_sources(config.file, config.query_file, config.metric)
+        share = 1 - _HELD_OUT
     else:
         split = SPLITS[config.scenario]
-        share, usual = split.share, default_metric(workspace, config.model)
+        share, metric = split.share, config.metric or default_metric(workspace, config.model)
         indexed = source(workspace, config.model, split.indexed)
         asked = source(workspace, config.model, split.asked) if split.asked else None
     random = np.random.default_rng(config.seed)
@@ -156,10 +158,10 @@ def _draw(workspace: Workspace, config: ScenarioConfig, folder: Path, report: Pr
     rest = random.permutation(asked.rows) if asked else order[cut:]
     chosen = order[:cut][: config.rows or None]
     _refuse_few(config, len(chosen))
-    _write(folder / "vectors.npy", indexed, chosen, report)
-    _write(folder / "queries.npy", asked or indexed, rest[: config.queries], report)
+    _write(folder / "vectors.npy", indexed, chosen, metric, report)
+    _write(folder / "queries.npy", asked or indexed, rest[: config.queries], metric, report)
     about = {"rows": len(chosen), "queries": min(len(rest), config.queries), "population": len(rest)}
-    return about | {"dim": indexed.dim, "metric": config.metric or usual}
+    return about | {"dim": indexed.dim, "metric": metric}
 
 
 def _refuse_few(config: ScenarioConfig, rows: int) -> None:
@@ -172,14 +174,14 @@ def _refuse_few(config: ScenarioConfig, rows: int) -> None:
         )
 
 
-def _write(path: Path, found: Source, rows: np.ndarray, report: Progress) -> None:
-    """Write the rows in the order of the source, as a file that can be mapped."""
+def _write(path: Path, found: Source, rows: np.ndarray, metric: str, report: Progress) -> None:
+    """Write the rows in the order of the source, as a file that can be mapped; UserError for what has no distance."""
     wanted = np.sort(rows)
     out = np.lib.format.open_memmap(path, "w+", np.float32, (len(wanted), found.dim))
     low = done = 0
     for block in found.blocks():
         part = wanted[done : np.searchsorted(wanted, low + len(block))]
-        out[done : done + len(part)] = block[part - low]
+        out[done : done + len(part)] = usable(f"The scenario's {path.stem}", block[part - low], metric, rows=part)
         done, low = done + len(part), low + len(block)
         report(low, found.rows, f"reading {number(low)} of {number(found.rows)} vectors")
     out.flush()

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
-from pipeline.brought import checked
+from pipeline.brought import checked, metric_of
 from pipeline.embed import Entity, vectors_stage
 from pipeline.errors import UserError
 from pipeline.kinds import KINDS
@@ -119,19 +119,23 @@ def synthetic_size(model: str) -> tuple[int, int, int]:
     return items, sessions, dim
 
 
-def file_sources(file: str, query_file: str) -> tuple[Source, Source | None, str]:
-    """Read vectors of one's own, and the queries where there are any: (vectors, queries, distance that HDF5 names)."""
+def file_sources(file: str, query_file: str, metric: str) -> tuple[Source, Source | None, str]:
+    """Read vectors of one's own, and the queries where there are any: (vectors, queries, metric).
+
+    The metric is the one given, else that of the distance that HDF5 names, else IP.
+    """
     path = _existing(file)
-    vectors = _read(path)
     test, distance = read_queries(path)
-    own = None if test is None else Held(checked(path, pl.Series(np.arange(len(test))), test)[1])
-    queries = _read(_existing(query_file)) if query_file else own
+    metric = metric or metric_of(path, distance)
+    vectors = _read(path, metric)
+    own = None if test is None else Held(checked(path, pl.Series(np.arange(len(test))), test, metric)[1])
+    queries = _read(_existing(query_file), metric) if query_file else own
     if queries is not None and queries.dim != vectors.dim:
         raise UserError(
             f"{query_file or file} has queries of {queries.dim:,} dimensions and the vectors have {vectors.dim:,}: "
             "bring both of one length."
         )
-    return vectors, queries, distance
+    return vectors, queries, metric
 
 
 def _existing(file: str) -> Path:
@@ -141,6 +145,6 @@ def _existing(file: str) -> Path:
     return path
 
 
-def _read(path: Path) -> Held:
+def _read(path: Path, metric: str) -> Held:
     ids, numbers, _ = read_arrays(path)
-    return Held(checked(path, ids, numbers)[1])
+    return Held(checked(path, ids, numbers, metric)[1])

@@ -120,6 +120,7 @@ class _Sweep:
 
     def __init__(self, measuring: Measuring, ready: Prepared, progress: Progress) -> None:
         self.measuring, self.config, self.progress = measuring, ready.config, progress
+        self.first = ready.plan.points[0]
         known = {keyed(row) for row in measuring.rows}
         self.left = [point for point in ready.plan.points if keyed(point.row) not in known]
         self.planned_s = self._left_s()
@@ -146,7 +147,7 @@ class _Sweep:
 
     def _dominating(self, point: Point) -> str | None:
         """Name a setting that was better at the first nq and concurrency, where this one was measured too."""
-        first = replace(point, nq=self.config.nq[0], concurrency=self.config.concurrency[0])
+        first = replace(point, nq=self.first.nq, concurrency=self.first.concurrency)
         same = [r for r in self.measuring.rows if r["error"] is None and _load_of(r) == _load_of(first.row)]
         own = next((r for r in same if keyed(r) == keyed(first.row)), None)
         if own is None or keyed(point.row) == keyed(own):

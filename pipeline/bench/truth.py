@@ -15,6 +15,7 @@ from pipeline.workspace import Workspace
 
 KEPT = 40  # sets of neighbours in a workspace
 _HASHED = 1 << 18  # rows at once
+_REVISION = 2  # of how they are found: what was kept before is computed again
 _Z = 1.96  # of a normal distribution: 95 %
 
 
@@ -60,7 +61,7 @@ def _arrays() -> Arrays:
 
 
 def _digest(vectors: Floats, queries: Floats, metric: str) -> str:
-    found = hashlib.sha256(f"{metric} {vectors.shape} {queries.shape}".encode())
+    found = hashlib.sha256(f"{_REVISION} {metric} {vectors.shape} {queries.shape}".encode())
     for array in (vectors, queries):
         for low in range(0, len(array), _HASHED):
             found.update(np.ascontiguousarray(array[low : low + _HASHED], np.float32).data)

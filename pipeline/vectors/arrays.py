@@ -69,7 +69,7 @@ def _hdf5(path: Path) -> Read:
             names = ", ".join(list(file)[:8]) or "none"
             raise UserError(f"{path} has no data set 'train' (it has {names}): name the one with the vectors so.")
         numbers = np.asarray(file["train"])
-        return *_numbered(numbers)[:2], str(file.attrs.get("distance", ""))
+        return *_numbered(numbers)[:2], _distance(file)
 
 
 def read_queries(path: Path) -> tuple[Numbers | None, str]:
@@ -80,7 +80,12 @@ def read_queries(path: Path) -> tuple[Numbers | None, str]:
     import h5py
 
     with h5py.File(path) as file:
-        return np.asarray(file["test"]) if "test" in file else None, str(file.attrs.get("distance", ""))
+        return np.asarray(file["test"]) if "test" in file else None, _distance(file)
+
+
+def _distance(file: Any) -> str:
+    name = file.attrs.get("distance", "")
+    return name.decode(errors="replace") if isinstance(name, bytes) else str(name)
 
 
 def _numbered(numbers: Numbers) -> Read:

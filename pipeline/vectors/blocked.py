@@ -8,10 +8,16 @@ from typing import Any, Protocol
 import numpy as np
 
 from pipeline.progress import Progress, silent
-from pipeline.vectors.memory import Floats, Rows, unit
+from pipeline.vectors.candidates import Candidates
+from pipeline.vectors.distance import Doubles, between, scores
+from pipeline.vectors.memory import Floats, Rows
+from pipeline.vectors.screen import Screen
 from pipeline.vectors.selection import largest
 
-_TINY = 1e-24
+_MORE = 16  # candidates beyond k: one of them almost always stands apart from the next
+_PREPARED = 2**24  # numbers of vectors that are made ready at once
+_FINISHED = 1024  # queries whose candidates are put in order at once
+_COMPARED = 2**21  # numbers
 Pair = tuple[Any, Any]  # values (q, k) and columns (q, k), on the device
 
 
@@ -32,6 +38,9 @@ class Arrays(Protocol):
 
     def top(self, scores: Any, k: int, floor: Any = None) -> Pair:
         """Give the `k` greatest of each row, descending, and their columns; those not above `floor` (q) may lack."""
+
+    def cast(self, array: Any, dtype: str) -> Any:
+        """Turn an array of the device to float32 or float64."""
 
     def join(self, left: Any, right: Any) -> Any:
         """Put two arrays beside each other."""
@@ -64,6 +73,9 @@ class NumpyLike(OneByOne):
         order = self.module.argsort(-self.take(scores, columns), axis=1)
         columns = self.take(columns, order)
         return self.take(scores, columns), columns
+
+    def cast(self, array: Any, dtype: str) -> Any:  # noqa: D102
+        return array.astype(dtype)
 
     def join(self, left: Any, right: Any) -> Any:  # noqa: D102
         return self.module.concatenate([left, right], axis=1)
@@ -106,6 +118,9 @@ class TorchLike(OneByOne):
         values, columns = self.torch.topk(scores, k, dim=1)
         return values, columns
 
+    def cast(self, array: Any, dtype: str) -> Any:  # noqa: D102
+        return array.to(getattr(self.torch, dtype))
+
     def join(self, left: Any, right: Any) -> Any:  # noqa: D102
         return self.torch.cat([left, right], dim=1)
 
@@ -126,40 +141,96 @@ def nearest(
     metric: str,
     block: tuple[int, int] | None = None,
     progress: Progress = silent,
-) -> tuple[Rows, Floats]:
+) -> tuple[Rows, Doubles]:
     """Give the (q, k) nearest rows and scores (dot product, cosine, or squared distance for L2), best first.
 
-    `vectors` (n, dim) lie on the device, or in a mapped file for NumPy; `k` <= n. At most `block` (queries, vectors)
-    similarities are held at once, on the CPU for each core.
+    They are those of a comparison in float64 of the float32 values as stored. `vectors` (n, dim) lie on the device, or
+    in a mapped file for NumPy; `k` <= n. At most `block` (queries, vectors) scores are held at once, for each core
+    of a CPU. UserError where a number is not finite.
     """
-    high, wide = block or arrays.block
-    rows, scores = np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32)
-    asked_for = unit(queries) if metric == "COSINE" else 2 * queries if metric == "L2" else queries
-    starts = range(0, len(vectors), wide)
-    squares: list[Any] = [_squares(vectors[low : low + wide]) if metric != "IP" else None for low in starts]
-
-    def find(low: int) -> None:
-        part = np.ascontiguousarray(asked_for[low : low + high])
-        asked, best = arrays.put(part), None
-        for start, square in zip(starts, squares, strict=True):
-            near = asked @ vectors[start : start + wide].T
-            if metric == "L2":
-                near -= square  # 2 q v - v²: the query's own square changes no order
-            elif metric == "COSINE":
-                near /= (square + _TINY) ** 0.5  # a row of zeros is as near to everything
-            best = _better(arrays, best, near, start, k)
-        assert best is not None
-        rows[low : low + len(part)], scores[low : low + len(part)] = arrays.get(best[1]), arrays.get(best[0])
-        progress(min(low + high, len(queries)), len(queries), "comparing every query with every vector")
-
-    arrays.each(find, range(0, len(queries), high))
-    if metric == "L2":
-        scores = np.maximum((queries * queries).sum(1, keepdims=True) - scores, 0)
-    return rows, scores
+    rows, far = ExactSearch(arrays, vectors, metric).nearest(queries, k, block, progress)
+    return rows, scores(far, metric)
 
 
-def _squares(vectors: Any) -> Any:
-    return (vectors * vectors).sum(1)
+class ExactSearch:
+    """Exact search of vectors (n, dim) on a device; those that `stay` are made ready once for many searches."""
+
+    def __init__(self, arrays: Arrays, vectors: Any, metric: str, stay: bool = False) -> None:
+        self.arrays, self.vectors, self.stay = arrays, vectors, stay
+        self.screen = Screen(arrays, vectors, metric)
+        self._held: dict[tuple[int, int, str], tuple[Any, Doubles]] = {}
+
+    def nearest(
+        self, queries: Floats, k: int, block: tuple[int, int] | None = None, progress: Progress = silent
+    ) -> tuple[Rows, Doubles]:
+        """Give rows and distances as `distance.py` has them, each (q, k), ascending.
+
+        All are screened in float32, those that its rounding leaves undecided in float64, and what is undecided even
+        then – nearer to each other than float64 tells apart in a product – is compared number by number.
+        """
+        rows, far = np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float64)
+        left = np.arange(len(queries))
+        for dtype in ("float32", "float64"):
+            settled = self._screened(queries, left, (rows, far), dtype, block or self.arrays.block, progress)
+            left = left[~settled]
+            if not left.size:
+                return rows, far
+        self.arrays.each(lambda n: self._compared(queries, left[n], (rows, far)), range(len(left)))
+        return rows, far
+
+    def _screened(
+        self, queries: Floats, left: Rows, found: Pair, dtype: str, block: tuple[int, int], progress: Progress
+    ) -> Any:
+        """Fill in what is found for the queries that are `left`; tell which of them (l) are settled."""
+        rows, far = found
+        (high, wide), (n, dim) = block, self.vectors.shape
+        wide = max(1, min(wide, _PREPARED // dim))
+        asked = self.screen.asked(queries[left], dtype)
+        kept, slack = min(rows.shape[1] + _MORE, n), np.empty(n, np.float64)
+        best: dict[int, Pair] = {}
+        for start in range(0, n, wide):
+            matrix, slack[start : start + wide] = self._block(start, min(start + wide, n), dtype)
+
+            def find(low: int, start: int = start, matrix: Any = matrix) -> None:
+                near = self.screen.product(self.arrays.put(asked.matrix[low : low + high]), matrix)
+                best[low] = _better(self.arrays, best.get(low), near, start, kept)
+                done = start * len(left) + min(low + high, len(left)) * min(wide, n - start)
+                progress(done, n * len(left), "comparing every query with every vector")
+
+            self.arrays.each(find, range(0, len(left), high))
+        kept_scores, kept_rows = (
+            np.concatenate([self.arrays.get(best[low][i]) for low in sorted(best)]) for i in (0, 1)
+        )
+        settled = np.empty(len(left), bool)
+
+        def finish(low: int) -> None:
+            at = slice(low, low + _FINISHED)
+            candidates = Candidates(
+                self.screen, queries[left[at]], asked.part(at), kept_scores[at], kept_rows[at], slack
+            )
+            rows[left[at]], far[left[at]], settled[at] = candidates.nearest(rows.shape[1])
+
+        self.arrays.each(finish, range(0, len(left), _FINISHED))
+        return settled & asked.usable
+
+    def _block(self, low: int, high: int, dtype: str) -> tuple[Any, Doubles]:
+        key = (low, high, dtype)
+        if key in self._held:
+            return self._held[key]
+        made = self.screen.block(low, high, dtype)
+        if self.stay and dtype == "float32":
+            self._held[key] = made
+        return made
+
+    def _compared(self, queries: Floats, row: int, found: Pair) -> None:
+        """Compare a query with all vectors number by number."""
+        (rows, far), (n, dim) = found, self.vectors.shape
+        asked, metric, step = queries[row : row + 1], self.screen.metric, max(1, _COMPARED // dim)
+        blocks = (self.arrays.get(self.vectors[low : low + step]) for low in range(0, n, step))
+        every = np.concatenate([between(block, asked, metric) for block in blocks])
+        best = np.argpartition(every, rows.shape[1] - 1)[: rows.shape[1]]
+        rows[row] = best[np.lexsort((best, every[best]))]
+        far[row] = every[rows[row]]
 
 
 def _better(arrays: Arrays, best: Pair | None, near: Any, start: int, k: int) -> Pair:

@@ -5,8 +5,11 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, ClassVar
 
+import numpy as np
+
 from pipeline.errors import UserError
-from pipeline.vectors.blocked import Arrays, NumpyLike, TorchLike, nearest
+from pipeline.vectors.blocked import Arrays, ExactSearch, NumpyLike, TorchLike
+from pipeline.vectors.distance import scores
 from pipeline.vectors.gpu import lacks, no_gpu
 from pipeline.vectors.memory import Floats, Held, MemoryEngine, Options, Rows
 
@@ -48,13 +51,15 @@ class GpuExactEngine(MemoryEngine):
     library = "Exact on GPU"
     build_names: ClassVar = {"GPU_BRUTE_FORCE": ()}
     search_names: ClassVar = {"GPU_BRUTE_FORCE": ()}
+    compares_cosines = True
 
     def __init__(self, arrays: Arrays | None = None) -> None:
         super().__init__()
         self.arrays = arrays or gpu_arrays()
 
     def _make(self, index: str, params: Options, metric: str, vectors: Floats) -> Any:
-        return self.arrays.put(vectors)
+        return ExactSearch(self.arrays, self.arrays.put(vectors), metric, stay=True)
 
     def _ask(self, held: Held, queries: Floats, k: int, params: Options) -> tuple[Rows, Floats]:
-        return nearest(self.arrays, held.built, queries, k, "L2" if held.metric == "L2" else "IP")
+        rows, far = held.built.nearest(queries, k)
+        return rows, scores(far, held.metric).astype(np.float32)

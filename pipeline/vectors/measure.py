@@ -9,14 +9,14 @@ import numpy as np
 from pipeline.errors import UserError
 from pipeline.spread import median_in_order
 from pipeline.vectors.blocked import nearest, numpy_arrays
+from pipeline.vectors.distance import pairs, tolerance
 from pipeline.vectors.engine import Engine
 from pipeline.vectors.memory import Floats, Rows
 from pipeline.vectors.params import IndexType, Values, validate_search
+from pipeline.vectors.usable import usable
 
 _WARM_UP = 20  # searches that are not timed
 _TIMED = 50
-_AT_ONCE = 500  # queries whose answers are compared at once, in float64
-_TIE = 1e-5  # relative: an answer as near as the k-th neighbour is right, whichever of equals the index gave
 
 
 def measure(
@@ -36,6 +36,8 @@ def measure(
     """
     if not len(queries):
         raise UserError("There are no queries to measure with: give at least one.")
+    usable("The vectors", vectors, metric)
+    usable("The queries", queries, metric)
     name = f"bench_{uuid.uuid4().hex[:12]}"
     started = time.monotonic()
     engine.create(name, vectors.shape[1], metric)
@@ -118,33 +120,16 @@ def recall(ids: Rows, vectors: Floats, queries: Floats, found: Rows, metric: str
 def shares(vectors: Floats, queries: Floats, found: Rows, best: Rows, metric: str) -> Floats:
     """Give for each query (q) the share of its exact neighbours' places that the `found` (q, k) rows fill.
 
-    `best` (q, k) are rows as `exact` gives them. A row that is as near as the last of them is right, too; -1 is none.
+    `best` (q, k) are rows as `exact` gives them. A row that is as near as the last of them – by `distance.tolerance` –
+    is right, too, whichever of equals an index gives; -1 is none.
     """
-    parts = (slice(low, low + _AT_ONCE) for low in range(0, len(queries), _AT_ONCE))
-    return np.concatenate([_shares(vectors, queries[p], found[p], best[p], metric) for p in parts])
+    last = best[:, -1]
+    near = pairs(vectors, queries, last[:, None], metric)[:, 0] + tolerance(vectors, queries, last, metric)
+    right = pairs(vectors, queries, found, metric) <= near[:, None]
+    return np.asarray((right & (found >= 0)).sum(1) / best.shape[1], np.float32)
 
 
 def distances(vectors: Floats, queries: Floats, rows: Rows, metric: str) -> Floats:
     """Give the distance of each query to its rows (q, k): Euclidean for L2, 1 - cosine for COSINE, as peers have it."""
-    found = []
-    for low in range(0, len(queries), _AT_ONCE):
-        near = _similar(vectors, queries[low : low + _AT_ONCE], rows[low : low + _AT_ONCE], metric)
-        found.append(np.sqrt(-near) if metric == "L2" else 1 - near)
-    return np.concatenate(found).astype(np.float32)
-
-
-def _shares(vectors: Floats, queries: Floats, found: Rows, best: Rows, metric: str) -> Floats:
-    worst = _similar(vectors, queries, best[:, -1:], metric)
-    right = _similar(vectors, queries, found, metric) >= worst - _TIE * np.maximum(np.abs(worst), 1)
-    return np.asarray((right & (found >= 0)).sum(1) / best.shape[1], np.float32)
-
-
-def _similar(vectors: Floats, queries: Floats, rows: Rows, metric: str) -> Any:
-    """Compare each query with its rows (q, k), in float64: greater is nearer."""
-    near, asked = vectors[rows].astype(np.float64), queries[:, None].astype(np.float64)
-    if metric == "L2":
-        return -((near - asked) ** 2).sum(2)
-    same = (near * asked).sum(2)
-    if metric == "COSINE":
-        return same / np.maximum(np.linalg.norm(near, axis=2) * np.linalg.norm(asked, axis=2), 1e-12)
-    return same
+    far = pairs(vectors, queries, rows, metric)
+    return np.asarray(np.sqrt(far) if metric == "L2" else far, np.float32)

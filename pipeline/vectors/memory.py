@@ -14,6 +14,7 @@ from pipeline.errors import NotLoaded, UserError
 from pipeline.progress import Progress, silent
 from pipeline.text import did_you_mean
 from pipeline.vectors.catalogue import CATALOGUE
+from pipeline.vectors.distance import directions
 from pipeline.vectors.engine import Built, Column, Found, Scalar
 from pipeline.vectors.params import IndexType, Values, validate_build, validate_search
 
@@ -44,13 +45,15 @@ class MemoryEngine(ABC):
     build_names: ClassVar[dict[str, tuple[str, ...]]]
     """Index type -> its build parameters; its keys are the types that the library has."""
     search_names: ClassVar[dict[str, tuple[str, ...]]]
+    compares_cosines: ClassVar[bool] = False
+    """Whether the library takes COSINE itself; else it gets vectors of length one, which IP orders alike."""
 
     def __init__(self) -> None:
         self._held: dict[str, Held] = {}
 
     @abstractmethod
     def _make(self, index: str, params: Options, metric: str, vectors: Floats) -> Any:
-        """Build an index of (n, dim) float32 vectors; metric is L2 or IP."""
+        """Build an index of (n, dim) float32 vectors; metric is L2 or IP, or COSINE where that is compared itself."""
 
     @abstractmethod
     def _ask(self, held: Held, queries: Floats, k: int, params: Options) -> tuple[Rows, Floats]:
@@ -91,9 +94,10 @@ class MemoryEngine(ABC):
         if not rows:
             raise UserError(f"Collection '{name}' has no vectors to index: insert some first.")
         held.index, held.params = index, validate_build(self._entry(index), params, held.dim, rows)
-        vectors = np.ascontiguousarray(unit(held.vectors) if metric == "COSINE" else held.vectors)
+        scaled = metric == "COSINE" and not self.compares_cosines
+        vectors = np.ascontiguousarray(unit(held.vectors) if scaled else held.vectors)
         started = time.monotonic()
-        held.built = self._make(index, held.params, "L2" if metric == "L2" else "IP", vectors)
+        held.built = self._make(index, held.params, "IP" if scaled else metric, vectors)
         seconds = round(time.monotonic() - started, 6)
         progress(rows, rows, f"building {index}")
         return Built(seconds, rows, rows, "Finished")
@@ -140,7 +144,8 @@ class MemoryEngine(ABC):
             raise UserError(f"top_k {top_k} is out of range: choose at least 1.")
         k = min(top_k, len(held.ids))
         values = validate_search(self._entry(held.index), held.params, params, k)
-        asked = np.ascontiguousarray(unit(queries) if held.metric == "COSINE" else queries, np.float32)
+        scaled = held.metric == "COSINE" and not self.compares_cosines
+        asked = np.ascontiguousarray(unit(queries) if scaled else queries, np.float32)
         rows, scores = self._ask(held, asked, k, values)
         there = (rows >= 0) & (rows < len(held.ids))
         found = Found(np.full((len(queries), top_k), -1, np.int64), np.zeros((len(queries), top_k), np.float32))
@@ -174,5 +179,4 @@ def one_of(value: str, known: Iterable[str], what: str) -> str:
 
 def unit(vectors: Floats) -> Floats:
     """Scale each row to length 1; a row of zeros stays as it is."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
+    return directions(vectors).astype(np.float32)

@@ -8,8 +8,10 @@ import polars as pl
 import pytest
 
 from pipeline import published
+from pipeline.bench.options import from_json, sweep_config
 from pipeline.bench.plan import IndexGrid, SweepConfig, as_json, keyed, parse_grid, plan
 from pipeline.bench.presets import PRESETS
+from pipeline.bench.scenarios import ScenarioConfig
 from pipeline.errors import UserError
 
 
@@ -53,6 +55,23 @@ def test_nprobe_over_nlist_is_nlist_of_the_build_that_it_is_over() -> None:
     found = [(p.build.values["nlist"], dict(p.search)["nprobe"]) for p in made.points]
     assert found == [(16, 8), (16, 16), (64, 8), (64, 32)]
     assert len(made.notes) == 1
+
+
+def test_an_nq_that_nobody_chose_fits_the_queries() -> None:
+    usual = sweep_config(ScenarioConfig(), indexes=["FLAT"])
+    made = plan(usual, 5000, 16, 300)
+    assert {point.nq for point in made.points} == {1, 300}
+    assert made.notes == ["nq 1,000 is asked as nq 300: the scenario has no more queries."]
+    assert {point.nq for point in plan(usual, 5000, 16, 1000).points} == {1, 1000}
+    assert {p.nq for p in plan(sweep_config(ScenarioConfig(), preset="published"), 5000, 64, 20).points} == {20}
+    with pytest.raises(UserError, match="nq 1,000 is over the 300 queries"):
+        plan(sweep_config(ScenarioConfig(), indexes=["FLAT"], nq="1,1000"), 5000, 16, 300)
+
+
+def test_a_run_of_an_older_version_is_read_with_defaults() -> None:
+    kept = as_json(_config("HNSW", "M=8", nq=(1, 2)))
+    del kept["nq_fits"]
+    assert from_json(kept) == _config("HNSW", "M=8", nq=(1, 2))
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,27 @@ def test_vectors_of_ones_own(workspace: Workspace, tmp_path: Path, form: str) ->
         assert (prepare(workspace, both).queries == vectors[:33]).all()
 
 
+def test_what_cannot_be_compared_is_refused_in_every_source(embedded: Workspace, tmp_path: Path) -> None:
+    vectors = np.random.default_rng(0).normal(size=(1500, 6)).astype(np.float32)
+    vectors[[3, 700]] = 0
+    np.save(tmp_path / "mine.npy", vectors)
+    own: dict[str, Any] = {"scenario": "own", "file": str(tmp_path / "mine.npy")}
+    with pytest.raises(UserError, match=r"mine.npy: 2 of 1,500 vectors are all zeros \(row 4, row 701\)"):
+        prepare(embedded, ScenarioConfig(**own, metric="COSINE"))
+    prepare(embedded, ScenarioConfig(**own, metric="L2"))
+    with pytest.raises(UserError, match=r"The scenario's vectors: 1 of 3,000 vectors is all zeros \(row 1\)"):
+        prepare(embedded, ScenarioConfig("user-item", metric="COSINE"))
+    vectors[5, 0] = np.nan
+    np.save(tmp_path / "mine.npy", vectors)
+    with pytest.raises(UserError, match="mine.npy: row 6 holds nan"):
+        prepare(embedded, ScenarioConfig(**own, metric="IP"))
+    with h5py.File(tmp_path / "bits.hdf5", "w") as file:
+        file.attrs["distance"] = "hamming"
+        file["train"] = np.ones((1500, 8), np.float32)
+    with pytest.raises(UserError, match="compares by 'hamming'"):
+        prepare(embedded, ScenarioConfig("own", file=str(tmp_path / "bits.hdf5")))
+
+
 @pytest.mark.parametrize(
     ("config", "expected"),
     [

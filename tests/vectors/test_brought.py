@@ -12,7 +12,9 @@ from pipeline import brought
 from pipeline.brought import BroughtConfig, import_vectors, list_vectors
 from pipeline.embed import load_vectors
 from pipeline.errors import UserError
+from pipeline.index import IndexConfig, build_index
 from pipeline.vectors import server
+from pipeline.vectors.faiss import FaissEngine
 from pipeline.workspace import Workspace
 from tests.conftest import cli
 
@@ -135,6 +137,32 @@ def test_what_cannot_be_indexed_is_a_sentence(
         _import(workspace, tmp_path / "file")
     assert expected in str(caught.value)
     assert not list_vectors(workspace)
+
+
+def test_zeros_have_no_cosine_and_are_named(workspace: Workspace, tmp_path: Path) -> None:
+    _npy([[1.0, 2], [0, 0], [3, 4], [0, -0.0]])(tmp_path / "file")
+    with pytest.raises(UserError, match=r"file: 2 of 4 vectors are all zeros \(row 2, row 4\).* by L2 or IP"):
+        _import(workspace, tmp_path / "file", metric="COSINE")
+    assert _import(workspace, tmp_path / "file", metric="L2")["items"] == 4
+    with pytest.raises(UserError, match=r"The items of 'mine': 2 of 4 vectors are all zeros \('1', '3'\)"):
+        build_index(workspace, IndexConfig(model="mine", metric="COSINE"), FaissEngine())
+
+
+@pytest.mark.parametrize("name", ["hamming", "jaccard", np.bytes_("hamming")])
+def test_a_distance_that_nothing_here_measures_is_refused(workspace: Workspace, tmp_path: Path, name: object) -> None:
+    _hdf5(tmp_path / "file")
+    with h5py.File(tmp_path / "file", "a") as file:
+        file.attrs["distance"] = name
+    with pytest.raises(UserError, match="compares by '(hamming|jaccard)', and vectors are compared by IP, L2, COSINE"):
+        _import(workspace, tmp_path / "file")
+    assert _import(workspace, tmp_path / "file", metric="L2")["metric"] == "L2"
+
+
+def test_the_distance_may_be_written_as_bytes(workspace: Workspace, tmp_path: Path) -> None:
+    _hdf5(tmp_path / "file")
+    with h5py.File(tmp_path / "file", "a") as file:
+        file.attrs["distance"] = np.bytes_("euclidean")
+    assert _import(workspace, tmp_path / "file")["metric"] == "L2"
 
 
 @pytest.mark.parametrize(

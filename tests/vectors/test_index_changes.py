@@ -243,9 +243,9 @@ GOOD: dict[str, Any] = {"id": ["a", "b"], "vector": [[1.0, 2.0], [3.0, 4.0]]}
         ({"id": [1.5, 2.5]}, "'id' is Float64"),
         ({"vector": [[1.0, 2.0], [3.0]]}, "row 2 has a vector of 1, and the index has 2 dimensions"),
         ({"vector": [[1.0, 2.0], None]}, "row 2 has vector None"),
-        ({"vector": [[1.0, None], [3.0, 4.0]]}, "row 1 has a vector with a null"),
-        ({"vector": [[1.0, 2.0], [3.0, float("nan")]]}, "row 2 has a vector with"),
-        ({"vector": [[1.0, 2.0], [3.0, 1e300]]}, "row 2 has a vector with"),
+        ({"vector": [[1.0, None], [3.0, 4.0]]}, "row 1 holds nan"),
+        ({"vector": [[1.0, 2.0], [3.0, float("nan")]]}, "row 2 holds nan"),
+        ({"vector": [[1.0, 2.0], [3.0, 1e300]]}, r"row 2 holds 1e\+300, which is no finite float32"),
         ({"vector": [["x", "y"], ["x", "y"]]}, "it takes a list of 2 numbers"),
         ({"vector": [1.0, 2.0]}, "it takes a list of 2 numbers"),
         ({"price": [1.0, None]}, "row 2 has price None"),
@@ -263,6 +263,17 @@ def test_a_bad_file_is_a_sentence_that_names_the_row(tmp_path: Path, columns: di
     table.write_parquet(tmp_path / "bad.parquet")
     with pytest.raises(UserError, match=expected):
         read_rows(tmp_path / "bad.parquet", 2, KINDS)
+
+
+def test_zeros_are_not_added_to_an_index_that_compares_by_cosine(shop: Recommender, engine: MilvusEngine) -> None:
+    index = find_index(shop.workspace, ITEMS) | {"metric": "COSINE"}
+    vectors = np.zeros((2, index["dim"]), np.float32)
+    vectors[0] = 1
+    with pytest.raises(
+        UserError, match=r"1 of 2 vectors is all zeros \('n2'\), with no direction to compare by COSINE"
+    ):
+        put(shop.workspace, index, ["n1", "n2"], vectors, None, engine)
+    assert "n1" not in _rows(shop, engine)
 
 
 def test_a_file_of_nothing_or_of_something_else(tmp_path: Path) -> None:
