@@ -74,7 +74,7 @@ def evaluate(
 
     inputs = [stage_name(model), preprocess.STAGE]
     done = run_stage(
-        workspace, evaluation_stage(model, config), config, body, inputs=inputs, progress=progress, revision=2
+        workspace, evaluation_stage(model, config), config, body, inputs=inputs, progress=progress, revision=3
     )
     if config == ALL_CLICKS:
         keep_figures(workspace, stage_name(model), done.manifest["metrics"])
@@ -86,7 +86,7 @@ def _write(folder: Path, table: pl.DataFrame, catalogue: pl.DataFrame, ranked: R
     sessions = table[SESSION_ID].rle_id().cast(pl.Int64)
     measures = pl.DataFrame(ranked.measures())
     found = np.where(ranked.ranks < MISS, ranked.ranks, 0)
-    table.with_columns(pl.Series("rank", found, pl.Int32).replace(0, None)).write_parquet(folder / EXAMPLES)
+    table.with_columns(pl.Series("rank", found, pl.Float32).replace(0, None)).write_parquet(folder / EXAMPLES)
     means = resample(measures.to_numpy(), sessions.to_numpy())
     pl.DataFrame(means, schema=measures.columns).write_parquet(folder / RESAMPLES)
     slices(table, catalogue, measures, sessions).write_parquet(folder / SLICES)

@@ -13,7 +13,7 @@ from pipeline.errors import UserError
 from pipeline.models.dlrm import DlrmConfig
 from pipeline.models.dlrm_network import DlrmNetwork
 from pipeline.models.merlin_fit import fit
-from pipeline.models.metrics import MISS, Ranked
+from pipeline.models.metrics import Ranked, rank
 from pipeline.models.pairs import CATEGORICAL, CONTINUOUS, PairFeatures, Scorer, retrieve
 from pipeline.models.sessions import Ints, hold_out, next_clicks
 from pipeline.models.tower import Floats
@@ -136,9 +136,7 @@ class Judge:
         return self._figures(np.broadcast_to(-np.arange(self.hit.shape[1]), self.hit.shape))
 
     def _figures(self, order: npt.NDArray[Any]) -> dict[str, float]:
-        found = self.hit.any(axis=1)
-        own = order[np.arange(len(order)), self.hit.argmax(axis=1)][:, None]
-        ranks = np.where(found, (order > own).sum(axis=1) + 1, MISS)
+        ranks = rank(order, np.where(self.hit.any(axis=1), self.hit.argmax(axis=1), -1))
         figures = Ranked(ranks, np.zeros(len(ranks), np.float32), 0.0).figures()
         return {name: figures[name] for name in _CURVE}
 

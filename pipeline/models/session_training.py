@@ -253,7 +253,7 @@ class Training:
 
     def _validate(self) -> dict[str, float]:
         encoder, (histories, targets) = self.network.export(), self.validation
-        ranks = np.empty(len(targets), np.int64)
+        ranks = np.empty(len(targets))
         for begin in range(0, len(targets), _BLOCK):
             block = slice(begin, begin + _BLOCK)
             ranks[block] = rank(encoder.score(histories.take(block)), targets[block])
