@@ -1,6 +1,5 @@
 """What all commands share: the options, the last line of JSON, and how errors end."""
 
-import json
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pipeline import strictjson
 from pipeline.errors import Cancelled, UserError
 from pipeline.jobrun import Running, running
 from pipeline.workspace import DEFAULT_ROOT, WORKSPACE_VARIABLE, Workspace
@@ -50,7 +50,7 @@ def finish(workspace: Path, as_json: bool, body: Callable[[], Answer], show: Cal
         _end(f"A defect of the program ({type(error).__name__}: {error}); {log} has the details.", as_json, 1)
     else:
         if as_json:
-            print(json.dumps(answer, default=str), flush=True)
+            print(strictjson.dumps(answer), flush=True)
         else:
             show(answer)
 
@@ -58,7 +58,7 @@ def finish(workspace: Path, as_json: bool, body: Callable[[], Answer], show: Cal
 def _end(sentence: str, as_json: bool, code: int) -> None:
     print(f"Error: {sentence}", file=sys.stderr)
     if as_json:
-        print(json.dumps({"error": sentence}), flush=True)
+        print(strictjson.dumps({"error": sentence}), flush=True)
     raise typer.Exit(code)
 
 

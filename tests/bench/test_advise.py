@@ -8,6 +8,7 @@ import pytest
 from pipeline.bench.advise import Wish, advise, usd
 from pipeline.bench.cost import with_cost
 from pipeline.bench.settings import label, summarise
+from pipeline.bench.tune import Goal
 from pipeline.errors import UserError
 from pipeline.prices import Price
 from tests.bench.made import point, points
@@ -123,3 +124,13 @@ def test_wishes_that_make_no_sense_are_refused(wish: dict[str, float], expected:
 
 def test_dollars_have_the_digits_that_matter() -> None:
     assert [usd(v) for v in (12345.6, 24.3, 0.5, 0.00123)] == ["$12,346", "$24.30", "$0.50", "$0.00123"]
+
+
+def test_a_limit_that_is_no_number_is_refused() -> None:
+    for name in ("recall", "p99_ms", "memory_mb", "usd_month", "qps"):
+        with pytest.raises(UserError, match="out of range"):
+            Wish(**{name: float("nan")})
+    with pytest.raises(UserError, match="p99 nan ms is out of range"):
+        Goal(0.9, float("nan"))
+    with pytest.raises(UserError, match="recall nan is out of range"):
+        Goal(float("nan"))

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from pipeline.bench import runs
+from pipeline.bench.measuring import _not_finite
 from pipeline.errors import Cancelled, UserError
 from pipeline.workspace import Workspace
 from tests.conftest import wait_for
@@ -108,3 +109,12 @@ def test_names_and_unknown_runs_are_refused_in_sentences(workspace: Workspace) -
     assert runs.load(workspace, "first").equals(pl.DataFrame(schema=runs.COLUMNS))
     with pytest.raises(UserError, match="Did you mean first"):
         runs.load(workspace, "frst")
+
+
+def test_a_figure_that_is_no_number_is_written_as_null_and_fails_its_point(workspace: Workspace) -> None:
+    assert _not_finite({"recall": float("nan"), "qps": 3.0, "p99_ms": float("inf"), "nq": 1}) == ["recall", "p99_ms"]
+    with runs.Recorder(workspace, "strange") as run:
+        run.begin(*ABOUT)
+        run.add({"recall": float("nan"), "qps": float("inf"), "error": "Its recall came out as no finite number"})
+    assert "NaN" not in (workspace.root / runs.FOLDER / "strange" / "rows.jsonl").read_text()
+    assert runs.load(workspace, "strange").select("recall", "qps").row(0) == (None, None)
