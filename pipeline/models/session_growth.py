@@ -12,6 +12,7 @@ from pipeline.models import checkpoint
 from pipeline.models.features import Features
 from pipeline.models.session_network import TINY, Known, Network
 from pipeline.models.tower import Floats
+from pipeline.models.weights import finite
 from pipeline.names import ITEM_ID, SESSION_ID, TIMESTAMP
 
 
@@ -73,4 +74,6 @@ def _state(folder: Path) -> tuple[dict[str, Floats], dict[str, Any]]:
     found = checkpoint.load(folder / "state.npz")
     if found is None:
         raise UserError(f"There is no trained session encoder in {folder}: train one without --go-on first.")
+    if not finite(found[0]):
+        raise UserError(f"The model in {folder} holds weights that are no finite numbers: train without --go-on.")
     return found

@@ -154,6 +154,19 @@ def test_a_loss_that_is_not_a_number_is_said_and_the_best_kept(tmp_path: Path, m
     assert np.isfinite(_vectors(tmp_path / "b")).all()
 
 
+def test_weights_that_the_last_step_put_out_of_bounds_are_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bent(network: Network, batch: Batch, rate: float) -> float:
+        network.weights["bias"].assign(network.weights["bias"] * np.inf)
+        return 1.0  # as the loss of a step is that of the weights before it
+
+    monkeypatch.setattr(Network, "train", bent)
+    with pytest.raises(UserError, match="lower --learning-rate"):
+        _train(tmp_path, replace(CONFIG, epochs=1, finish=0))
+    assert not (tmp_path / "encoder.npz").exists()
+
+
 def _diverge(monkeypatch: pytest.MonkeyPatch, after: int, run: Callable[[], Any]) -> Any:
     """Put a weight out of all bounds after some steps, as a rate far too high would."""
     train = Network.train
