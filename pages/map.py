@@ -5,6 +5,7 @@ import streamlit as st
 
 from app import charts, parts, state, tray
 from pipeline.errors import UserError
+from pipeline.ids import matched
 from pipeline.names import CATEGORY, ITEM_ID
 from pipeline.recommend import Recommender
 
@@ -27,7 +28,7 @@ def main() -> None:
     find = right.text_input("Find an item", state.url("find"), placeholder="name or id")
     state.remember(session=session, find=find)
     columns = [c for c in (ITEM_ID, CATEGORY, "name", "train_clicks") if c in recommender.catalogue.columns]
-    drawn = points.join(recommender.catalogue.select(columns), on=ITEM_ID, how="left")
+    drawn = matched(points, recommender.catalogue.select(columns), ITEM_ID)
     path = _path(recommender, session)
     found = _find(drawn, find)
     st.plotly_chart(charts.item_map(drawn, state.mode(), path, found), theme=None, config={"scrollZoom": True})

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.errors import UserError
+from pipeline.ids import matched
 from pipeline.models import checkpoint
 from pipeline.models.features import Features
 from pipeline.models.session_network import TINY, Known, Network
@@ -42,7 +43,7 @@ def carry_over(network: Network, folder: Path, catalogue: pl.DataFrame) -> None:
     """Set a new network's weights to a trained one's, item by item; a new item begins with what is known of it."""
     arrays, _ = _state(folder)
     before = pl.read_parquet(folder / "items.parquet", columns=[ITEM_ID]).with_row_index("row")
-    rows = catalogue.select(ITEM_ID).join(before, on=ITEM_ID, how="left", maintain_order="left")["row"]
+    rows = matched(catalogue.select(ITEM_ID), before, ITEM_ID)["row"]
     known = rows.is_not_null().to_numpy()
     state = network.state()
     for name in network.weights:

@@ -12,11 +12,12 @@ import numpy as np
 import polars as pl
 
 from pipeline.errors import Limits, StopEarly, in_range
+from pipeline.ids import matched
 from pipeline.models import weights
 from pipeline.models.lazy_adam import Schedule
 from pipeline.models.metrics import evaluate
 from pipeline.models.published_network import PublishedNetwork, Rows
-from pipeline.models.sessions import Histories, Ints, hold_out, next_clicks
+from pipeline.models.sessions import Histories, hold_out, next_clicks
 from pipeline.models.tower import Floats
 from pipeline.models.two_tower import TwoTowerConfig
 from pipeline.models.weights import Diverged, diverged, stay_finite
@@ -210,10 +211,9 @@ class PublishedTwoTower:
         assert self.ids is not None
         assert self.sessions is not None
         known = pl.DataFrame({SESSION_ID: self.ids}).with_row_index("row")
-        rows: Ints = ids.to_frame(SESSION_ID).join(known, SESSION_ID, "left", maintain_order="left")["row"].to_numpy()
+        rows = matched(ids.to_frame(SESSION_ID), known, SESSION_ID)["row"]
         found = np.tile(self.unknown, (len(ids), 1))
-        there = ~np.isnan(rows)
-        found[there] = self.sessions[rows[there].astype(np.int64)]
+        found[rows.is_not_null().to_numpy()] = self.sessions[rows.drop_nulls().to_numpy()]
         return found
 
     def score(self, histories: Histories) -> Floats:
