@@ -8,7 +8,15 @@ import streamlit as st
 from app import modelcharts, parts, state, tray
 from pipeline.approximation import approximations
 from pipeline.compare import best_baseline, differences
-from pipeline.evaluate import SLICES, EvaluateConfig, current, evaluation_stage, evaluations, intervals
+from pipeline.evaluate import (
+    SLICES,
+    EvaluateConfig,
+    current,
+    evaluation_stage,
+    evaluations,
+    intervals,
+    longest_sessions,
+)
 from pipeline.kinds import KINDS, baselines
 from pipeline.models.slices import LENGTH, POPULARITY
 
@@ -18,8 +26,9 @@ TITLES = {name: kind.title for name, kind in KINDS.items()}
 
 def show() -> None:
     """Show every model that is measured on the sessions as they are, and what can be measured yet."""
-    config = EvaluateConfig(st.toggle("Only items new to the session", state.url("unseen") == "1", help=_UNSEEN))
-    state.remember(unseen="1" if config.exclude_seen else "")
+    unseen = st.toggle("Only items new to the session", state.url("unseen") == "1", help=_UNSEEN)
+    state.remember(unseen="1" if unseen else "")
+    config = EvaluateConfig(unseen, _bound(EvaluateConfig(unseen)))
     models = evaluations(state.workspace(), config)
     _measure(models, config)
     if not models:
@@ -38,6 +47,7 @@ def show() -> None:
         "each ranked over the whole catalogue of training; bars are 95 % intervals, sessions drawn anew 1,000 times; "
         "the baselines are grey."
     )
+    _longest(config)
     _difference(models, measure, config)
     _slices(models, measure, config)
     _table(models)
@@ -47,6 +57,28 @@ def show() -> None:
 _UNSEEN = "Recommend nothing that the session has clicked, and leave out the clicks that return to it."
 
 
+def _bound(whole: EvaluateConfig) -> int:
+    """Let the next clicks of a session be bounded, where the longest sessions weigh too much or one is set."""
+    asked = state.url("most")
+    usual = int(asked) if asked.isdigit() else 0
+    longest = longest_sessions(state.workspace(), whole)
+    if not usual and not (longest and longest.note):
+        return 0
+    most = st.number_input("Next clicks of a session, at most", 0, value=usual, step=10, help=_MOST, width=240)
+    state.remember(most=most or "")
+    return int(most)
+
+
+_MOST = "Only the first so many next clicks of each session are ranked; 0 ranks all. Press “Evaluate” after a change."
+
+
+def _longest(config: EvaluateConfig) -> None:
+    """Say where few sessions make most of what is measured."""
+    longest = longest_sessions(state.workspace(), config)
+    if longest and longest.note:
+        st.warning(f"{longest.note} Bound each session's above.", icon=":material/warning:")
+
+
 def _measure(models: dict[str, Any], config: EvaluateConfig) -> None:
     """Offer to measure what is trained and not measured, and to train the baselines."""
     ready = current(state.workspace())
@@ -54,6 +86,7 @@ def _measure(models: dict[str, Any], config: EvaluateConfig) -> None:
     absent = [name for name in baselines() if name not in ready]
     left, right = st.columns([1, 3], vertical_alignment="center")
     arguments = ["evaluate", *(["--baselines"] if absent else []), *(["--exclude-seen"] if config.exclude_seen else [])]
+    arguments += ["--max-clicks", str(config.max_clicks)] if config.max_clicks else []
     wanted = bool(missing or absent)
     if left.button("Evaluate", disabled=not wanted, width="stretch", icon=":material/checklist:"):
         tray.launch(arguments, "evaluate")
@@ -130,6 +163,7 @@ def _indexes() -> None:
     rows = [
         {
             "index": name,
+            "next clicks": found["examples"],
             "recall@20 of the index": found["index_recall@20"],
             "recall@20": found["exact"]["recall@20"],
             "lost in recall@20": found["lost"]["recall@20"]["difference"],
@@ -140,8 +174,10 @@ def _indexes() -> None:
     ]
     if not rows:
         return
-    st.markdown("**Through an index in Milvus**, for the same next clicks:")
-    columns = {n: st.column_config.NumberColumn(n, format="%.3f", help=_LOST.get(n)) for n in rows[0] if n != "index"}
+    st.markdown("**Through an index in Milvus**, each for the same next clicks exactly and through it:")
+    measured = [name for name in rows[0] if name not in ("index", "next clicks")]
+    columns = {n: st.column_config.NumberColumn(n, format="%.3f", help=_LOST.get(n)) for n in measured}
+    columns["next clicks"] = st.column_config.NumberColumn("next clicks", format="localized")
     st.dataframe(rows, hide_index=True, column_config=columns)
 
 

@@ -37,6 +37,8 @@ class ApproximationConfig:
 
     search: str = ""
     """Search parameters, e.g. 'ef=120'; what is not named has its default."""
+    max_clicks: int = 0
+    """Rank at most so many next clicks of a session, its first ones; 0: all of them."""
 
 
 def approximation_stage(index: str) -> str:
@@ -71,7 +73,7 @@ def approximate(
 
     def body(folder: Path, report: Progress) -> Metrics:
         encoder, catalogue = load_encoder(workspace, row["model"])
-        examples = Examples.of(preprocess.load_part(workspace, "test"))
+        examples = Examples.of(preprocess.load_part(workspace, "test"), max_clicks=config.max_clicks)
         keys = catalogue[ITEM_IDX].to_numpy().astype(np.int64)
         engine.load(row["collection"])
         ask = _Index(engine, row["collection"], params, row["metric"])
