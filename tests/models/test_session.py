@@ -110,7 +110,7 @@ def test_one_history_is_encoded_as_among_many(tmp_path: Path) -> None:
     empty = Histories(histories.items, histories.categories, np.append(histories.low, 3), np.append(histories.end, 3))
     together = encoder.encode(empty)
     alone = np.concatenate([encoder.encode(empty.take(slice(i, i + 1))) for i in range(len(empty))])
-    assert np.abs(together - alone).max() < 1e-6
+    assert np.abs(together - alone).max() < 1e-5  # of vectors of length one; other processors add in other orders
     assert not together[-1].any()  # nothing was clicked, so nothing is said
 
 
