@@ -8,7 +8,15 @@ import streamlit as st
 from app import modelcharts, parts, state, tray, url
 from pipeline.approximation import approximations
 from pipeline.compare import best_baseline, certain, differences
-from pipeline.evaluate import SLICES, EvaluateConfig, current, evaluation_stage, evaluations, intervals
+from pipeline.evaluate import (
+    SLICES,
+    EvaluateConfig,
+    current,
+    evaluation_stage,
+    evaluations,
+    intervals,
+    longest_sessions,
+)
 from pipeline.kinds import KINDS, baselines
 from pipeline.models.slices import LENGTH, POPULARITY
 from pipeline.spread import MAYBE_CHANCE
@@ -20,7 +28,8 @@ TITLES = {name: kind.title for name, kind in KINDS.items()}
 def show() -> None:
     """Show every model that is measured on the sessions as they are, and what can be measured yet."""
     shown = url.bound("unseen", False, url.flag, url.write_flag)
-    config = EvaluateConfig(st.toggle("Only items new to the session", help=_UNSEEN, **shown))
+    unseen = st.toggle("Only items new to the session", help=_UNSEEN, **shown)
+    config = EvaluateConfig(unseen, _bound(EvaluateConfig(unseen)))
     models = evaluations(state.workspace(), config)
     _measure(models, config)
     if not models:
@@ -37,6 +46,7 @@ def show() -> None:
         "each ranked over the whole catalogue of training; bars are 95 % intervals, sessions drawn anew 1,000 times; "
         "the baselines are grey."
     )
+    _longest(config)
     _difference(models, measure, config)
     _slices(models, measure, config)
     _table(models)
@@ -46,6 +56,29 @@ def show() -> None:
 _UNSEEN = "Recommend nothing that the session has clicked, and leave out the clicks that return to it."
 
 
+def _bound(whole: EvaluateConfig) -> int:
+    """Let the next clicks of a session be bounded, where the longest sessions weigh too much or one is set."""
+    read = url.whole(0, _MOST_CLICKS)
+    longest = longest_sessions(state.workspace(), whole)
+    if not url.value("most", 0, read) and not (longest and longest.note):
+        return 0
+    shown = url.bound("most", 0, read)
+    return int(
+        st.number_input("Next clicks of a session, at most", 0, _MOST_CLICKS, step=10, help=_MOST, width=240, **shown)
+    )
+
+
+_MOST_CLICKS = 1_000_000_000
+_MOST = "Only the first so many next clicks of each session are ranked; 0 ranks all. Press “Evaluate” after a change."
+
+
+def _longest(config: EvaluateConfig) -> None:
+    """Say where few sessions make most of what is measured."""
+    longest = longest_sessions(state.workspace(), config)
+    if longest and longest.note:
+        st.warning(f"{longest.note} Bound each session's above.", icon=":material/warning:")
+
+
 def _measure(models: dict[str, Any], config: EvaluateConfig) -> None:
     """Offer to measure what is trained and not measured, and to train the baselines."""
     ready = current(state.workspace())
@@ -53,6 +86,7 @@ def _measure(models: dict[str, Any], config: EvaluateConfig) -> None:
     absent = [name for name in baselines() if name not in ready]
     left, right = st.columns([1, 3], vertical_alignment="center")
     arguments = ["evaluate", *(["--baselines"] if absent else []), *(["--exclude-seen"] if config.exclude_seen else [])]
+    arguments += ["--max-clicks", str(config.max_clicks)] if config.max_clicks else []
     wanted = bool(missing or absent)
     if left.button("Evaluate", disabled=not wanted, width="stretch", icon=":material/checklist:"):
         tray.launch(arguments, "evaluate")
@@ -126,6 +160,7 @@ def _indexes() -> None:
     rows = [
         {
             "index": name,
+            "next clicks": found["examples"],
             "recall@20 of the index": found["index_recall@20"],
             "recall@20": found["exact"]["recall@20"],
             "lost in recall@20": found["lost"]["recall@20"]["difference"],
@@ -136,8 +171,10 @@ def _indexes() -> None:
     ]
     if not rows:
         return
-    st.markdown("**Through an index in Milvus**, for the same next clicks:")
-    columns = {n: st.column_config.NumberColumn(n, format="%.3f", help=_LOST.get(n)) for n in rows[0] if n != "index"}
+    st.markdown("**Through an index in Milvus**, each for the same next clicks exactly and through it:")
+    measured = [name for name in rows[0] if name not in ("index", "next clicks")]
+    columns = {n: st.column_config.NumberColumn(n, format="%.3f", help=_LOST.get(n)) for n in measured}
+    columns["next clicks"] = st.column_config.NumberColumn("next clicks", format="localized")
     st.dataframe(rows, hide_index=True, column_config=columns)
 
 

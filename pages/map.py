@@ -6,6 +6,7 @@ import streamlit as st
 from app import charts, parts, state, tray, url
 from app.errors import errors
 from pipeline.errors import UserError
+from pipeline.ids import matched
 from pipeline.names import CATEGORY, ITEM_ID
 from pipeline.recommend import Recommender
 
@@ -27,7 +28,7 @@ def main() -> None:
     session = left.text_input("Draw a session", placeholder="a session id", **url.bound("session", "", url.text))
     find = right.text_input("Find an item", placeholder="name or id", **url.bound("find", "", url.text))
     columns = [c for c in (ITEM_ID, CATEGORY, "name", "train_clicks") if c in recommender.catalogue.columns]
-    drawn = points.join(recommender.catalogue.select(columns), on=ITEM_ID, how="left")
+    drawn = matched(points, recommender.catalogue.select(columns), ITEM_ID)
     path = _path(recommender, session)
     found = _find(drawn, find)
     st.plotly_chart(charts.item_map(drawn, state.mode(), path, found), theme=None, config={"scrollZoom": True})

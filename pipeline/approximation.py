@@ -14,7 +14,7 @@ from pipeline.indexes import find_index, index_stage, list_indexes
 from pipeline.kinds import KINDS, Encoder
 from pipeline.models.bootstrap import interval, resample
 from pipeline.models.examples import Examples
-from pipeline.models.metrics import CUTOFF, Ranked, places, rank
+from pipeline.models.metrics import CUTOFF, Ranked, Ranks, places, rank
 from pipeline.models.sessions import Ints
 from pipeline.names import FIRST_IDX, ITEM_IDX, SESSION_ID
 from pipeline.progress import Progress, silent
@@ -37,6 +37,8 @@ class ApproximationConfig:
 
     search: str = ""
     """Search parameters, e.g. 'ef=120'; what is not named has its default."""
+    max_clicks: int = 0
+    """Rank at most so many next clicks of a session, its first ones; 0: all of them."""
 
 
 def approximation_stage(index: str) -> str:
@@ -71,7 +73,7 @@ def approximate(
 
     def body(folder: Path, report: Progress) -> Metrics:
         encoder, catalogue = load_encoder(workspace, row["model"])
-        examples = Examples.of(preprocess.load_part(workspace, "test"))
+        examples = Examples.of(preprocess.load_part(workspace, "test"), max_clicks=config.max_clicks)
         keys = catalogue[ITEM_IDX].to_numpy().astype(np.int64)
         engine.load(row["collection"])
         ask = _Index(engine, row["collection"], params, row["metric"])
@@ -111,9 +113,9 @@ class _Index:
 
 def _both(
     encoder: Encoder, keys: Ints, examples: Examples, index: _Index, progress: Progress
-) -> tuple[Ints, Ints, float]:
+) -> tuple[Ranks, Ranks, float]:
     """Give each example's rank (n,) in the exact order and in the index's answer, and the index's own recall@20."""
-    exact, through = np.empty_like(examples.targets), np.empty_like(examples.targets)
+    exact, through = np.empty(len(examples.targets)), np.empty(len(examples.targets))
     shares = []
     for low in range(0, len(exact), _BLOCK):
         progress(low, len(exact), "searching the index")
@@ -127,17 +129,17 @@ def _both(
     return exact, through, float(sum(shares) / len(exact))
 
 
-def _values(ranks: Ints) -> Any:
+def _values(ranks: Ranks) -> Any:
     found = Ranked(ranks, np.zeros(len(ranks), np.float32), 0.0).measures()
     return np.stack([found[name] for name in MEASURES], axis=1)
 
 
-def _means(ranks: Ints) -> dict[str, float]:
+def _means(ranks: Ranks) -> dict[str, float]:
     means = _values(ranks).mean(axis=0, dtype=np.float64)
     return {name: round(float(mean), 6) for name, mean in zip(MEASURES, means, strict=True)}
 
 
-def _lost(exact: Ints, through: Ints, sessions: Ints) -> dict[str, Difference]:
+def _lost(exact: Ranks, through: Ranks, sessions: Ints) -> dict[str, Difference]:
     """Give how much less the index finds, with its interval; below zero where a wrong neighbour was the right item."""
     apart = _values(exact) - _values(through)
     means = resample(apart, sessions)

@@ -43,11 +43,11 @@ def keep(workspace: Workspace, stage: str) -> None:
 
 
 def keep_figures(workspace: Workspace, stage: str, figures: dict[str, Any]) -> None:
-    """Keep beside a training what its evaluation found."""
+    """Keep beside a training the figures that its evaluation found."""
     manifest = workspace.manifest(stage)
     folder = next((f for f in folders(workspace) if manifest_of(f) == manifest), None)
     if folder is not None:
-        write_json(folder / TESTED, {k: v for k, v in figures.items() if k != "intervals"})
+        write_json(folder / TESTED, figures)
 
 
 def serve(workspace: Workspace, name: str) -> Training:

@@ -12,6 +12,7 @@ from pipeline.errors import UserError
 from pipeline.kinds import KINDS, KnowsSessions
 from pipeline.models.sessions import whole_sessions
 from pipeline.models.tower import Floats
+from pipeline.models.weights import finite
 from pipeline.names import ID, ITEM_ID, VECTOR
 from pipeline.progress import Progress, silent
 from pipeline.stage import Done, Metrics, need, run_stage
@@ -62,15 +63,29 @@ def embed(workspace: Workspace, model: str, progress: Progress = silent) -> Done
 
 
 def write_vectors(path: Path, ids: pl.Series, vectors: Floats) -> None:
-    """Write (id, vector) as Parquet; vectors: (n, dim) float32."""
+    """Write (id, vector) as Parquet; vectors: (n, dim) float32, or UserError where one is not finite."""
+    _check(path, ids, vectors)
     table = pl.DataFrame({ID: ids, VECTOR: pl.Series(vectors, dtype=pl.Array(pl.Float32, vectors.shape[1]))})
     table.write_parquet(path)
 
 
 def load_vectors(workspace: Workspace, model: str, entity: Entity) -> tuple[pl.Series, Floats]:
-    """Read (ids, vectors) of 'items' or 'sessions'; vectors: (n, dim) float32."""
+    """Read (ids, vectors) of 'items' or 'sessions'; vectors: (n, dim) float32, or UserError where one is not finite."""
     need(workspace, vectors_stage(model), way_to_vectors(model))
     if entity != "items" and model not in KINDS:
         raise UserError(f"'{model}' was brought as a file, which holds items and no {entity}: choose items.")
-    table = pl.read_parquet(workspace.stage(vectors_stage(model)) / f"{entity}.parquet")
-    return table[ID], np.ascontiguousarray(table[VECTOR].to_numpy(), np.float32)
+    path = workspace.stage(vectors_stage(model)) / f"{entity}.parquet"
+    table = pl.read_parquet(path)
+    vectors = np.ascontiguousarray(table[VECTOR].to_numpy(), np.float32)
+    _check(path, table[ID], vectors)
+    return table[ID], vectors
+
+
+def _check(path: Path, ids: pl.Series, vectors: Floats) -> None:
+    """Refuse vectors that nothing is near or far of, before an index or a file has them."""
+    if not finite(vectors):
+        row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
+        raise UserError(
+            f"The vector of '{ids[row]}' for {path.name} is not of finite numbers: train the model that makes it "
+            "again, or bring other vectors."
+        )

@@ -5,18 +5,18 @@ resamples.parquet   each measure's mean in 1,000 resamples of the sessions, the 
 slices.parquet      the measures by session length and by item popularity
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
 
 from pipeline import preprocess
 from pipeline.archive import keep_figures
-from pipeline.errors import UserError
+from pipeline.errors import Limits, UserError, in_range
 from pipeline.models.bootstrap import interval, resample
-from pipeline.models.examples import Examples
+from pipeline.models.examples import Examples, Longest
 from pipeline.models.metrics import MISS, Ranked, rank_all
 from pipeline.models.slices import slices
 from pipeline.names import SESSION_ID
@@ -25,15 +25,22 @@ from pipeline.stage import Done, Metrics, is_stale, run_stage
 from pipeline.train import load_model, stage_name, trained
 from pipeline.workspace import Workspace
 
+LONGEST = "longest_sessions"  # in a manifest's metrics
 EXAMPLES, RESAMPLES, SLICES = "examples.parquet", "resamples.parquet", "slices.parquet"
 
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """Evaluation is fixed but for one thing, so that figures can be compared."""
+    """Evaluation is fixed but for two things, so that figures can be compared."""
 
     exclude_seen: bool = False
     """Recommend nothing that the session has clicked, and leave out the examples that click it again."""
+    max_clicks: int = 0
+    """Rank at most so many next clicks of a session, its first ones; 0: all of them."""
+    LIMITS: ClassVar[Limits] = {"max_clicks": (0, 10**9)}
+
+    def __post_init__(self) -> None:
+        in_range(self, self.LIMITS)
 
 
 ALL_CLICKS = EvaluateConfig()
@@ -45,7 +52,8 @@ def evaluation_stage(model: str, config: EvaluateConfig = ALL_CLICKS) -> str:
 
 
 def _folder(config: EvaluateConfig) -> str:
-    return "evaluation-unseen" if config.exclude_seen else "evaluation"
+    bound = f"-first{config.max_clicks}" if config.max_clicks else ""
+    return f"evaluation{'-unseen' if config.exclude_seen else ''}{bound}"
 
 
 def evaluate(
@@ -60,24 +68,24 @@ def evaluate(
         loaded, catalogue = load_model(workspace, model)
         if is_stale(workspace, stage_name(model)):
             raise UserError(f"{model} was trained on sessions that are no longer these: run `train --model {model}`.")
-        examples = Examples.of(preprocess.load_part(workspace, "test"), config.exclude_seen)
+        examples = Examples.of(preprocess.load_part(workspace, "test"), config.exclude_seen, config.max_clicks)
         if not len(examples.targets):
             raise UserError("No next click is left to rank: evaluate without --exclude-seen, or split at another time.")
-        clicks = catalogue["train_clicks"].to_numpy()
+        clicks = catalogue["train_clicks"].fill_null(0).to_numpy()
         ranked = rank_all(
             lambda rows: examples.hide(loaded.score(examples.histories.take(rows)), rows),
             examples.targets,
-            (clicks / clicks.max()).astype(np.float32),
+            (clicks / max(1, clicks.max())).astype(np.float32),
             report,
         )
-        return _write(folder, examples.table, catalogue, ranked)
+        return _write(folder, examples.table, catalogue, ranked) | {LONGEST: asdict(examples.longest())}
 
     inputs = [stage_name(model), preprocess.STAGE]
     done = run_stage(
-        workspace, evaluation_stage(model, config), config, body, inputs=inputs, progress=progress, revision=2
+        workspace, evaluation_stage(model, config), config, body, inputs=inputs, progress=progress, revision=3
     )
     if config == ALL_CLICKS:
-        keep_figures(workspace, stage_name(model), done.manifest["metrics"])
+        keep_figures(workspace, stage_name(model), _figures(done.manifest))
     return done
 
 
@@ -86,7 +94,7 @@ def _write(folder: Path, table: pl.DataFrame, catalogue: pl.DataFrame, ranked: R
     sessions = table[SESSION_ID].rle_id().cast(pl.Int64)
     measures = pl.DataFrame(ranked.measures())
     found = np.where(ranked.ranks < MISS, ranked.ranks, 0)
-    table.with_columns(pl.Series("rank", found, pl.Int32).replace(0, None)).write_parquet(folder / EXAMPLES)
+    table.with_columns(pl.Series("rank", found, pl.Float32).replace(0, None)).write_parquet(folder / EXAMPLES)
     means = resample(measures.to_numpy(), sessions.to_numpy())
     pl.DataFrame(means, schema=measures.columns).write_parquet(folder / RESAMPLES)
     slices(table, catalogue, measures, sessions).write_parquet(folder / SLICES)
@@ -101,10 +109,17 @@ def current(workspace: Workspace) -> list[str]:
 
 def evaluations(workspace: Workspace, config: EvaluateConfig = ALL_CLICKS) -> dict[str, dict[str, float]]:
     """Read the figures of every model measured as it is now, on the sessions as they are: {name: {measure: value}}."""
-    return {
-        name: {k: v for k, v in found["metrics"].items() if k != "intervals"}
-        for name, found in _measured(workspace, config).items()
-    }
+    return {name: _figures(found) for name, found in _measured(workspace, config).items()}
+
+
+def _figures(manifest: dict[str, Any]) -> dict[str, float]:
+    return {name: value for name, value in manifest["metrics"].items() if name not in ("intervals", LONGEST)}
+
+
+def longest_sessions(workspace: Workspace, config: EvaluateConfig = ALL_CLICKS) -> Longest | None:
+    """Read what the longest sessions contribute to the examples, alike for all models; None before any is measured."""
+    found = next(iter(_measured(workspace, config).values()), None)
+    return Longest(**found["metrics"][LONGEST]) if found else None
 
 
 def intervals(
@@ -118,4 +133,4 @@ def intervals(
 def _measured(workspace: Workspace, config: EvaluateConfig) -> dict[str, dict[str, Any]]:
     fresh = [name for name in workspace.stages(_folder(config)) if not is_stale(workspace, name)]
     found = {name.split("/")[-1]: workspace.manifest(name) for name in fresh}
-    return {name: manifest for name, manifest in found.items() if manifest and "intervals" in manifest["metrics"]}
+    return {name: manifest for name, manifest in found.items() if manifest and LONGEST in manifest["metrics"]}

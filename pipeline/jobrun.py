@@ -1,7 +1,6 @@
 """The inside of a job: the writer's lock, progress with time left, and an end that is always written down."""
 
 import contextlib
-import json
 import os
 import shlex
 import signal
@@ -12,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from pipeline import strictjson
 from pipeline.errors import Cancelled, StopEarly, UserError
 from pipeline.jobs import CANCELLED, JOB_VARIABLE, Job, create, jobs
 from pipeline.locks import try_lock
@@ -63,7 +63,7 @@ class _Reporter:
         now = time.time()
         if point is not None:
             with (self.folder / "curve.jsonl").open("a") as file:
-                file.write(json.dumps({"stage": self.stage, **point}) + "\n")
+                file.write(strictjson.dumps({"stage": self.stage, **point}) + "\n")
         if now - self.written < _WRITE_EVERY_S and done < total:
             return
         self.written = now

@@ -6,7 +6,7 @@ from typing import Any
 from pipeline.clicks import ClickSource
 from pipeline.embed import ENTITIES, embed
 from pipeline.errors import UserError
-from pipeline.evaluate import evaluate, evaluations
+from pipeline.evaluate import evaluate, evaluations, longest_sessions
 from pipeline.index import IndexConfig, build_index
 from pipeline.ingest import ingest
 from pipeline.jobrun import Running
@@ -62,12 +62,12 @@ def run_road(workspace: Workspace, config: RoadConfig, job: Running) -> dict[str
         stages.append(_entry(project(workspace, config.model, MapConfig(), job.progress("map"))))
     except UserError as error:  # too few items for a map are enough for everything else
         stages.append({"name": f"maps/{config.model}", "seconds": 0.0, "skipped": True, "note": str(error)})
-    found = done[0].manifest["metrics"]
+    found, longest = done[0].manifest["metrics"], longest_sessions(workspace)
     return {
         "clicks": found["clicks"],
         "sessions": found["sessions"],
         "items": found["items"],
-        "notes": found["notes"],
+        "notes": [*found["notes"], *([longest.note] if longest and longest.note else [])],
         "stages": stages,
         "models": evaluations(workspace),
         "collections": [d.manifest["metrics"]["collection"] for d in done if d.name.startswith("indexes/")],

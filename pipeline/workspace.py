@@ -23,6 +23,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pipeline import strictjson
 from pipeline.errors import UserError
 from pipeline.locks import locked
 
@@ -47,8 +48,8 @@ def write_text(path: Path, text: str, mode: int = 0o644) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as JSON, whole or not at all."""
-    write_text(path, json.dumps(value, indent=1, default=str))
+    """Write `value` as strict JSON, whole or not at all."""
+    write_text(path, strictjson.dumps(value, indent=1))
 
 
 def write_secret(path: Path, secret: str) -> None:
@@ -59,7 +60,7 @@ def write_secret(path: Path, secret: str) -> None:
 def read_json(path: Path) -> Any | None:
     """Read a JSON file, or None where there is none or it cannot be parsed."""
     try:
-        return json.loads(path.read_text())
+        return strictjson.loads(path.read_text())
     except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
         return None
 

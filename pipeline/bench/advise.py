@@ -36,7 +36,7 @@ class Wish:
         if self.recall is not None and not 0 <= self.recall <= 1:
             raise UserError(f"A recall of {self.recall:g} is out of range: choose 0 to 1, such as 0.95.")
         for name, value in asdict(self).items():
-            if value is not None and value <= 0 and name != "recall":
+            if value is not None and not value > 0 and name != "recall":
                 raise UserError(f"{name} {value:g} is out of range: choose more than 0.")
 
 

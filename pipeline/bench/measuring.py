@@ -1,6 +1,7 @@
 """One point after another on a server that may go away: built, asked, compared with what is exact, written down."""
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -88,7 +89,10 @@ class Measuring:
             "metric": self.scenario.metric,
             "at": runs.now(),
         }
-        self.rows.append(self.recorder.add(where | point.row | figures))
+        row = where | point.row | figures
+        if row.get("error") is None and (wrong := _not_finite(figures)):
+            row["error"] = f"Its {' and '.join(wrong)} came out as no finite number, so the point does not count."
+        self.rows.append(self.recorder.add(row))
         return self.rows[-1]
 
     def _figures(self, point: Point, built: BuiltIndex) -> Row:
@@ -109,6 +113,10 @@ class Measuring:
         share = shares(scenario.vectors, scenario.queries[rows], answers, best, scenario.metric)
         mean, low, high = recall_with_interval(share, scenario.population)
         return {"recall": round(mean, 5), "recall_low": round(low, 5), "recall_high": round(high, 5)}
+
+
+def _not_finite(figures: Row) -> list[str]:
+    return [name for name, value in figures.items() if isinstance(value, float) and not math.isfinite(value)]
 
 
 def _row(figures: Figures, load: Load) -> Row:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pipeline.errors import UserError
 from pipeline.names import VECTOR
 from pipeline.vectors.engine import no_keys
-from pipeline.vectors.memory import Floats
+from pipeline.vectors.memory import Floats, Rows
 from pipeline.vectors.params import Values
 from pipeline.vectors.refusals import Meaning, of_answer
 
@@ -32,7 +32,7 @@ def split(queries: Floats, nq: int) -> list[Floats]:
     """Cut (q, dim) queries into requests of `nq` each; the last one ends with the first queries where that is short."""
     if nq > len(queries):
         raise UserError(f"nq {nq:,} is over the {len(queries):,} queries: choose at most {len(queries):,}.")
-    return [queries.take(asked_by(n, nq, len(queries)), axis=0) for n in range(-(-len(queries) // nq))]
+    return [queries[asked_by(n, nq, len(queries))] for n in range(-(-len(queries) // nq))]
 
 
 def asked_by(request: int, nq: int, queries: int) -> Rows:

@@ -35,7 +35,7 @@ class Goal:
     def __post_init__(self) -> None:
         if not 0 < self.recall <= 1:
             raise UserError(f"recall {self.recall} is out of range: choose above 0, at most 1.")
-        if self.p99_ms is not None and self.p99_ms <= 0:
+        if self.p99_ms is not None and not self.p99_ms > 0:
             raise UserError(f"p99 {self.p99_ms} ms is out of range: choose above 0.")
         if not 1 <= self.trials <= 10_000:
             raise UserError(f"{self.trials} trials are out of range: choose 1 to 10,000.")

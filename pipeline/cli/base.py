@@ -1,6 +1,5 @@
 """What all commands share: the options, the last line of JSON, and how errors end."""
 
-import json
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pipeline import strictjson
 from pipeline.errors import Cancelled, UserError
 from pipeline.jobrun import CODES, Running, end_job, running
 from pipeline.jobs import CANCELLED
@@ -53,7 +53,7 @@ def finish(workspace: Path, as_json: bool, body: Callable[[], Answer], show: Cal
     else:
         end_job(0, None, answer)
         if as_json:
-            print(json.dumps(answer, default=str), flush=True)
+            print(strictjson.dumps(answer), flush=True)
         else:
             show(answer)
 
@@ -62,7 +62,7 @@ def _end(sentence: str, as_json: bool, code: int) -> None:
     end_job(code, sentence)
     print(f"Error: {sentence}", file=sys.stderr)
     if as_json:
-        print(json.dumps({"error": sentence}), flush=True)
+        print(strictjson.dumps({"error": sentence}), flush=True)
     raise typer.Exit(code)
 
 

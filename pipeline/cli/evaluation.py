@@ -1,7 +1,7 @@
 """`evaluate`: how well models foresee the next click, and by how much one is better than another."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,10 @@ from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, Workspa
 from pipeline.jobrun import Running
 from pipeline.workspace import Workspace
 
+if TYPE_CHECKING:
+    from pipeline.approximation import ApproximationConfig
+
+_BOUND = "Bound each session's with --max-clicks, such as --max-clicks 50."
 SHOWN = ("recall@10", "recall@20", "mrr@20", "ndcg@20")
 
 
@@ -21,6 +25,9 @@ def evaluate(
     exclude_seen: Annotated[
         bool, typer.Option("--exclude-seen", help="Recommend nothing that the session has clicked.")
     ] = False,
+    max_clicks: Annotated[
+        int, typer.Option(help="Rank at most so many next clicks of a session, its first ones; 0: all of them.")
+    ] = 0,
     baselines: Annotated[
         bool,
         typer.Option("--baselines", help="Train the baselines first, where they are not on these sessions."),
@@ -39,13 +46,13 @@ def evaluate(
     """
 
     def body() -> Answer:
-        from pipeline.approximation import check
+        from pipeline.approximation import ApproximationConfig, check
         from pipeline.compare import best_baseline, differences
         from pipeline.errors import UserError
-        from pipeline.evaluate import EvaluateConfig, current, evaluations, intervals
+        from pipeline.evaluate import EvaluateConfig, current, evaluations, intervals, longest_sessions
         from pipeline.evaluate import evaluate as stage
 
-        config = EvaluateConfig(exclude_seen)
+        config = EvaluateConfig(exclude_seen, max_clicks)
         if index and exclude_seen:
             raise UserError("An index is searched for what the session has clicked, too: leave --exclude-seen out.")
         with writing(workspace, "evaluate", wait) as (opened, job):
@@ -62,6 +69,7 @@ def evaluate(
             figures, bounds = evaluations(opened, config), intervals(opened, config)
             other = against or best_baseline(figures)
             compared = differences(opened, other, config) if other else {}
+            longest = longest_sessions(opened, config)
             job.result = {
                 "models": {name: figures[name] for name in names},
                 "intervals": {name: bounds[name] for name in names},
@@ -71,9 +79,11 @@ def evaluate(
                     for name, measures in compared.items()
                     if name in names
                 },
+                "longest_sessions": asdict(longest) | {"share": round(longest.share, 6)} if longest else None,
+                "note": f"{longest.note} {_BOUND}" if longest and longest.note else "",
             }
             if index:
-                job.result["index"] = _through(opened, index, search, job)
+                job.result["index"] = _through(opened, index, ApproximationConfig(search, max_clicks), job)
             return job.result
 
     finish(workspace, json, body, _show)
@@ -89,14 +99,14 @@ def _train_baselines(workspace: Workspace, job: Running) -> None:
         train(workspace, name, {}, job.progress(f"train {name}"))
 
 
-def _through(workspace: Workspace, index: str, search: str, job: Running) -> Answer:
-    from pipeline.approximation import ApproximationConfig, approximate
+def _through(workspace: Workspace, index: str, config: "ApproximationConfig", job: Running) -> Answer:
+    from pipeline.approximation import approximate
     from pipeline.indexes import find_index
     from pipeline.vectors.server import connect
 
     where = find_index(workspace, index)["server"]
     with connect(workspace, f"job {job.job.id}", job.progress("milvus"), where) as engine:
-        done = approximate(workspace, index, ApproximationConfig(search), engine, job.progress(f"search {index}"))
+        done = approximate(workspace, index, config, engine, job.progress(f"search {index}"))
     return {"name": index, **done.manifest["metrics"]}
 
 
@@ -108,6 +118,8 @@ def show_figures(answer: Answer) -> None:
 
 def _show(answer: Answer) -> None:
     show_figures(answer)
+    if answer["note"]:
+        print(f"\n{answer['note']}")
     _show_index(answer.get("index"))
     if not answer["differences"]:
         return

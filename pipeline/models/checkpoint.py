@@ -1,6 +1,5 @@
 """A training's last whole epoch on disk, so that one that was killed goes on from there."""
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from pipeline import strictjson
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 CONFIG = "config"  # in what it says: the settings of the training
@@ -20,7 +21,7 @@ def save(path: Path, arrays: Arrays, about: dict[str, Any]) -> None:
     beside = path.with_suffix(".part")
     try:
         with beside.open("wb") as file:
-            np.savez(file, **{_ABOUT: np.frombuffer(json.dumps(about).encode(), np.uint8)}, **arrays)
+            np.savez(file, **{_ABOUT: np.frombuffer(strictjson.dumps(about).encode(), np.uint8)}, **arrays)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
@@ -32,7 +33,7 @@ def about(path: Path) -> dict[str, Any] | None:
     """Read the JSON object alone, or None where there is no checkpoint."""
     try:
         with np.load(path) as stored:
-            found: dict[str, Any] = json.loads(stored[_ABOUT].tobytes())
+            found: dict[str, Any] = strictjson.loads(stored[_ABOUT].tobytes())
     except FileNotFoundError:
         return None
     return found
@@ -44,4 +45,4 @@ def load(path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]] | Non
         return None
     with np.load(path) as stored:
         arrays = {name: stored[name] for name in stored.files}
-    return arrays, json.loads(arrays.pop(_ABOUT).tobytes())
+    return arrays, strictjson.loads(arrays.pop(_ABOUT).tobytes())

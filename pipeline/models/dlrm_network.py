@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.models import weights
 from pipeline.models.sessions import Ints
 from pipeline.models.tower import Floats
 
@@ -43,19 +44,19 @@ class DlrmNetwork:
         layers = {"bottom": self.bottom, "top": self.top, "output": (self.output,)}
         arrays = {f"{name}{i}{part}": a for name, many in layers.items() for i, one in enumerate(many)
                   for part, a in zip("kb", one, strict=True)}  # fmt: skip
-        np.savez(path, **arrays, **{f"table{i}": table for i, table in enumerate(self.tables)})
+        weights.save(path, arrays | {f"table{i}": table for i, table in enumerate(self.tables)})
 
     @staticmethod
     def load(path: Path) -> "DlrmNetwork":
         """Read all weights from an .npz file."""
-        with np.load(path) as stored:
+        stored = weights.load(path)
 
-            def layers(name: str) -> tuple[Layer, ...]:
-                count = sum(key.startswith(name) and key.endswith("k") for key in stored.files)
-                return tuple((stored[f"{name}{i}k"], stored[f"{name}{i}b"]) for i in range(count))
+        def layers(name: str) -> tuple[Layer, ...]:
+            count = sum(key.startswith(name) and key.endswith("k") for key in stored)
+            return tuple((stored[f"{name}{i}k"], stored[f"{name}{i}b"]) for i in range(count))
 
-            tables = tuple(stored[f"table{i}"] for i in range(sum(key.startswith("table") for key in stored.files)))
-            return DlrmNetwork(tables, layers("bottom"), layers("top"), layers("output")[0])
+        tables = tuple(stored[f"table{i}"] for i in range(sum(key.startswith("table") for key in stored)))
+        return DlrmNetwork(tables, layers("bottom"), layers("top"), layers("output")[0])
 
 
 def _relu(values: Floats, layers: tuple[Layer, ...]) -> Floats:

@@ -1,7 +1,9 @@
 """Train Merlin Models' DLRM with negatives: without any, as published, it learns that everything is clicked."""
 
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,11 @@ from pipeline.errors import UserError
 from pipeline.models.dlrm import DlrmConfig
 from pipeline.models.dlrm_network import DlrmNetwork
 from pipeline.models.merlin_fit import fit
-from pipeline.models.metrics import MISS, Ranked
+from pipeline.models.metrics import Ranked, rank
 from pipeline.models.pairs import CATEGORICAL, CONTINUOUS, PairFeatures, Scorer, retrieve
 from pipeline.models.sessions import Ints, hold_out, next_clicks
 from pipeline.models.tower import Floats
+from pipeline.models.weights import agree, stay_finite
 from pipeline.names import FIRST_IDX
 from pipeline.progress import Progress
 from pipeline.stage import Metrics
@@ -55,9 +58,9 @@ def train(
     table.write_parquet(folder / "pairs.parquet")
     schema = _schema(features)
     model, tables = _model(schema, config)
-    listener = _Listener(model, tables, judge, config, -(-table.height // config.batch_size), progress)
+    compare = partial(_compare, model, table=table[:512])
+    listener = _Listener(model, tables, judge, config, -(-table.height // config.batch_size), progress, compare)
     fit(model, folder / "pairs.parquet", schema, config, listener)
-    _compare(model, export(model, tables), table[:512])
     (folder / "pairs.parquet").unlink()
     if listener.best is not None:
         listener.best.save(folder / "network.npz")
@@ -125,33 +128,34 @@ class Judge:
         hit = there & (found.items == targets[:, None])
         return Judge(features.categorical(histories, found), features.continuous(histories, found), hit, there)
 
-    def figures(self, network: DlrmNetwork) -> dict[str, float]:
+    def figures(self, network: DlrmNetwork) -> dict[str, Any]:
         """Rank the candidates: recall@20, mrr@20 and ndcg@20 end to end, and auc of next clicks against the others."""
         flat = network.logits(self.codes.reshape(-1, len(CATEGORICAL)), self.values.reshape(-1, len(CONTINUOUS)))
         logits = np.where(self.there, flat.reshape(self.hit.shape), -np.inf)
-        return self._figures(logits) | {"auc": round(auc(self.hit[self.there], logits[self.there]), 6)}
+        return self._figures(logits) | {"auc": auc(self.hit[self.there], logits[self.there])}
 
     def retrieval(self) -> dict[str, float]:
         """Give the same figures of retrieval's own order."""
         return self._figures(np.broadcast_to(-np.arange(self.hit.shape[1]), self.hit.shape))
 
     def _figures(self, order: npt.NDArray[Any]) -> dict[str, float]:
-        found = self.hit.any(axis=1)
-        own = order[np.arange(len(order)), self.hit.argmax(axis=1)][:, None]
-        ranks = np.where(found, (order > own).sum(axis=1) + 1, MISS)
+        ranks = rank(order, np.where(self.hit.any(axis=1), self.hit.argmax(axis=1), -1))
         figures = Ranked(ranks, np.zeros(len(ranks), np.float32), 0.0).figures()
         return {name: figures[name] for name in _CURVE}
 
 
-def auc(positive: npt.NDArray[np.bool_], scores: Floats) -> float:
-    """Give the chance that a positive is scored above a negative, half of it for a tie; nan where either is missing."""
+def auc(positive: npt.NDArray[np.bool_], scores: Floats) -> float | None:
+    """Give the chance that a positive is scored above a negative, half of it for a tie.
+
+    None where either is missing, or where a score is not a number.
+    """
     from scipy.stats import rankdata
 
     count = int(positive.sum())
-    if not 0 < count < len(positive):
-        return float("nan")
+    if not 0 < count < len(positive) or np.isnan(scores).any():
+        return None
     above = rankdata(scores)[positive].sum() - count * (count + 1) / 2
-    return float(above / (count * (len(positive) - count)))
+    return round(float(above / (count * (len(positive) - count))), 6)
 
 
 def _schema(features: PairFeatures) -> Any:
@@ -201,20 +205,20 @@ def _compare(model: Any, network: DlrmNetwork, table: pl.DataFrame) -> None:
     clicked = np.clip(model(inputs).numpy()[:, 0].astype(np.float64), 1e-7, 1 - 1e-7)
     logits = network.logits(table.select(CATEGORICAL).to_numpy(), table.select(CONTINUOUS).to_numpy())
     apart = float(np.abs(clicked - 1 / (1 + np.exp(-logits.astype(np.float64)))).max())
-    if apart > TOLERANCE:
-        raise AssertionError(f"the exported network differs from Merlin's outputs by {apart:.2g}")
+    agree("the exported network differs from Merlin's outputs", (apart,), TOLERANCE)
 
 
 class _Listener:
     """Stream loss and MRR out of the training, and keep the weights of the best epoch."""
 
     def __init__(
-        self, model: Any, tables: Any, judge: Judge, config: DlrmConfig, steps: int, progress: Progress
-    ) -> None:
+        self, model: Any, tables: Any, judge: Judge, config: DlrmConfig, steps: int, progress: Progress,
+        compare: Callable[[DlrmNetwork], None],
+    ) -> None:  # fmt: skip
         self.model, self.tables, self.judge, self.config = model, tables, judge, config
-        self.steps, self.progress = steps, progress
+        self.steps, self.progress, self.compare = steps, progress, compare
         self.points: list[dict[str, float]] = []
-        self.epochs: list[dict[str, float]] = []
+        self.epochs: list[dict[str, Any]] = []
         self.best: DlrmNetwork | None = None
         self.best_epoch = 0
         self.retrieval = judge.retrieval()
@@ -236,16 +240,19 @@ class _Listener:
     def epoch(self, epoch: int, logs: dict[str, float]) -> None:
         """Rank the held-out sessions' candidates, and keep the best weights so far."""
         network = export(self.model, self.tables)
+        stay_finite(network)
         found = self.judge.figures(network)
         if self._is_best(found):
+            self.compare(network)
             self.best, self.best_epoch = network, len(self.epochs) + 1
         self.epochs.append({"epoch": epoch + 1, "loss": float(logs["loss"]), "train_auc": float(logs["auc"]), **found})
         point = {"step": self.done, "validation_recall@20": found["recall@20"]}
         self.points.append(point)
-        text = f"epoch {epoch + 1}: MRR@20 {found['mrr@20']:.3f}, AUC {found['auc']:.3f}"
+        text = f"epoch {epoch + 1}: MRR@20 {found['mrr@20']:.3f}"
+        text += "" if found["auc"] is None else f", AUC {found['auc']:.3f}"
         self.progress(self.done, self.steps * self.config.epochs, text, point)
 
-    def _is_best(self, found: dict[str, float]) -> bool:
+    def _is_best(self, found: dict[str, Any]) -> bool:
         """Tell whether an epoch is the best yet; one that is worse than retrieval in recall or MRR is none.
 
         What is trained on clicks alone, as published, stays what it is: a lesson.

@@ -11,6 +11,35 @@ from pipeline.models.sessions import Histories, Ints, next_clicks
 from pipeline.names import FIRST_IDX, ITEM_IDX, SESSION_ID
 
 CLICKS = "clicks"  # how many clicks of the session had been revealed
+_HUNDREDTH = 0.01
+_LARGE, _TIMES = 0.25, 10  # share of all examples, and times the median session's, at which it is said
+
+
+@dataclass(frozen=True)
+class Longest:
+    """How many of the examples the longest sessions make: a robot among visitors may make nearly all."""
+
+    sessions: int
+    examples: int
+    of: int
+    median: float
+    """Examples of a session."""
+
+    @property
+    def share(self) -> float:
+        """Give their share of all examples."""
+        return self.examples / max(1, self.of)
+
+    @property
+    def note(self) -> str:
+        """Say it where it is large, '' where it is not: over a quarter, and ten times as many as are usual each."""
+        if self.share < _LARGE or self.examples < _TIMES * self.median * self.sessions:
+            return ""
+        whose = "the longest session makes" if self.sessions == 1 else f"the {self.sessions:,} longest sessions make"
+        return (
+            f"Of {self.of:,} next clicks, {whose} {self.examples:,} ({self.share:.1%}), where the median session has "
+            f"{self.median:g}: the figures tell how well those are foreseen."
+        )
 
 
 @dataclass(frozen=True)
@@ -23,20 +52,31 @@ class Examples:
     table: pl.DataFrame  # (n,) session_id, clicks, item_idx
 
     @staticmethod
-    def of(clicks: pl.DataFrame, exclude_seen: bool = False) -> "Examples":
-        """Reveal each session click by click; with `exclude_seen`, what the session clicks again is no example."""
+    def of(clicks: pl.DataFrame, exclude_seen: bool = False, max_clicks: int = 0) -> "Examples":
+        """Reveal each session click by click; with `exclude_seen`, what the session clicks again is no example.
+
+        `max_clicks` bounds a session's examples to its first next clicks; 0: all of them.
+        """
         histories, items, _ = next_clicks(clicks)
         targets = np.where(items >= FIRST_IDX, items - FIRST_IDX, -1)
+        known_before = ~pl.struct(SESSION_ID, ITEM_IDX).is_first_distinct() & (pl.col(ITEM_IDX) >= FIRST_IDX)
         table = clicks.select(
-            SESSION_ID, pl.int_range(pl.len(), dtype=pl.Int32).over(SESSION_ID).alias(CLICKS), ITEM_IDX
+            SESSION_ID,
+            pl.int_range(pl.len(), dtype=pl.Int32).over(SESSION_ID).alias(CLICKS),
+            ITEM_IDX,
+            known_before.alias("_seen"),
         ).filter(pl.col(CLICKS) > 0)
-        if not exclude_seen:
-            return Examples(histories, None, targets, table)
-        seen, _, _ = next_clicks(clicks, max_history=clicks.height)
-        rows, columns, _ = sparse.clicked(seen)
-        fresh = np.ones(len(targets), bool)
-        fresh[rows[columns == targets[rows]]] = False
-        return Examples(histories.take(fresh), seen.take(fresh), targets[fresh], table.filter(pl.Series(fresh)))
+        seen_before, late = pl.col("_seen") & pl.lit(exclude_seen), pl.col(CLICKS) > (max_clicks or clicks.height)
+        left_out = table.select(seen_before | late).to_series()
+        kept = ~left_out.to_numpy()
+        seen = next_clicks(clicks, max_history=clicks.height)[0].take(kept) if exclude_seen else None
+        return Examples(histories.take(kept), seen, targets[kept], table.filter(~left_out).drop("_seen"))
+
+    def longest(self) -> "Longest":
+        """Count what the longest hundredth of the sessions, one at least, contributes."""
+        counts = self.table.group_by(SESSION_ID).len()["len"].sort(descending=True)
+        sessions = max(1, round(len(counts) * _HUNDREDTH))
+        return Longest(sessions, int(counts[:sessions].sum()), int(counts.sum()), float(counts.median() or 0))  # type: ignore[arg-type]
 
     def hide(self, scores: Scores, rows: slice) -> Scores:
         """Take what these examples' sessions have clicked out of their scores, where it shall not be recommended."""

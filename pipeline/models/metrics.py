@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 CUTOFF = 20
 MISS = 2**31 - 1  # the rank of what is never found
+Ranks = npt.NDArray[np.float64]
 _WIDTH = 64  # columns of a chunk whose maximum is looked at first
 _BLOCK = 2048  # examples scored at once: 2048 x 50,000 items are 400 MB of float32
 Scores = Union[Floats, "csr_matrix"]
-"""(n, items), higher is better. What a sparse matrix does not store, and what is -inf, is not recommended."""
+"""(n, items), higher is better. -inf, NaN and, in a sparse matrix, all but what is above 0 is no score."""
 Score = Callable[[slice], Scores]
 
 
@@ -29,7 +30,7 @@ Score = Callable[[slice], Scores]
 class Ranked:
     """What a model did with each of n examples, and with the catalogue."""
 
-    ranks: Ints  # (n,) of the next click, from 1; MISS outside the catalogue
+    ranks: Ranks  # (n,) of the next click, from 1; MISS where it has no score or is outside the catalogue
     popularity: Floats  # (n,) mean popularity of the 20 items recommended
     coverage: float  # share of the catalogue that is recommended at all
 
@@ -60,7 +61,7 @@ def evaluate(score: Score, targets: Ints, items: int, progress: Progress = silen
 
 def rank_all(score: Score, targets: Ints, popularity: Floats, progress: Progress = silent) -> Ranked:
     """Rank each target, a column of the scores or -1 outside the catalogue; `popularity` (items,) is 1 at most."""
-    ranks, mean = np.empty(len(targets), np.int64), np.zeros(len(targets), np.float32)
+    ranks, mean = np.empty(len(targets)), np.zeros(len(targets), np.float32)
     shown = np.zeros(len(popularity), bool)
     for block in _blocks(len(targets)):
         progress(block.start, len(targets), "ranking the next clicks")
@@ -73,8 +74,13 @@ def rank_all(score: Score, targets: Ints, popularity: Floats, progress: Progress
     return Ranked(ranks, mean, float(shown.mean()))
 
 
-def rank(scores: Scores, targets: Ints) -> Ints:
-    """Give each target's rank from 1; equal scores count half as in front, and a target of -1 is never found."""
+def rank(scores: Scores, targets: Ints) -> Ranks:
+    """Give each (n,) target's rank from 1, the mean of the places that equal scores share; MISS without a score.
+
+    Equal scores have no order: the first of their places would make a model that scores everything alike perfect, the
+    last one a model that knows little worse than drawing lots. Their mean is what lots give (Berrendorf et al., On the
+    ambiguity of rank-based evaluation, 2020). NaN is no score: such a target is never found, and is ahead of nothing.
+    """
     known = targets >= 0
     rows, columns = np.arange(len(targets)), np.where(known, targets, 0)
     if isinstance(scores, np.ndarray):
@@ -88,7 +94,7 @@ def rank(scores: Scores, targets: Ints) -> Ints:
         ahead = np.bincount(of_row[scores.data > own[of_row]], minlength=len(rows))
         equal = np.bincount(of_row[scores.data == own[of_row]], minlength=len(rows))
         known &= own > 0
-    return np.where(known, ahead + (equal - 1) // 2 + 1, MISS)
+    return np.where(known, ahead + (equal + 1) / 2, MISS)
 
 
 def places(found: Ints, wanted: Ints) -> Ints:
@@ -98,28 +104,42 @@ def places(found: Ints, wanted: Ints) -> Ints:
 
 
 def top(scores: Scores, k: int) -> Ints:
-    """Give the (n, k) columns of the highest scores, best first; k is the catalogue's size at most, -1 fills up."""
+    """Give the (n, k) columns of the highest scores, best first; k is the catalogue's size at most, -1 fills up.
+
+    Of equal scores the one in the later column comes first: a catalogue begins with what is clicked most, so that a tie
+    does not pass for knowledge of what is popular. What has no score is never among them.
+    """
     k = min(k, scores.shape[1])
     if isinstance(scores, np.ndarray):
         return _top(scores, k) if scores.shape[1] < 2 * k * _WIDTH else _top_of_chunks(scores, k)
     rows, order, place = sparse.by_score(scores)
-    kept = place < k
+    kept = (place < k) & (scores.data[order] > 0)
     found = np.full((scores.shape[0], k), -1, np.int64)
     found[rows[kept], place[kept]] = scores.indices[order[kept]]
     return found
 
 
 def _top(scores: Floats, k: int) -> Ints:
-    best = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+    best = _largest(scores, k)[:, ::-1]
     values = np.take_along_axis(scores, best, axis=1)
     order = np.argsort(-values, axis=1, kind="stable")
     return np.take_along_axis(np.where(values > -np.inf, best, -1), order, axis=1)
 
 
+def _largest(scores: Floats, k: int) -> Ints:
+    """Give the (n, k) columns of the greatest scores, from left to right; of equal ones the later, NaN as -inf."""
+    scores = np.where(np.isnan(scores), -np.inf, scores)
+    least = np.partition(scores, -k, axis=1)[:, -k, None]
+    above, equal = scores > least, scores == least
+    wanted = k - above.sum(axis=1, keepdims=True)
+    equal &= equal[:, ::-1].cumsum(axis=1)[:, ::-1] <= wanted
+    return np.nonzero(above | equal)[1].reshape(len(scores), k)
+
+
 def _top_of_chunks(scores: Floats, k: int) -> Ints:
     """Look only into the chunks of columns with the highest maxima: the k best are in k of them. Ten times sooner."""
-    maxima = sliding_window_view(scores, _WIDTH, axis=1)[:, ::_WIDTH].max(axis=2)
-    chunks = np.argpartition(-maxima, k - 1, axis=1)[:, :k]
+    maxima = np.fmax.reduce(sliding_window_view(scores, _WIDTH, axis=1)[:, ::_WIDTH], axis=2)
+    chunks = _largest(maxima, k)
     columns = (chunks[:, :, None] * _WIDTH + np.arange(_WIDTH)).reshape(len(scores), -1)
     rest = np.arange(maxima.shape[1] * _WIDTH, scores.shape[1])
     columns = np.hstack([columns, np.broadcast_to(rest, (len(scores), len(rest)))])

@@ -14,6 +14,7 @@ from pipeline.models.session_encoder import SessionEncoder
 from pipeline.models.session_examples import Examples
 from pipeline.models.session_network import Known, Network
 from pipeline.models.session_training import SessionConfig, Training
+from pipeline.models.weights import agree
 from pipeline.names import FIRST_IDX, ITEM_IDX, TIMESTAMP
 from pipeline.progress import Progress, silent
 
@@ -94,5 +95,4 @@ def compare(network: Network, encoder: SessionEncoder, examples: Examples) -> No
     rows = np.arange(min(512, len(examples)))
     batch = examples.batch(rows, 0)
     difference = np.abs(network.encode(batch) - encoder.encode(examples.histories.take(rows))).max()
-    if not difference <= TOLERANCE:
-        raise AssertionError(f"the exported encoder differs from TensorFlow's outputs by {difference:.2g}")
+    agree("the exported encoder differs from TensorFlow's outputs", (difference,), TOLERANCE)

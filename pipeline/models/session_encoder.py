@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.models import weights
 from pipeline.models.sessions import Histories, Ints
 from pipeline.models.tower import Floats
 from pipeline.names import FIRST_IDX
@@ -63,13 +64,13 @@ class SessionEncoder:
 
     def save(self, path: Path) -> None:
         """Write all weights to one .npz file."""
-        np.savez(path, **{f.name: getattr(self, f.name) for f in fields(self)})
+        weights.save(path, {f.name: getattr(self, f.name) for f in fields(self)})
 
     @staticmethod
     def load(path: Path) -> "SessionEncoder":
         """Read the weights from an .npz file."""
-        with np.load(path) as stored:
-            return SessionEncoder(**{f.name: stored[f.name] for f in fields(SessionEncoder)})
+        stored = weights.load(path)
+        return SessionEncoder(**{f.name: stored[f.name] for f in fields(SessionEncoder)})
 
 
 def flat(histories: Histories) -> tuple[Ints, Ints, Ints, Ints]:

@@ -8,10 +8,12 @@ import numpy as np
 import polars as pl
 
 from pipeline.errors import UserError
+from pipeline.ids import matched
 from pipeline.models import checkpoint
 from pipeline.models.features import Features
 from pipeline.models.session_network import TINY, Known, Network
 from pipeline.models.tower import Floats
+from pipeline.models.weights import finite
 from pipeline.names import ITEM_ID, SESSION_ID, TIMESTAMP
 
 
@@ -41,7 +43,7 @@ def carry_over(network: Network, folder: Path, catalogue: pl.DataFrame) -> None:
     """Set a new network's weights to a trained one's, item by item; a new item begins with what is known of it."""
     arrays, _ = _state(folder)
     before = pl.read_parquet(folder / "items.parquet", columns=[ITEM_ID]).with_row_index("row")
-    rows = catalogue.select(ITEM_ID).join(before, on=ITEM_ID, how="left", maintain_order="left")["row"]
+    rows = matched(catalogue.select(ITEM_ID), before, ITEM_ID)["row"]
     known = rows.is_not_null().to_numpy()
     state = network.state()
     for name in network.weights:
@@ -73,4 +75,6 @@ def _state(folder: Path) -> tuple[dict[str, Floats], dict[str, Any]]:
     found = checkpoint.load(folder / "state.npz")
     if found is None:
         raise UserError(f"There is no trained session encoder in {folder}: train one without --go-on first.")
+    if not finite(found[0]):
+        raise UserError(f"The model in {folder} holds weights that are no finite numbers: train without --go-on.")
     return found

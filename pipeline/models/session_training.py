@@ -21,6 +21,7 @@ from pipeline.models.metrics import rank
 from pipeline.models.session_examples import Examples
 from pipeline.models.session_network import Network, State
 from pipeline.models.sessions import hold_out
+from pipeline.models.weights import Diverged, diverged, finite, stay_finite
 from pipeline.names import SESSION_ID
 from pipeline.progress import Progress
 
@@ -94,10 +95,6 @@ class Course:
     epochs: list[dict[str, float]] = field(default_factory=list)
 
 
-class _Diverged(Exception):
-    """The loss is not a number any more."""
-
-
 class Training:
     """The passes, their validation and their checkpoints."""
 
@@ -136,15 +133,14 @@ class Training:
             self._finish()
         except StopEarly:
             self.course.note = f"stopped early, in pass {self._pass()}; the best before it was kept"
-        except _Diverged as error:
+        except Diverged as error:
             if self.good is None:
-                raise UserError(
-                    f"The loss is not a number after {self.course.step} batches: lower --learning-rate, now "
-                    f"{self.config.learning_rate:g}; the model that was there before still is."
-                ) from error
+                raise diverged(self.course.step, self.config.learning_rate) from error
             self.course.note = f"the loss was not a number in pass {self._pass()}; the best before it was kept"
         if self.good is not None:
             self.network.restore(self.good)
+        elif not finite(self.network.state()):
+            raise diverged(self.course.step, self.config.learning_rate)
 
     def _pass(self) -> int:
         return len(self.course.epochs) + 1
@@ -210,12 +206,12 @@ class Training:
         for begin in range(0, steps * size, size):
             batch = examples.batch(order[begin : begin + size], course.step)
             losses.append(float(self.network.train(batch, self.config.learning_rate * rate(course.step))))
-            if not np.isfinite(losses[-1]):
-                raise _Diverged
+            stay_finite(losses[-1])
             course.step += 1
             self._report(losses, total, steps)
             if self._out_of_time():
                 break
+        stay_finite(self.network.state())  # the last step's, which no loss has told of yet
         return float(np.mean(losses))
 
     def _out_of_time(self) -> bool:
@@ -253,7 +249,7 @@ class Training:
 
     def _validate(self) -> dict[str, float]:
         encoder, (histories, targets) = self.network.export(), self.validation
-        ranks = np.empty(len(targets), np.int64)
+        ranks = np.empty(len(targets))
         for begin in range(0, len(targets), _BLOCK):
             block = slice(begin, begin + _BLOCK)
             ranks[block] = rank(encoder.score(histories.take(block)), targets[block])

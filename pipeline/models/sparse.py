@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from pipeline.errors import UserError
 from pipeline.models.sessions import Histories, Ints
 from pipeline.models.tower import Floats
+from pipeline.models.weights import finite
 from pipeline.names import FIRST_IDX, ITEM_IDX, SESSION_ID, TIMESTAMP
 
 if TYPE_CHECKING:
@@ -59,14 +61,22 @@ def clicked(histories: Histories) -> tuple[Ints, Ints, Ints]:
 
 
 def save(path: Path, matrix: "csr_matrix") -> None:
-    """Write a matrix as an .npz file."""
+    """Write a matrix as an .npz file; UserError where it holds what is not finite."""
     from scipy.sparse import save_npz
 
+    _check(path, matrix)
     save_npz(path, matrix, compressed=False)
 
 
 def load(path: Path) -> "csr_matrix":
-    """Read a matrix from an .npz file."""
+    """Read a matrix from an .npz file; UserError where it holds what is not finite."""
     from scipy.sparse import load_npz
 
-    return load_npz(path)
+    matrix = load_npz(path)
+    _check(path, matrix)
+    return matrix
+
+
+def _check(path: Path, matrix: "csr_matrix") -> None:
+    if not finite(matrix.data):
+        raise UserError(f"{path} would hold counts that are no finite numbers: train this model again.")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.models import weights
 from pipeline.models.sessions import Histories, Ints
 
 Floats = npt.NDArray[np.float32]
@@ -63,11 +64,11 @@ class TwoTower:
         """Write both towers to one .npz file."""
         towers = {"query": self.query, "candidate": self.candidate}
         arrays = {f"{n}_{f.name}": getattr(t, f.name) for n, t in towers.items() for f in fields(Tower)}
-        np.savez(path, **arrays)
+        weights.save(path, arrays)
 
     @staticmethod
     def load(path: Path) -> "TwoTower":
         """Read both towers from an .npz file."""
-        with np.load(path) as stored:
-            towers = [Tower(**{f.name: stored[f"{n}_{f.name}"] for f in fields(Tower)}) for n in ("query", "candidate")]
+        stored = weights.load(path)
+        towers = [Tower(**{f.name: stored[f"{n}_{f.name}"] for f in fields(Tower)}) for n in ("query", "candidate")]
         return TwoTower(*towers)

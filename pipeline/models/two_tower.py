@@ -1,7 +1,9 @@
 """Merlin Models' two-tower retrieval, with a query tower that reads the session's clicks instead of its id."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +15,7 @@ from pipeline.models.merlin_fit import fit
 from pipeline.models.metrics import evaluate
 from pipeline.models.sessions import Histories, Ints, hold_out, next_clicks
 from pipeline.models.tower import Tower, TwoTower
+from pipeline.models.weights import agree, stay_finite
 from pipeline.names import CATEGORY_IDX, FIRST_IDX, ITEM_IDX
 from pipeline.progress import Progress, silent
 
@@ -61,11 +64,11 @@ def train(
     table = folder / "examples.parquet"
     pq.write_table(_table(histories, items, categories), table)
     model = _model(schema, config)
-    listener = _Listener(model, catalogue, validation, config, len(items), progress)
+    compare = partial(_compare, model, histories=histories, items=items, categories=categories)
+    listener = _Listener(model, catalogue, validation, config, len(items), progress, compare)
     fit(model, table, schema, config, listener)
-    _compare(model, export(model), histories, items, categories)
     table.unlink()
-    assert listener.best is not None  # the last epoch has ended
+    assert listener.best is not None  # an epoch has ended
     listener.best.save(folder / "towers.npz")
     pl.from_dicts(listener.points, infer_schema_length=None).write_parquet(folder / "curve.parquet")
     return listener.summary()
@@ -157,8 +160,7 @@ def _compare(model: Any, towers: TwoTower, histories: Histories, items: Ints, ca
     flat = {name: tf.constant(v[some][:, None]) for name, v in ((ITEM_IDX, items), (CATEGORY_IDX, categories))}
     query = np.abs(model.query_encoder(ragged).numpy() - towers.query.histories(few)).max()
     item = np.abs(model.candidate_encoder(flat).numpy() - towers.candidate.items(items[some], categories[some])).max()
-    if max(query, item) > TOLERANCE:
-        raise AssertionError(f"the exported towers differ from Merlin's outputs by {query:.2g} and {item:.2g}")
+    agree("the exported towers differ from Merlin's outputs", (query, item), TOLERANCE)
 
 
 class _Listener:
@@ -172,8 +174,9 @@ class _Listener:
         config: TwoTowerConfig,
         examples: int,
         progress: Progress,
+        compare: Callable[[TwoTower], None],
     ) -> None:
-        self.model, self.config, self.progress = model, config, progress
+        self.model, self.config, self.progress, self.compare = model, config, progress, compare
         self.steps = -(-examples // config.batch_size)
         self.items = catalogue[ITEM_IDX].to_numpy(), catalogue[CATEGORY_IDX].to_numpy()
         histories, targets, _ = next_clicks(validation)
@@ -184,7 +187,7 @@ class _Listener:
         self.best_recall = -1.0
         self.done = 0
         self.logs: dict[str, float] = {}
-        self.note = ""
+        self.notes: list[str] = []
 
     def batch(self, batch: int, logs: dict[str, float]) -> None:
         """Report after every batch; keep a point of the curve every tenth of an epoch or so."""
@@ -200,9 +203,11 @@ class _Listener:
     def epoch(self, epoch: int, logs: dict[str, float]) -> None:
         """Rank the held-out sessions' next clicks over the whole catalogue, and keep the best towers so far."""
         towers = export(self.model)
+        stay_finite(towers)
         recall = self._validate(towers)
         self.epochs.append({"epoch": epoch + 1, "loss": float(logs["loss"]), "validation_recall@20": recall})
         if recall > self.best_recall:
+            self.compare(towers)
             self.best, self.best_recall = towers, recall
         self.points.append({"step": self.done, "validation_recall@20": recall})
         self.progress(
@@ -214,7 +219,7 @@ class _Listener:
 
     def stop(self) -> None:
         """Keep the best so far: of a first epoch that was cut off, the towers as they are."""
-        self.note = f"stopped early, in epoch {len(self.epochs) + 1}; the best before it was kept"
+        self.notes.append(f"stopped early, in epoch {len(self.epochs) + 1}; the best before it was kept")
         if self.best is None:
             self.epoch(0, self.logs)
 
@@ -233,4 +238,4 @@ class _Listener:
             "validation_recall@20": self.best_recall,
             "steps": self.done,
             "epochs": self.epochs,
-        } | ({"note": self.note} if self.note else {})
+        } | ({"note": "; ".join(self.notes)} if self.notes else {})

@@ -12,12 +12,15 @@ import numpy as np
 import polars as pl
 
 from pipeline.errors import Limits, StopEarly, in_range
+from pipeline.ids import matched
+from pipeline.models import weights
 from pipeline.models.lazy_adam import Schedule
 from pipeline.models.metrics import evaluate
 from pipeline.models.published_network import PublishedNetwork, Rows
-from pipeline.models.sessions import Histories, Ints, hold_out, next_clicks
+from pipeline.models.sessions import Histories, hold_out, next_clicks
 from pipeline.models.tower import Floats
 from pipeline.models.two_tower import TwoTowerConfig
+from pipeline.models.weights import Diverged, diverged, stay_finite
 from pipeline.names import CATEGORY_IDX, FIRST_IDX, ITEM_IDX, OUT_OF_VOCABULARY, SESSION_ID
 from pipeline.progress import Progress, silent
 
@@ -65,11 +68,10 @@ def train(
     judged = [_batches(part, random, config.batch_size) for part in (rows, unknown)]
     course = _Course(network, config, steps, judged, catalogue, late, progress)
     try:
-        for _ in range(config.epochs):
-            course.pass_over(rows, random)
-    except StopEarly:
-        course.note = f"stopped early, after {network.step:,} of {steps * config.epochs:,} batches"
-    _save(folder, network, catalogue, ids, rows)
+        course.run(rows, random)
+        _save(folder, network, catalogue, ids, rows)
+    except Diverged as error:  # no pass before is kept beside: the tables may be all that fits
+        raise diverged(network.step, config.learning_rate) from error
     pl.from_dicts(course.points, infer_schema_length=None).write_parquet(folder / "curve.parquet")
     return course.summary()
 
@@ -109,6 +111,15 @@ class _Course:
         self.epochs: list[dict[str, float]] = []
         self.note = ""
 
+    def run(self, rows: Rows, random: np.random.Generator) -> None:
+        """Take all passes, or those until it is stopped."""
+        try:
+            for _ in range(self.config.epochs):
+                self.pass_over(rows, random)
+        except StopEarly:
+            of = self.steps * self.config.epochs
+            self.note = f"stopped early, after {self.network.step:,} of {of:,} batches"
+
     def pass_over(self, rows: Rows, random: np.random.Generator) -> None:
         """Take all batches of a pass, shuffled; look at known and at held-out ones now and then."""
         order, total = random.permutation(len(rows)), self.steps * self.config.epochs
@@ -119,6 +130,7 @@ class _Course:
             if step % max(1, total // _POINTS) == 0:
                 point = self._judge()
             losses.append(self.network.train(batch))
+            stay_finite(losses[-1])
             text = f"pass {len(self.epochs) + 1} of {self.config.epochs} · loss {losses[-1]:.3f}"
             self.progress(step + 1, total, text, point)
         self._end_of_pass(float(np.mean(losses)), total)
@@ -134,6 +146,7 @@ class _Course:
     def _end_of_pass(self, loss: float, total: int) -> None:
         """Rank the held-out sessions' next clicks over the whole catalogue, as any other model is judged."""
         answering = PublishedTwoTower(*vectors(self.network, self.catalogue))
+        stay_finite((answering.vectors, answering.unknown))
         histories, targets = self.next
         found = evaluate(lambda rows: answering.score(histories.take(rows)), targets, len(answering.vectors))
         point = {"step": self.network.step, "validation_recall@20": found["recall@20"]}
@@ -167,13 +180,16 @@ def vectors(network: PublishedNetwork, catalogue: pl.DataFrame) -> tuple[Floats,
 
 def _save(folder: Path, network: PublishedNetwork, catalogue: pl.DataFrame, ids: pl.Series, rows: Rows) -> None:
     items, unknown = vectors(network, catalogue)
-    np.savez(folder / WEIGHTS, items=items, unknown=unknown)
+    stay_finite((items, unknown))
+    weights.save(folder / WEIGHTS, {"items": items, "unknown": unknown})
     ids.to_frame(SESSION_ID).write_parquet(folder / IDS)
     first = np.flatnonzero(np.diff(rows.session, prepend=-1))
     stored = np.lib.format.open_memmap(folder / SESSIONS, "w+", np.float32, (len(first), items.shape[1]))
     for begin in range(0, len(first), _BLOCK):
         some = rows.take(first[begin : begin + _BLOCK])
-        stored[begin : begin + _BLOCK] = network.encode("query", some.session, some.age)
+        encoded = network.encode("query", some.session, some.age)
+        stay_finite(encoded)
+        stored[begin : begin + _BLOCK] = encoded
     stored.flush()
 
 
@@ -195,10 +211,9 @@ class PublishedTwoTower:
         assert self.ids is not None
         assert self.sessions is not None
         known = pl.DataFrame({SESSION_ID: self.ids}).with_row_index("row")
-        rows: Ints = ids.to_frame(SESSION_ID).join(known, SESSION_ID, "left", maintain_order="left")["row"].to_numpy()
+        rows = matched(ids.to_frame(SESSION_ID), known, SESSION_ID)["row"]
         found = np.tile(self.unknown, (len(ids), 1))
-        there = ~np.isnan(rows)
-        found[there] = self.sessions[rows[there].astype(np.int64)]
+        found[rows.is_not_null().to_numpy()] = self.sessions[rows.drop_nulls().to_numpy()]
         return found
 
     def score(self, histories: Histories) -> Floats:
@@ -208,8 +223,10 @@ class PublishedTwoTower:
 
 def load(folder: Path, catalogue: pl.DataFrame) -> PublishedTwoTower:
     """Read the model; the sessions' vectors stay on disk until they are asked for."""
-    with np.load(folder / WEIGHTS) as stored:
-        items, unknown = stored["items"], stored["unknown"]
+    stored = weights.load(folder / WEIGHTS)
     return PublishedTwoTower(
-        items, unknown, pl.read_parquet(folder / IDS)[SESSION_ID], np.load(folder / SESSIONS, mmap_mode="r")
+        stored["items"],
+        stored["unknown"],
+        pl.read_parquet(folder / IDS)[SESSION_ID],
+        np.load(folder / SESSIONS, mmap_mode="r"),
     )

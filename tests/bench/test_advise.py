@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pipeline.bench.advise import Wish, advise, usd
 from pipeline.bench.cost import with_cost
 from pipeline.bench.settings import label, summarise
+from pipeline.bench.tune import Goal
 from pipeline.errors import UserError
 from pipeline.prices import Price
 from tests.bench.made import ends, point, points
@@ -228,3 +229,13 @@ def test_the_cheapest_has_a_known_cost_wherever_any_has(drawn: list[tuple[float,
         assert found.best["usd_million"] == pytest.approx(min(costs) / 730 / 3600 * 1e6)
     else:
         assert found.best["qps"] == max(qps for qps, _ in drawn)
+
+
+def test_a_limit_that_is_no_number_is_refused() -> None:
+    for name in ("recall", "p99_ms", "memory_mb", "usd_month", "qps"):
+        with pytest.raises(UserError, match="out of range"):
+            Wish(**{name: float("nan")})
+    with pytest.raises(UserError, match="p99 nan ms is out of range"):
+        Goal(0.9, float("nan"))
+    with pytest.raises(UserError, match="recall nan is out of range"):
+        Goal(float("nan"))

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from pipeline.bench import runs
+from pipeline.bench.measuring import _not_finite
 from pipeline.bench.settings import gather
 from pipeline.errors import Cancelled, UserError
 from pipeline.stage import run_stage
@@ -131,3 +132,12 @@ def test_a_run_is_out_of_date_when_its_vectors_are_replaced(workspace: Workspace
     assert gather(workspace, ["one"])["stale"][0]
     made(1)
     assert not runs.is_stale(workspace, runs.find(workspace, "one"))
+
+
+def test_a_figure_that_is_no_number_is_written_as_null_and_fails_its_point(workspace: Workspace) -> None:
+    assert _not_finite({"recall": float("nan"), "qps": 3.0, "p99_ms": float("inf"), "nq": 1}) == ["recall", "p99_ms"]
+    with runs.Recorder(workspace, "strange") as run:
+        run.begin(*ABOUT)
+        run.add({"recall": float("nan"), "qps": float("inf"), "error": "Its recall came out as no finite number"})
+    assert "NaN" not in (workspace.root / runs.FOLDER / "strange" / "rows.jsonl").read_text()
+    assert runs.load(workspace, "strange").select("recall", "qps").row(0) == (None, None)

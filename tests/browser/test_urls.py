@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.milvus, pytest.mark.merlin]
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = [
     "a", "after", "b", "budget", "by", "client", "collection", "concurrency", "cores", "data", "device", "do",
-    "filter", "find", "index", "items", "k", "keep", "loop", "measure", "memory", "merged", "model", "nq", "of",
+    "filter", "find", "index", "items", "k", "keep", "loop", "measure", "memory", "merged", "model", "most", "nq", "of",
     "on", "p99", "pick", "preset", "prices", "qps", "rate", "recall", "requests", "runs", "scenario", "seen",
     "server", "session", "study", "top_k", "trials", "type", "types", "unseen", "vectors", "view", "within",
 ]  # fmt: skip

@@ -42,6 +42,17 @@ def histories(lists: list[list[int]]) -> Histories:
     return Histories(flat, np.full_like(flat, FIRST_IDX), end - [len(row) for row in lists], end)
 
 
+def with_robot(count: int) -> pl.DataFrame:
+    """Make 30 sessions on 12 items, and one more that clicks `count` times."""
+    frame, _ = clicks(30, 12)
+    of = frame.schema
+    robot = pl.concat([frame.head(1)] * count).with_columns(
+        pl.lit(30).cast(of[SESSION_ID]).alias(SESSION_ID),
+        (FIRST_IDX + pl.int_range(pl.len()) * 7 % 12).cast(of[ITEM_IDX]).alias(ITEM_IDX),
+    )
+    return pl.concat([frame, robot])
+
+
 def data(workspace: Workspace, sessions: int = 400, items: int = 60, key: str = "made") -> None:
     """Write the stage 'data' as preprocessing does, without NVTabular; the last quarter of the sessions is the test."""
     frame, _ = clicks(sessions, items)

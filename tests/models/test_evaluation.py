@@ -142,3 +142,52 @@ def test_models_of_other_sessions_are_not_compared(tmp_path: Path) -> None:
     assert evaluations(opened) == {}
     _run(opened.root, "train", "--model", "sr")
     assert set(_run(opened.root, "evaluate")[1]["models"]) == {"sr"}
+
+
+def test_a_session_that_makes_most_of_the_examples_is_told() -> None:
+    usual = Examples.of(made.clicks(30, 12)[0]).longest()
+    assert (usual.sessions, usual.note) == (1, "")
+    few = Examples.of(made.clicks(2, 12)[0]).longest()
+    assert few.share >= 0.5
+    assert few.note == "", "of two sessions one is always the longest"
+    longest = Examples.of(made.with_robot(1000)).longest()
+    assert longest.examples == 999
+    assert "the longest session makes 999 (" in longest.note
+
+
+@pytest.mark.parametrize("exclude_seen", [False, True])
+@pytest.mark.parametrize("most", [1, 3, 50, 10_000])
+def test_the_next_clicks_of_a_session_can_be_bounded(most: int, exclude_seen: bool) -> None:
+    clicks = made.with_robot(300)
+    whole, bounded = Examples.of(clicks, exclude_seen), Examples.of(clicks, exclude_seen, most)
+    kept = (whole.table["clicks"] <= most).to_numpy()
+    assert bounded.table.equals(whole.table.filter(pl.Series(kept)))
+    assert bounded.targets.tolist() == whole.targets[kept].tolist()
+    assert (bounded.histories.end == whole.histories.end[kept]).all()
+    assert (bounded.table.group_by(SESSION_ID).len()["len"] <= most).all()
+
+
+def test_evaluate_tells_of_a_robot_and_bounds_it(tmp_path: Path) -> None:
+    opened = Workspace.open(tmp_path / "ws")
+    made.data(opened)
+    made.with_robot(3000).write_parquet(opened.stage("data") / "test" / "part_0.parquet")
+    for name in ("popularity", "sr"):
+        _run(opened.root, "train", "--model", name)
+    code, found = _run(opened.root, "evaluate")
+    assert code == 0, found
+    assert "the longest session makes 2,999 (" in found["note"]
+    assert "--max-clicks 50" in found["note"]
+    assert found["longest_sessions"]["examples"] == 2999
+    code, bounded = _run(opened.root, "evaluate", "--max-clicks", "5")
+    assert (code, bounded["note"]) == (0, "")
+    assert bounded["longest_sessions"]["examples"] == 5
+    assert bounded["models"]["sr"]["examples"] == found["models"]["sr"]["examples"] - _beyond(opened, 5)
+    assert _run(opened.root, "evaluate")[1]["models"] == found["models"], "each bound has figures of its own"
+    code, refused = _run(opened.root, "evaluate", "--max-clicks", "-1")
+    assert (code, "max_clicks -1 is out of range" in refused["error"]) == (2, True)
+
+
+def _beyond(workspace: Workspace, most: int) -> int:
+    """Count the next clicks of the test sessions beyond the first so many."""
+    test = pl.read_parquet(workspace.stage("data") / "test" / "part_0.parquet")
+    return int(test.group_by(SESSION_ID).len()["len"].map_elements(lambda n: max(0, n - 1 - most), pl.Int64).sum())

@@ -110,7 +110,7 @@ def test_one_history_is_encoded_as_among_many(tmp_path: Path) -> None:
     empty = Histories(histories.items, histories.categories, np.append(histories.low, 3), np.append(histories.end, 3))
     together = encoder.encode(empty)
     alone = np.concatenate([encoder.encode(empty.take(slice(i, i + 1))) for i in range(len(empty))])
-    assert np.abs(together - alone).max() < 1e-6
+    assert np.abs(together - alone).max() < 1e-5  # of vectors of length one; other processors add in other orders
     assert not together[-1].any()  # nothing was clicked, so nothing is said
 
 
@@ -152,6 +152,19 @@ def test_a_loss_that_is_not_a_number_is_said_and_the_best_kept(tmp_path: Path, m
     found = _diverge(monkeypatch, after=12, run=lambda: _train(tmp_path / "b"))
     assert found["note"].startswith("the loss was not a number in pass 2")
     assert np.isfinite(_vectors(tmp_path / "b")).all()
+
+
+def test_weights_that_the_last_step_put_out_of_bounds_are_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bent(network: Network, batch: Batch, rate: float) -> float:
+        network.weights["bias"].assign(network.weights["bias"] * np.inf)
+        return 1.0  # as the loss of a step is that of the weights before it
+
+    monkeypatch.setattr(Network, "train", bent)
+    with pytest.raises(UserError, match="lower --learning-rate"):
+        _train(tmp_path, replace(CONFIG, epochs=1, finish=0))
+    assert not (tmp_path / "encoder.npz").exists()
 
 
 def _diverge(monkeypatch: pytest.MonkeyPatch, after: int, run: Callable[[], Any]) -> Any:

