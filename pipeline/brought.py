@@ -12,6 +12,7 @@ import polars as pl
 from pipeline.embed import VECTORS, vectors_stage, write_vectors
 from pipeline.errors import UserError
 from pipeline.kinds import KINDS
+from pipeline.names import MOST_TEXT_BYTES
 from pipeline.progress import Progress, silent
 from pipeline.stage import Done, Metrics, run_stage
 from pipeline.vectors.arrays import DISTANCE, read_arrays
@@ -20,7 +21,6 @@ from pipeline.workspace import Workspace
 
 METRICS = ("IP", "L2", "COSINE")
 MOST_DIM = 32_768  # https://milvus.io/docs/v2.3.x/limitations.md
-_MOST_ID_BYTES = 512  # of the column that the index keeps them in
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,29}")
 
 
@@ -100,8 +100,8 @@ def _checked_ids(path: Path, ids: pl.Series) -> pl.Series:
         raise UserError(f"{path}: row {texts.is_null().arg_max() + 1:,} has no id: give each vector one.")  # type: ignore[operator]
     if (twice := texts.filter(texts.is_duplicated())).len():
         raise UserError(f"{path} has the id '{twice[0]}' more than once: keep one row an id.")
-    if (longest := int(texts.str.len_bytes().max() or 0)) > _MOST_ID_BYTES:  # type: ignore[arg-type]
-        raise UserError(f"{path} has an id of {longest:,} bytes: shorten ids to at most {_MOST_ID_BYTES}.")
+    if (longest := int(texts.str.len_bytes().max() or 0)) > MOST_TEXT_BYTES:  # type: ignore[arg-type]
+        raise UserError(f"{path} has an id of {longest:,} bytes: shorten ids to at most {MOST_TEXT_BYTES}.")
     return texts
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import polars as pl
 
 from pipeline import clicks
-from pipeline.names import SESSION_ID, TIMESTAMP
+from pipeline.errors import UserError
+from pipeline.names import CATEGORY, ITEM_ID, MOST_TEXT_BYTES, SESSION_ID, TIMESTAMP
 from pipeline.progress import Progress, silent
 from pipeline.stage import Done, Metrics, need, run_stage
 from pipeline.workspace import Workspace
@@ -19,6 +20,7 @@ def ingest(workspace: Workspace, source: clicks.ClickSource, progress: Progress 
 
     def body(folder: Path, report: Progress) -> Metrics:
         read = clicks.read(source, report)
+        _check_lengths(read)
         read.clicks.write_parquet(folder / "clicks.parquet", row_group_size=100_000)
         read.items.write_parquet(folder / "items.parquet")
         lengths = read.clicks.group_by(SESSION_ID).len("length")["length"]
@@ -34,7 +36,23 @@ def ingest(workspace: Workspace, source: clicks.ClickSource, progress: Progress 
             "notes": read.notes,
         }
 
-    return run_stage(workspace, STAGE, source, body, source=clicks.digest(source), revision=2, progress=progress)
+    return run_stage(workspace, STAGE, source, body, source=clicks.digest(source), revision=3, progress=progress)
+
+
+def _check_lengths(read: clicks.Clicks) -> None:
+    """Raise UserError for an id or a category that no index could keep, before anything is made of it."""
+    for what, values in (
+        ("item", read.items[ITEM_ID]),
+        ("category", read.items[CATEGORY]),
+        ("session", read.clicks[SESSION_ID]),
+    ):
+        if values.dtype == pl.String and (values.str.len_bytes() > MOST_TEXT_BYTES).any():
+            long = values.filter(values.str.len_bytes() > MOST_TEXT_BYTES)[0]
+            name = f"{long[:40]}…{long[-20:]}"
+            raise UserError(
+                f"The {what} '{name}' has {len(long.encode()):,} bytes, and an index keeps at most {MOST_TEXT_BYTES}: "
+                "shorten it, or number them."
+            )
 
 
 def load_clicks(workspace: Workspace) -> pl.LazyFrame:

@@ -14,7 +14,19 @@ from pipeline.indexes import find_index, of_another_training, served_search, ser
 from pipeline.ingest import session_clicks
 from pipeline.models.sessions import MAX_HISTORY, Histories
 from pipeline.models.tower import Floats
-from pipeline.names import CATEGORY, CATEGORY_IDX, DEFAULT_MODEL, ID, ITEM_ID, ITEM_IDX, PRICE, VECTOR
+from pipeline.names import (
+    CATEGORY,
+    CATEGORY_IDX,
+    CLICKS,
+    DEFAULT_MODEL,
+    ID,
+    ITEM_ID,
+    ITEM_IDX,
+    PRICE,
+    RESERVED,
+    TRAIN_CLICKS,
+    VECTOR,
+)
 from pipeline.text import did_you_mean
 from pipeline.train import load_encoder
 from pipeline.vectors.catalogue import index_type
@@ -215,9 +227,12 @@ class Recommender:
         return self._item(self.rows[item], None) if item in self.rows else {"item_id": item}
 
     def _item(self, row: int, score: float | None) -> dict[str, Any]:
-        """Describe an item: id, category, score, and all the metadata that came with it."""
+        """Describe an item: id, category, score, and all the metadata that came with it.
+
+        Metadata that an earlier version took under a reserved name is left out.
+        """
         known = self.catalogue.row(row, named=True)
-        extra = {k: v for k, v in known.items() if k not in (ITEM_ID, CATEGORY, ITEM_IDX, CATEGORY_IDX)}
+        extra = {k: v for k, v in known.items() if k in (CLICKS, TRAIN_CLICKS) or k not in RESERVED}
         scored = {} if score is None else {"score": round(score, 6)}
         return {"item_id": str(known[ITEM_ID]), "category": known[CATEGORY], **scored, **extra}
 
