@@ -17,7 +17,7 @@ from pipeline.embed import vectors_stage
 from pipeline.errors import NotLoaded, UserError
 from pipeline.indexes import CHANGES, index_stage
 from pipeline.kinds import KINDS
-from pipeline.names import ID, PRICE
+from pipeline.names import ID
 from pipeline.progress import Progress, silent
 from pipeline.train import stage_name
 from pipeline.vectors.engine import Column, Database, Scalar
@@ -91,7 +91,7 @@ def put(
     keys[~known] = _largest(index, engine) + 1 + np.arange((~known).sum())
     scalars: dict[str, Column] = {index["columns"][0]: list(ids)}
     for name, kind in kinds(engine, index).items():
-        empty = -1.0 if name == PRICE else _NOTHING[kind]
+        empty = index["unknown"].get(name, _NOTHING[kind])
         kept = [there[i][name] if i in there else empty for i in ids]
         values = given[name] if given is not None and name in given.columns else pl.Series(name, kept, _DTYPES[kind])
         scalars[name] = values.to_list() if kind == "text" else values.to_numpy()

@@ -11,6 +11,7 @@ import polars as pl
 
 from pipeline.embed import ENTITIES, Entity, load_vectors, vectors_stage, way_to_vectors
 from pipeline.errors import UserError
+from pipeline.filters import UNKNOWN
 from pipeline.indexes import drop_unreferenced, index_stage
 from pipeline.kinds import KINDS
 from pipeline.names import CATEGORY, DEFAULT_MODEL, ITEM_ID, ITEM_IDX, POPULARITY, PRICE, SESSION_ID
@@ -89,7 +90,7 @@ def build_index(
             raise
 
     inputs = [vectors_stage(config.model)]
-    done = run_stage(workspace, stage, config, body, inputs=inputs, revision=2, progress=progress, force=lost)
+    done = run_stage(workspace, stage, config, body, inputs=inputs, revision=3, progress=progress, force=lost)
     drop_unreferenced(workspace, engine)
     return done
 
@@ -131,6 +132,7 @@ def _fill(workspace: Workspace, config: IndexConfig, engine: Engine, collection:
         "dim": vectors.shape[1],
         "metric": config.metric,
         "columns": list(columns),
+        "unknown": {name: value for name, value in UNKNOWN.items() if name in columns},
         "next_key": int(keys.max()) + 1,  # rows that come later have keys from here on
     }
 
@@ -168,9 +170,11 @@ def _table(workspace: Workspace, config: IndexConfig, ids: pl.Series) -> pl.Data
         name = SESSION_ID if config.model in KINDS else "source_id"
         return pl.DataFrame({"key": np.arange(len(ids)), name: ids.cast(pl.String)})
     items = pl.read_parquet(workspace.stage(stage_name(config.model)) / "items.parquet")
-    priced = [pl.col(PRICE).cast(pl.Float64).fill_null(-1.0)] if _is_number(items, PRICE) else []
+    price = pl.col(PRICE).cast(pl.Float64).fill_nan(None).fill_null(UNKNOWN[PRICE])
+    priced = [price] if _is_number(items, PRICE) else []
     counted = pl.col("train_clicks").fill_null(0).cast(pl.Int64).alias(POPULARITY)
-    return items.select(pl.col(ITEM_IDX).alias("key"), pl.col(ITEM_ID).cast(pl.String), CATEGORY, counted, *priced)
+    category = pl.col(CATEGORY).fill_null(UNKNOWN[CATEGORY])
+    return items.select(pl.col(ITEM_IDX).alias("key"), pl.col(ITEM_ID).cast(pl.String), category, counted, *priced)
 
 
 def _is_number(items: pl.DataFrame, column: str) -> bool:
@@ -182,4 +186,4 @@ def _scalar(values: pl.Series) -> Scalar:
 
 
 def _column(values: pl.Series) -> Column:
-    return values.to_numpy() if values.dtype.is_numeric() else values.fill_null("").to_list()
+    return values.to_numpy() if values.dtype.is_numeric() else values.to_list()

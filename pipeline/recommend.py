@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.errors import NotLoaded, UserError
-from pipeline.filters import check_filter
+from pipeline.filters import check_filter, for_milvus
 from pipeline.indexes import find_index, of_another_training, served_search, serving
 from pipeline.ingest import session_clicks
 from pipeline.models.sessions import MAX_HISTORY, Histories
@@ -22,7 +22,6 @@ from pipeline.names import (
     ID,
     ITEM_ID,
     ITEM_IDX,
-    PRICE,
     RESERVED,
     TRAIN_CLICKS,
     VECTOR,
@@ -121,6 +120,7 @@ class Recommender:
             raise UserError(f"k {query.k} is out of range: choose 1 to {most:,}, the size of the catalogue.")
         if query.filter:
             check_filter(index, query.filter)
+            for_milvus(query.filter, index["unknown"])
         self.search_params(index, query, self._fetch(index, history, query))
         self.encode(history)
         return index
@@ -140,7 +140,8 @@ class Recommender:
     def recommend(self, history: Sequence[str], query: Query, engine: Database) -> dict[str, Any]:
         """Search the index for the session's vector; give history, items, latency_ms and what the filter did."""
         index = self.check(history, query)
-        filtered = _let_through(engine, index, query.filter) if query.filter else None
+        where = for_milvus(query.filter, index["unknown"])
+        filtered = _let_through(engine, index, query.filter, where) if query.filter else None
         begin = time.perf_counter()
         vector = self.encode(history)
         encoded = time.perf_counter()
@@ -148,7 +149,7 @@ class Recommender:
         fetch = self._fetch(index, history, query)
         params = self.search_params(index, query, fetch)
         collection = index["collection"]
-        found = _loaded(engine, collection, lambda: engine.search(collection, vector, fetch, params, query.filter))
+        found = _loaded(engine, collection, lambda: engine.search(collection, vector, fetch, params, where))
         searched = time.perf_counter()
         there = found.ids[0] >= 0
         items = self._items(index, found.ids[0][there], found.scores[0][there], engine)
@@ -157,7 +158,7 @@ class Recommender:
         note = _OTHER.format(self.model) if of_another_training(self.workspace, index) else index["note"]
         if filtered is not None:
             answered = np.array([key for key, _ in kept], np.int64)
-            filtered["recall"] = self._recall(index, filtered, vector, answered, query.k, seen, engine)
+            filtered["recall"] = self._recall(index, filtered, where, vector, answered, query.k, seen, engine)
             note = note if filtered["matching"] else _NOTHING.format(**filtered, name=index["name"])
         return {
             "history": [self.describe(i) for i in history],
@@ -181,18 +182,19 @@ class Recommender:
         asked = f"{ID} in {[key for key, _ in pairs]}"
         rows = engine.rows(index["collection"], asked, [ID, *index["columns"]]) if pairs else []
         by_key = {row[ID]: {name: row[name] for name in index["columns"]} for row in rows}
-        return [(key, self._changed(by_key[key], score)) for key, score in pairs if key in by_key]
+        return [(key, self._changed(by_key[key], index["unknown"], score)) for key, score in pairs if key in by_key]
 
-    def _changed(self, row: dict[str, Any], score: float) -> dict[str, Any]:
+    def _changed(self, row: dict[str, Any], unknown: dict[str, Any], score: float) -> dict[str, Any]:
         """Describe an item by its row in the index, and by the catalogue where that knows it."""
         known = self.rows.get(row[ITEM_ID])
-        told = {name: value for name, value in row.items() if value != _UNTOLD.get(name)}
+        told = {name: value for name, value in row.items() if value != unknown.get(name)}
         return (self._item(known, None) if known is not None else {}) | told | {"score": score}
 
     def _recall(
         self,
         index: dict[str, Any],
         filtered: dict[str, Any],
+        where: str,
         vector: Floats,
         answered: Rows,
         k: int,
@@ -202,7 +204,7 @@ class Recommender:
         """Compare an answer with the exact best among the rows let through; None where there are none, or too many."""
         if not 0 < filtered["matching"] <= MOST_COMPARED:
             return None
-        keys, vectors = self._let_through(index, filtered["expression"], seen, engine)
+        keys, vectors = self._let_through(index, where, seen, engine)
         if not len(keys):
             return None
         found = np.full((1, min(k, len(keys))), -1, np.int64)
@@ -240,17 +242,18 @@ class Recommender:
 _NOTHING = "None of the {rows:,} rows of {name} is let through by {expression}: loosen the filter."
 
 
-_UNTOLD: dict[str, Any] = {CATEGORY: "", PRICE: -1.0}  # what a row has where nobody said
-
-
 def _size(index: dict[str, Any], catalogue: int) -> int:
     return max(catalogue, index["count"] or 0) if index["changed"] else catalogue
 
 
-def _let_through(engine: Database, index: dict[str, Any], expression: str) -> dict[str, Any]:
-    """Count the rows that an expression lets through: {expression, matching, rows, selectivity}."""
+def _let_through(engine: Database, index: dict[str, Any], expression: str, where: str) -> dict[str, Any]:
+    """Count what an expression (`where`, for Milvus) lets through: {expression, matching, rows, selectivity}."""
     name = index["collection"]
-    matching = _loaded(engine, name, lambda: engine.count(name, expression, wait=False))
+    try:
+        matching = _loaded(engine, name, lambda: engine.count(name, where, wait=False))
+    except UserError:
+        engine.count(name, expression, wait=False)  # refused in words about what was written, not about `where`
+        raise
     rows = engine.count(name, wait=False)
     selectivity = round(matching / rows, 4) if rows else 0.0
     return {"expression": expression, "matching": matching, "rows": rows, "selectivity": selectivity}

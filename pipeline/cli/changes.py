@@ -100,7 +100,7 @@ def upsert(
 ) -> None:
     """Add vectors from a file, or replace those that have the same ids.
 
-    Columns that the file lacks keep their values; in new rows they are empty, 0, or -1 for the price.
+    Columns that the file lacks keep their values; in new rows they are empty or 0, and a price is unknown.
 
     Example: python -m pipeline index upsert items-session-hnsw --file items.parquet
     """
