@@ -14,11 +14,12 @@ from pipeline.errors import UserError
 from pipeline.filters import UNKNOWN
 from pipeline.indexes import drop_unreferenced, index_stage
 from pipeline.kinds import KINDS
+from pipeline.known import keep_training
 from pipeline.names import CATEGORY, DEFAULT_MODEL, ITEM_ID, ITEM_IDX, POPULARITY, PRICE, SESSION_ID
 from pipeline.progress import Progress, silent
 from pipeline.stage import Done, Metrics, need, run_stage
 from pipeline.text import duration
-from pipeline.train import stage_name
+from pipeline.trainings import MODEL
 from pipeline.vectors import abandoned
 from pipeline.vectors.catalogue import MIN_INDEXED_ROWS, index_type
 from pipeline.vectors.engine import Column, Engine, Scalar
@@ -84,7 +85,8 @@ def build_index(
     def body(folder: Path, report: Progress) -> Metrics:
         collection = f"{workspace.prefix}{config.name.replace('-', '_')}_{folder.name[-12:]}"
         try:
-            return _fill(workspace, config, engine, collection, report)
+            training = keep_training(workspace, config.model, folder) if config.model in KINDS else None
+            return {"training": training, **_fill(workspace, config, engine, collection, folder, report)}
         except BaseException:
             engine.drop(collection)
             raise
@@ -95,12 +97,14 @@ def build_index(
     return done
 
 
-def _fill(workspace: Workspace, config: IndexConfig, engine: Engine, collection: str, report: Progress) -> Metrics:
+def _fill(
+    workspace: Workspace, config: IndexConfig, engine: Engine, collection: str, folder: Path, report: Progress
+) -> Metrics:
     """Insert, build, load, measure; give what the index's manifest shall say."""
     ids, vectors = load_vectors(workspace, config.model, config.vectors)
     index = index_type(config.index)
     params = validate_build(index, parse_params(config.params), vectors.shape[1], len(ids))
-    table = _table(workspace, config, ids)
+    table = _table(config, ids, folder)
     columns = {name: _column(table[name]) for name in table.columns if name != "key"}
     keys = table["key"].to_numpy()
     report(0, 4, f"inserting {len(vectors):,} vectors")
@@ -164,12 +168,12 @@ def _queries(workspace: Workspace, config: IndexConfig, vectors: Floats) -> Floa
     return asked[np.random.default_rng(0).permutation(len(asked))[:_QUERIES]]
 
 
-def _table(workspace: Workspace, config: IndexConfig, ids: pl.Series) -> pl.DataFrame:
+def _table(config: IndexConfig, ids: pl.Series, folder: Path) -> pl.DataFrame:
     """Give each vector an int64 key – an item's item_idx, else its row – and the columns to filter by."""
     if config.model not in KINDS or config.vectors == "sessions":
         name = SESSION_ID if config.model in KINDS else "source_id"
         return pl.DataFrame({"key": np.arange(len(ids)), name: ids.cast(pl.String)})
-    items = pl.read_parquet(workspace.stage(stage_name(config.model)) / "items.parquet")
+    items = pl.read_parquet(folder / MODEL / "items.parquet")
     price = pl.col(PRICE).cast(pl.Float64).fill_nan(None).fill_null(UNKNOWN[PRICE])
     priced = [price] if _is_number(items, PRICE) else []
     counted = pl.col("train_clicks").fill_null(0).cast(pl.Int64).alias(POPULARITY)

@@ -43,6 +43,7 @@ def _row(workspace: Workspace, stage: str) -> dict[str, Any] | None:
         "name": stage.rsplit("/", maxsplit=1)[-1],
         **{k: manifest["config"][k] for k in ("vectors", "model", "index", "server")},
         "unknown": {c: value for c, value in _EARLIER.items() if c in metrics.get("columns", ())},
+        "training": None,  # not kept by an earlier version, which also had other values for what is unknown
         **metrics,
         "memory_bytes": round(takes.memory_bytes),  # estimated: the server does not tell
         "disk_bytes": round(disk),  # estimated too

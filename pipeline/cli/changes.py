@@ -36,6 +36,7 @@ def _change(
         check(Workspace.open(root), found)
         with writing(root, f"index {verb} {name}", wait, 2) as (opened, job):
             index = find_index(opened, name)
+            check(opened, index)  # again: a job that it queued behind may have trained or built anew
             act = work(opened, index, job)
             with connect(opened, f"job {job.job.id}", job.progress("milvus"), index["server"]) as engine:
                 job.result = {"index": name, **act(engine), **counts(index, engine)}
