@@ -6,6 +6,7 @@ import polars as pl
 import streamlit as st
 
 from app import charts, filtering, parts, routes, state
+from pipeline.ids import joined, parted
 from pipeline.indexes import find_index, list_indexes
 from pipeline.names import ITEM_ID
 from pipeline.recommend import Query, Recommender
@@ -58,7 +59,7 @@ def _session(recommender: Recommender) -> tuple[list[str], str | None]:
 
 def _together(recommender: Recommender) -> tuple[list[str], None]:
     names = _names(recommender)
-    before = [i for i in state.url("items").split(",") if i in names]
+    before = [i for i in parted(state.url("items")) if i in names]
     st.session_state.setdefault("basket", before)
     history = st.multiselect(
         "Items, in the order clicked",
@@ -67,7 +68,7 @@ def _together(recommender: Recommender) -> tuple[list[str], None]:
         format_func=names.__getitem__,
         placeholder="Search an item",
     )
-    state.remember(items=",".join(history), session=None, after=None)
+    state.remember(items=joined(history), session=None, after=None)
     return history, None
 
 

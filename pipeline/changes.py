@@ -15,6 +15,7 @@ import polars as pl
 
 from pipeline.embed import vectors_stage
 from pipeline.errors import NotLoaded, UserError
+from pipeline.ids import candidates, named
 from pipeline.indexes import CHANGES, index_stage
 from pipeline.kinds import KINDS
 from pipeline.names import ID
@@ -108,6 +109,12 @@ def take_out(workspace: Workspace, index: dict[str, Any], ids: Sequence[str], en
     with _changing(workspace, index, engine, "delete"):
         engine.delete(index["collection"], np.array([row[ID] for row in there.values()], np.int64))
     return {"taken_out": len(there), "not_there": [i for i in dict.fromkeys(ids) if i not in there]}
+
+
+def called(index: dict[str, Any], values: Sequence[str], engine: Database) -> list[str]:
+    """List the ids that the values name, by what the index holds."""
+    engine.load(index["collection"])
+    return named(values, _there(index, candidates(values), engine))
 
 
 def _there(index: dict[str, Any], ids: Sequence[str], engine: Database) -> dict[str, dict[str, Any]]:

@@ -8,6 +8,7 @@ import polars as pl
 
 from pipeline.clicks import ClickSource, read_log
 from pipeline.errors import UserError
+from pipeline.ingest import check_length
 from pipeline.models.sessions import whole_sessions
 from pipeline.names import CATEGORY_IDX, ID, ITEM_ID, ITEM_IDX, MOST_TEXT_BYTES, VECTOR
 from pipeline.text import did_you_mean
@@ -126,6 +127,7 @@ def read_sessions(workspace: Workspace, model: str, source: ClickSource) -> tupl
     unknown = int(clicks[ITEM_IDX].null_count())
     ids, histories = whole_sessions(clicks.with_columns(pl.col(ITEM_IDX, CATEGORY_IDX).fill_null(_UNKNOWN)))
     some = histories.end > histories.low
+    check_length("session", ids)
     kept = ids.cast(pl.String).filter(pl.Series(some)).to_list()
     vectors = loaded.encode(histories.take(some))
     return kept, vectors, {"skipped": int((~some).sum()), "unknown_clicks": unknown, "notes": notes}

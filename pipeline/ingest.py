@@ -20,7 +20,9 @@ def ingest(workspace: Workspace, source: clicks.ClickSource, progress: Progress 
 
     def body(folder: Path, report: Progress) -> Metrics:
         read = clicks.read(source, report)
-        _check_lengths(read)
+        check_length("item", read.items[ITEM_ID])
+        check_length("category", read.items[CATEGORY])
+        check_length("session", read.clicks[SESSION_ID])
         read.clicks.write_parquet(folder / "clicks.parquet", row_group_size=100_000)
         read.items.write_parquet(folder / "items.parquet")
         lengths = read.clicks.group_by(SESSION_ID).len("length")["length"]
@@ -39,20 +41,16 @@ def ingest(workspace: Workspace, source: clicks.ClickSource, progress: Progress 
     return run_stage(workspace, STAGE, source, body, source=clicks.digest(source), revision=3, progress=progress)
 
 
-def _check_lengths(read: clicks.Clicks) -> None:
-    """Raise UserError for an id or a category that no index could keep, before anything is made of it."""
-    for what, values in (
-        ("item", read.items[ITEM_ID]),
-        ("category", read.items[CATEGORY]),
-        ("session", read.clicks[SESSION_ID]),
-    ):
-        if values.dtype == pl.String and (values.str.len_bytes() > MOST_TEXT_BYTES).any():
-            long = values.filter(values.str.len_bytes() > MOST_TEXT_BYTES)[0]
-            name = f"{long[:40]}…{long[-20:]}"
-            raise UserError(
-                f"The {what} '{name}' has {len(long.encode()):,} bytes, and an index keeps at most {MOST_TEXT_BYTES}: "
-                "shorten it, or number them."
-            )
+def check_length(what: str, values: pl.Series) -> None:
+    """Raise UserError for a text that no index could keep beside a vector; `what` names what it is."""
+    if values.dtype != pl.String:
+        return
+    long = values.filter(values.str.len_bytes() > MOST_TEXT_BYTES)
+    if len(long):
+        raise UserError(
+            f"The {what} '{long[0][:40]}…{long[0][-20:]}' has {len(long[0].encode()):,} bytes, and an index keeps at "
+            f"most {MOST_TEXT_BYTES}: shorten it, or number them."
+        )
 
 
 def load_clicks(workspace: Workspace) -> pl.LazyFrame:

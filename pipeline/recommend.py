@@ -14,7 +14,7 @@ from pipeline.indexes import find_index, of_another_training, served_search, ser
 from pipeline.ingest import session_clicks
 from pipeline.known import Known, kept_with, serving_now
 from pipeline.models.tower import Floats
-from pipeline.names import DEFAULT_MODEL, ID, ITEM_ID, ITEM_IDX, RANK, SCORE, VECTOR
+from pipeline.names import CATEGORY, DEFAULT_MODEL, ID, ITEM_ID, ITEM_IDX, RANK, SCORE, VECTOR
 from pipeline.text import did_you_mean
 from pipeline.vectors.catalogue import index_type
 from pipeline.vectors.engine import Database
@@ -181,13 +181,13 @@ class Recommender:
     ) -> list[tuple[int, dict[str, Any]]]:
         """Describe what was found, by key; where the catalogue does not know the key, by the row in the index."""
         known = self.of(index)
-        pairs = [(int(key), {SCORE: round(float(score), 6)}) for key, score in zip(keys, scores, strict=True)]
+        pairs = [(int(key), round(float(score), 6)) for key, score in zip(keys, scores, strict=True)]
         if not self._by_row(index):
-            return [(key, known.item(known.row_of_key[key]) | score) for key, score in pairs]
+            return [(key, _scored(known.item(known.row_of_key[key]), score)) for key, score in pairs]
         asked = f"{ID} in {[key for key, _ in pairs]}"
         rows = engine.rows(index["collection"], asked, [ID, *index["columns"]]) if pairs else []
         by_key = {row[ID]: {name: row[name] for name in index["columns"]} for row in rows}
-        return [(key, _told(index, known, by_key[key]) | score) for key, score in pairs if key in by_key]
+        return [(key, _scored(_told(index, known, by_key[key]), score)) for key, score in pairs if key in by_key]
 
     def _recall(
         self,
@@ -223,6 +223,11 @@ class Recommender:
         left_out = {int(known.catalogue[ITEM_IDX][known.rows[item]]) for item in seen if item in known.rows}
         kept = np.array([key for key in keys if key not in left_out], np.int64)
         return kept, known.encoder.vectors[[known.row_of_key[int(key)] for key in kept]]
+
+
+def _scored(item: dict[str, Any], score: float) -> dict[str, Any]:
+    """Put the score behind what names the item."""
+    return {name: item[name] for name in (ITEM_ID, CATEGORY) if name in item} | {SCORE: score} | item
 
 
 def _told(index: dict[str, Any], known: Known, row: dict[str, Any]) -> dict[str, Any]:

@@ -106,6 +106,20 @@ def test_what_the_list_and_the_server_say(shop: Recommender, engine: MilvusEngin
     assert shown["served_as"]["index"] == "HNSW"
 
 
+def test_an_id_with_a_comma_is_named_as_it_stands(shop: Recommender, engine: MilvusEngine) -> None:
+    root = shop.workspace.root
+    _put(shop, engine, ["i1,i2", "x,y"], np.concatenate([_near(shop, 9)] * 2))
+    code, answer = cli(root, "index", "delete", ITEMS, "--ids", "i1,i2", "--ids", "i3, x", "--ids", "x,y")
+    assert code == 0, answer
+    assert (answer["taken_out"], answer["not_there"]) == (3, ["x"])
+    left = _rows(shop, engine)
+    assert {"i1", "i2"} <= left.keys()
+    assert not {"i1,i2", "x,y", "i3"} & left.keys()
+    code, answer = cli(root, "index", "delete", ITEMS, "--ids", " , ", "--ids", "")
+    assert code == 2
+    assert "names no id" in answer["error"]
+
+
 def test_the_key_of_a_deleted_item_is_not_taken_for_it(shop: Recommender, engine: MilvusEngine) -> None:
     """The catalogue's last item goes, a new one comes: it must not be shown under the old one's name."""
     take_out(shop.workspace, find_index(shop.workspace, ITEMS), ["i299", "i298"], engine)
