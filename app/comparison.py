@@ -7,9 +7,13 @@ import polars as pl
 import streamlit as st
 
 from app import state
-from pipeline.embed import load_vectors
+from pipeline.embed import load_vectors, vectors_stage
 from pipeline.errors import UserError
+from pipeline.indexes import index_stage
+from pipeline.kinds import KINDS
 from pipeline.names import ID, ITEM_IDX
+from pipeline.train import stage_name
+from pipeline.trainings import MODEL
 from pipeline.vectors.catalogue import CATALOGUE
 from pipeline.vectors.measure import exact, recall, timed
 from pipeline.vectors.memory import Floats, Rows
@@ -24,6 +28,8 @@ def show(left: dict[str, Any], right: dict[str, Any]) -> None:
         raise UserError(
             f"'{left['name']}' and '{right['name']}' hold different vectors: select two of the same model and kind."
         )
+    for row in (left, right):
+        _check_current(row)
     ids, vectors = load_vectors(state.workspace(), left["model"], left["vectors"])
     queries = vectors[np.random.default_rng(1).permutation(len(vectors))[:_QUERIES]]
     with st.spinner("Asking both"):
@@ -61,6 +67,14 @@ def show(left: dict[str, Any], right: dict[str, Any]) -> None:
     st.caption("✕ marks an answer that is not among the exact nearest.")
 
 
+def _check_current(row: dict[str, Any]) -> None:
+    """Raise UserError for an index of vectors that are no longer there to be compared with."""
+    stage = vectors_stage(row["model"])
+    built = (state.workspace().manifest(index_stage(row["name"])) or {}).get("inputs", {}).get(stage)
+    if built != (state.workspace().manifest(stage) or {}).get("key"):
+        raise UserError(f"The vectors that '{row['name']}' was built from have been replaced since: build it again.")
+
+
 def _ask(row: dict[str, Any], queries: Floats) -> tuple[Rows, list[float]]:
     engine = state.hold().engine(row["server"])
     return timed(
@@ -72,7 +86,11 @@ def _keys(row: dict[str, Any], count: int) -> Rows:
     """Give the int64 key of each vector, as the index stage chose it."""
     if row["vectors"] == "sessions":
         return np.arange(count)
-    table = state.table(f"models/{row['model']}", "items.parquet")
+    kept = row["training"] is not None
+    stage, file = (
+        (index_stage(row["name"]), f"{MODEL}/items.parquet") if kept else (stage_name(row["model"]), "items.parquet")
+    )
+    table = None if row["model"] not in KINDS else state.table(stage, file)
     return np.arange(count) if table is None else table[ITEM_IDX].to_numpy().astype(np.int64)
 
 

@@ -73,8 +73,8 @@ def _card(item: dict[str, Any], gold: str, star: str | None, position: int | Non
     border = f"border-color:{gold};box-shadow:0 0 0 1px {gold};" if is_next else ""
     label = f"<b style='color:{gold}'>★ the real next click</b>" if is_next else ""
     facts = [str(item.get("category") or "unknown to the model")]
-    facts += [f"{item['price']:g} $"] if isinstance(item.get("price"), int | float) else []
-    facts += [f"score {item['score']:.2f}"] if "score" in item else []
+    facts += [f"{item['price']:g} $"] if type(item.get("price")) in (int, float) else []
+    facts += [f"score {item['score']:.2f}"] if isinstance(item.get("score"), float) else []
     name = html.escape(str(item.get("name") or item["item_id"]))
     return (
         f"<div class='road-card' style='{border}'><div class='road-top'><span class='road-rank'>{number or ''}</span>"

@@ -38,7 +38,8 @@ def main() -> None:
         return
     earlier = max(0, len(history) - SHOWN)
     st.markdown(f"**Clicked so far** {f'– the last {SHOWN} of {len(history)}' if earlier else ''}")
-    parts.cards([recommender.describe(i) for i in history[earlier:]], state.mode(), first=earlier + 1)
+    known = recommender.of(recommender.serving(query.index))
+    parts.cards([known.describe(i) for i in history[earlier:]], state.mode(), first=earlier + 1)
     _answer(recommender, history, real, query)
 
 
@@ -81,8 +82,12 @@ def _together(recommender: Recommender) -> tuple[list[str], None]:
 
 def _names(recommender: Recommender) -> dict[str, str]:
     items = recommender.catalogue
-    labels = items["name"] if "name" in items.columns else items[ITEM_ID].cast(pl.String)
-    return dict(zip(items[ITEM_ID].cast(pl.String), labels, strict=True))
+    ids = items[ITEM_ID].cast(pl.String)
+    names = items["name"].cast(pl.String) if "name" in items.columns else ids
+    shared = set(names.filter(names.is_duplicated()))  # Streamlit takes two options of one label for the same
+    return {
+        i: i if not name else f"{name} ({i})" if name in shared else name for i, name in zip(ids, names, strict=True)
+    }
 
 
 def _real(recommender: Recommender) -> tuple[list[str], str | None]:
@@ -117,21 +122,25 @@ def _another() -> None:
 def _controls(recommender: Recommender, built: list[str]) -> Query:
     left, middle, right = st.columns([2, 2, 1], vertical_alignment="bottom")
     index = str(left.selectbox("Index", built, **url.bound("index", built[0], url.one_of(built))))
-    most = min(50, len(recommender.rows))
+    row = find_index(state.workspace(), index)
+    known = recommender.of(row)
+    most = min(50, len(known.rows))
     shown = url.bound("k", min(10, most), url.whole(1, most))
     k = middle.slider("How many", 1, most, **shown) if most > 1 else 1
     shown = url.bound("seen", False, url.flag, url.write_flag)
     seen = right.toggle("Leave out seen", help="Leave out what the session has clicked.", **shown)
-    expression = filtering.control(recommender.catalogue, find_index(state.workspace(), index).get("columns", []))
+    expression = filtering.control(known.catalogue, row.get("columns", []))
     return Query(k=k, index=index, exclude_seen=seen, filter=expression)
 
 
 def _answer(recommender: Recommender, history: list[str], real: str | None, query: Query) -> None:
+    index = recommender.serving(query.index)
+    known = recommender.of(index)
     with st.spinner("Asking Milvus; the first time it starts, which takes some ten seconds"):
-        answer = recommender.recommend(history, query, state.hold().engine(recommender.serving(query.index)["server"]))
+        answer = recommender.recommend(history, query, state.hold().engine(index["server"]))
     items = answer["items"]
     if _picked() == "items":
-        _go_on([item for item in items if item["item_id"] in recommender.rows])
+        _go_on([item for item in items if item["item_id"] in recommender.now.rows])
     rank = next((i["rank"] for i in items if i["item_id"] == real), None)
     st.markdown(f"**Recommended** {_verdict(real, rank, len(items))}")
     if filtered := answer.get("filter"):
@@ -140,8 +149,8 @@ def _answer(recommender: Recommender, history: list[str], real: str | None, quer
         parts.empty(answer["note"] or "Nothing is left to recommend.")
         return
     parts.cards(items, state.mode(), star=real)
-    narrowed = query.exclude_seen or query.filter or recommender.serving(query.index)["changed"]
-    exact = None if narrowed else recommender.exact(history, query.k)
+    narrowed = query.exclude_seen or query.filter or index["changed"]
+    exact = None if narrowed else known.exact(history, query.k)
     left, right = st.columns([2, 1], vertical_alignment="center")
     left.plotly_chart(charts.latency(answer["latency_ms"], state.mode()), theme=None)
     if exact is not None:

@@ -35,7 +35,7 @@ def keep(workspace: Workspace, stage: str) -> None:
     if manifest is None or any(manifest_of(folder) == manifest for folder in folders(workspace)):
         return
     with _appearing(workspace, _name(workspace, manifest)) as folder:
-        _link(workspace.stage(stage), folder / MODEL)
+        link_files(workspace.stage(stage), folder / MODEL)
         write_json(folder / ABOUT, {"data": _data(workspace, manifest)})
     for old in [t for t in list_trainings(workspace) if not t.serves][KEPT:]:
         with suppress(FileNotFoundError):  # a page has just set it aside
@@ -62,7 +62,7 @@ def serve(workspace: Workspace, name: str) -> Training:
         keep(workspace, manifest["stage"])  # also what an earlier version trained
         try:
             with workspace.writing(manifest["stage"]) as fresh:
-                _link(folder / MODEL, fresh)
+                link_files(folder / MODEL, fresh)
         except FileNotFoundError as error:
             raise UserError(f"'{name}' was deleted just now: bring it back, or choose another.") from error
     return find(workspace, name)
@@ -148,7 +148,7 @@ def _appearing(workspace: Workspace, name: str) -> Iterator[Path]:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _link(source: Path, target: Path) -> None:
+def link_files(source: Path, target: Path) -> None:
     """Make a folder of hard links to another's files; of copies where the disk knows no links."""
 
     def link(one: str, other: str) -> None:

@@ -11,6 +11,7 @@ import polars as pl
 from pipeline.embed import VECTORS, vectors_stage, write_vectors
 from pipeline.errors import UserError
 from pipeline.kinds import KINDS
+from pipeline.names import MOST_TEXT_BYTES
 from pipeline.progress import Progress, silent
 from pipeline.stage import Done, Metrics, run_stage
 from pipeline.vectors.arrays import DISTANCE, read_arrays
@@ -20,7 +21,6 @@ from pipeline.workspace import Workspace
 
 METRICS = ("IP", "L2", "COSINE")
 MOST_DIM = 32_768  # https://milvus.io/docs/v2.3.x/limitations.md
-_MOST_ID_BYTES = 512  # of the column that the index keeps them in
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,29}")
 
 
@@ -32,6 +32,8 @@ class BroughtConfig:
     """The file, as an absolute path."""
     metric: str = ""
     """IP, L2 or COSINE; empty for what the file says, or IP."""
+    columns: str = ""
+    """Which columns of Parquet or CSV are taken, e.g. 'id=sku,vector=f*'; empty for those that are clear."""
 
     def __post_init__(self) -> None:
         if self.metric and self.metric not in METRICS:
@@ -46,13 +48,16 @@ def import_vectors(workspace: Workspace, name: str, config: BroughtConfig, progr
         raise UserError(f"There is no file {path}: name one of .npy, .npz, Parquet, CSV or HDF5.")
 
     def body(folder: Path, report: Progress) -> Metrics:
-        ids, vectors, about = read_arrays(path)
+        read = read_arrays(path, config.columns)
         report(1, 3, "checking the vectors")
-        metric = config.metric or metric_of(path, about)
-        ids, vectors = checked(path, ids, vectors, metric)
+        metric = config.metric or metric_of(path, read.distance)
+        ids, vectors = checked(path, read.ids, read.numbers, metric)
         report(2, 3, f"writing {len(vectors):,} vectors")
         write_vectors(folder / "items.parquet", ids, vectors)
-        return {"items": len(vectors), "dim": vectors.shape[1], "metric": metric, "brought": path.name}
+        left = ", ".join(read.left_out[:12]) + (", …" if len(read.left_out) > 12 else "")
+        about = {"items": len(vectors), "dim": vectors.shape[1], "metric": metric, "brought": path.name}
+        note = f"Left out, as neither ids nor vectors: {left}; --columns takes others."
+        return about | ({"notes": [note]} if left else {})
 
     return run_stage(workspace, vectors_stage(name), config, body, source=digest(path), progress=progress)
 
@@ -97,13 +102,33 @@ def checked(path: Path, ids: pl.Series, vectors: Any, metric: str) -> tuple[pl.S
 
 
 def _checked_ids(path: Path, ids: pl.Series) -> pl.Series:
-    texts = ids.cast(pl.String)
-    if texts.null_count():
-        raise UserError(f"{path}: row {texts.is_null().arg_max() + 1:,} has no id: give each vector one.")  # type: ignore[operator]
+    texts = _texts(path, ids)
+    missing = texts.is_null() | (texts.str.strip_chars() == "")
+    if missing.any():
+        raise UserError(f"{path}: row {missing.arg_max() + 1:,} has no id: give each vector one.")  # type: ignore[operator]
     if (twice := texts.filter(texts.is_duplicated())).len():
         raise UserError(f"{path} has the id '{twice[0]}' more than once: keep one row an id.")
-    if (longest := int(texts.str.len_bytes().max() or 0)) > _MOST_ID_BYTES:  # type: ignore[arg-type]
-        raise UserError(f"{path} has an id of {longest:,} bytes: shorten ids to at most {_MOST_ID_BYTES}.")
+    if (longest := int(texts.str.len_bytes().max() or 0)) > MOST_TEXT_BYTES:  # type: ignore[arg-type]
+        raise UserError(f"{path} has an id of {longest:,} bytes: shorten ids to at most {MOST_TEXT_BYTES}.")
+    return texts
+
+
+def _texts(path: Path, ids: pl.Series) -> pl.Series:
+    """Give ids as text; whole numbers that were made decimals, as pandas does beside a gap, are whole again."""
+    if not (ids.dtype.is_integer() or ids.dtype.is_float() or ids.dtype in (pl.String, pl.Categorical, pl.Enum)):
+        raise UserError(f"{path} has ids of type {ids.dtype}: bring whole numbers or text, or choose --columns id=….")
+    texts = ids.cast(pl.String).str.strip_chars()
+    numbers = texts.cast(pl.Float64, strict=False)
+    all_numbers = (numbers.is_not_null() | texts.is_null() | (texts == "")).all()
+    if ids.dtype.is_integer() or not all_numbers:
+        return texts
+    texts = texts.set(numbers.is_nan().fill_null(value=False), None)
+    if texts.drop_nulls().str.contains(r"^-?\d+\.0+$|^$").all():
+        return texts.str.replace(r"\.0+$", "")
+    if ids.dtype.is_float() and texts.null_count() < len(texts):
+        raise UserError(
+            f"{path} has ids that are not whole, such as {texts.drop_nulls()[0]}: bring whole numbers or text."
+        )
     return texts
 
 

@@ -15,9 +15,10 @@ import polars as pl
 
 from pipeline.embed import vectors_stage
 from pipeline.errors import NotLoaded, UserError
+from pipeline.ids import candidates, named
 from pipeline.indexes import CHANGES, index_stage
 from pipeline.kinds import KINDS
-from pipeline.names import ID, PRICE
+from pipeline.names import ID
 from pipeline.progress import Progress, silent
 from pipeline.train import stage_name
 from pipeline.vectors.engine import Column, Database, Scalar
@@ -93,7 +94,7 @@ def put(
     keys[~known] = _largest(index, engine) + 1 + np.arange((~known).sum())
     scalars: dict[str, Column] = {index["columns"][0]: list(ids)}
     for name, kind in kinds(engine, index).items():
-        empty = -1.0 if name == PRICE else _NOTHING[kind]
+        empty = index["unknown"].get(name, _NOTHING[kind])
         kept = [there[i][name] if i in there else empty for i in ids]
         values = given[name] if given is not None and name in given.columns else pl.Series(name, kept, _DTYPES[kind])
         scalars[name] = values.to_list() if kind == "text" else values.to_numpy()
@@ -110,6 +111,12 @@ def take_out(workspace: Workspace, index: dict[str, Any], ids: Sequence[str], en
     with _changing(workspace, index, engine, "delete"):
         engine.delete(index["collection"], np.array([row[ID] for row in there.values()], np.int64))
     return {"taken_out": len(there), "not_there": [i for i in dict.fromkeys(ids) if i not in there]}
+
+
+def called(index: dict[str, Any], values: Sequence[str], engine: Database) -> list[str]:
+    """List the ids that the values name, by what the index holds."""
+    engine.load(index["collection"])
+    return named(values, _there(index, candidates(values), engine))
 
 
 def _there(index: dict[str, Any], ids: Sequence[str], engine: Database) -> dict[str, dict[str, Any]]:

@@ -1,6 +1,23 @@
-"""Tables of different times side by side: an id that was a whole number may be text in clicks that came later."""
+"""Ids as a person names several of them, and ids of tables of different times side by side."""
+
+from collections.abc import Container, Sequence
 
 import polars as pl
+
+
+def parts(value: str) -> list[str]:
+    """Split a value at its commas; what is empty is left out."""
+    return [part for part in (p.strip() for p in value.split(",")) if part]
+
+
+def candidates(values: Sequence[str]) -> list[str]:
+    """List every id that the values may name: each as it is, and its parts."""
+    return list(dict.fromkeys(i for value in values for i in (value, *parts(value)) if i.strip()))
+
+
+def named(values: Sequence[str], known: Container[str]) -> list[str]:
+    """List the ids that the values name: a value that is known is one id, also where its parts are; else its parts."""
+    return [i for value in values for i in ([value] if value in known else parts(value))]
 
 
 def matched(rows: pl.DataFrame, known: pl.DataFrame, on: str) -> pl.DataFrame:

@@ -8,8 +8,9 @@ import polars as pl
 
 from pipeline.clicks import ClickSource, read_log
 from pipeline.errors import UserError
+from pipeline.ingest import check_length
 from pipeline.models.sessions import whole_sessions
-from pipeline.names import CATEGORY_IDX, ID, ITEM_ID, ITEM_IDX, VECTOR
+from pipeline.names import CATEGORY_IDX, ID, ITEM_ID, ITEM_IDX, MOST_TEXT_BYTES, VECTOR
 from pipeline.text import did_you_mean
 from pipeline.train import load_encoder
 from pipeline.vectors.engine import Scalar
@@ -17,7 +18,6 @@ from pipeline.vectors.memory import Floats
 from pipeline.vectors.usable import usable
 from pipeline.workspace import Workspace
 
-_LONGEST = 512  # bytes of a text column
 _UNKNOWN = 0  # NVTabular's padding, which histories leave out
 _IS: dict[Scalar, str] = {"text": "a text", "int": "a whole number", "float": "a number"}
 _DTYPES: dict[Scalar, Any] = {"text": pl.String, "int": pl.Int64, "float": pl.Float64}
@@ -67,12 +67,12 @@ def _column(path: Path, values: pl.Series, kind: Scalar) -> pl.Series:
     typed = values.cast(_DTYPES[kind], strict=False)
     bad = typed.is_null()
     if kind == "text":
-        bad = bad | (typed.str.len_bytes() > _LONGEST)
+        bad = bad | (typed.str.len_bytes() > MOST_TEXT_BYTES)
     if values.name == ID:
         bad = bad | (typed.str.strip_chars() == "")
     if values.dtype.is_float():
         bad = bad | ~values.is_finite()
-    _refuse(path, bad, values, f"{_IS[kind]}{f' of at most {_LONGEST} bytes' if kind == 'text' else ''}")
+    _refuse(path, bad, values, f"{_IS[kind]}{f' of at most {MOST_TEXT_BYTES} bytes' if kind == 'text' else ''}")
     return typed
 
 
@@ -123,6 +123,7 @@ def read_sessions(workspace: Workspace, model: str, source: ClickSource) -> tupl
     unknown = int(clicks[ITEM_IDX].null_count())
     ids, histories = whole_sessions(clicks.with_columns(pl.col(ITEM_IDX, CATEGORY_IDX).fill_null(_UNKNOWN)))
     some = histories.end > histories.low
+    check_length("session", ids)
     kept = ids.cast(pl.String).filter(pl.Series(some)).to_list()
     vectors = loaded.encode(histories.take(some))
     return kept, vectors, {"skipped": int((~some).sum()), "unknown_clicks": unknown, "notes": notes}

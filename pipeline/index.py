@@ -14,13 +14,15 @@ import polars as pl
 
 from pipeline.embed import ENTITIES, Entity, load_vectors, vectors_stage, way_to_vectors
 from pipeline.errors import UserError
+from pipeline.filters import UNKNOWN
 from pipeline.indexes import drop_unreferenced, index_stage, rename
 from pipeline.kinds import KINDS
+from pipeline.known import keep_training
 from pipeline.names import CATEGORY, DEFAULT_MODEL, ITEM_ID, ITEM_IDX, POPULARITY, PRICE, SESSION_ID
 from pipeline.progress import Progress, silent
 from pipeline.stage import Done, Metrics, need, run_stage
 from pipeline.text import duration
-from pipeline.train import stage_name
+from pipeline.trainings import MODEL
 from pipeline.vectors import abandoned
 from pipeline.vectors.catalogue import MIN_INDEXED_ROWS, index_type
 from pipeline.vectors.engine import Column, Engine, Scalar
@@ -129,24 +131,27 @@ def build_index(
     def body(folder: Path, report: Progress) -> Metrics:
         collection = workspace.prefix + re.sub(r"\W", "_", f"{name}_{folder.name[-12:]}", flags=re.ASCII)
         try:
-            return _fill(workspace, config, engine, collection, report)
+            training = keep_training(workspace, config.model, folder) if config.model in KINDS else None
+            return {"training": training, **_fill(workspace, config, engine, collection, folder, report)}
         except BaseException:
             engine.drop(collection)
             raise
 
     inputs = [vectors_stage(config.model)]
-    done = run_stage(workspace, stage, config, body, inputs=inputs, revision=2, progress=progress, force=lost)
+    done = run_stage(workspace, stage, config, body, inputs=inputs, revision=3, progress=progress, force=lost)
     drop_unreferenced(workspace, engine)
     return done
 
 
-def _fill(workspace: Workspace, config: IndexConfig, engine: Engine, collection: str, report: Progress) -> Metrics:
+def _fill(
+    workspace: Workspace, config: IndexConfig, engine: Engine, collection: str, folder: Path, report: Progress
+) -> Metrics:
     """Insert, build, load, measure; give what the index's manifest shall say."""
     ids, vectors = load_vectors(workspace, config.model, config.vectors)
     usable(f"The {config.vectors} of '{config.model}'", vectors, config.metric, ids)
     index = index_type(config.index)
     params = validate_build(index, parse_params(config.params), vectors.shape[1], len(ids))
-    table = _table(workspace, config, ids)
+    table = _table(config, ids, folder)
     columns = {name: _column(table[name]) for name in table.columns if name != "key"}
     keys = table["key"].to_numpy()
     report(0, 4, f"inserting {len(vectors):,} vectors")
@@ -178,6 +183,7 @@ def _fill(workspace: Workspace, config: IndexConfig, engine: Engine, collection:
         "dim": vectors.shape[1],
         "metric": config.metric,
         "columns": list(columns),
+        "unknown": {name: value for name, value in UNKNOWN.items() if name in columns},
         "next_key": int(keys.max()) + 1,  # rows that come later have keys from here on
     }
 
@@ -209,15 +215,17 @@ def _queries(workspace: Workspace, config: IndexConfig, vectors: Floats) -> Floa
     return asked[np.random.default_rng(0).permutation(len(asked))[:_QUERIES]]
 
 
-def _table(workspace: Workspace, config: IndexConfig, ids: pl.Series) -> pl.DataFrame:
+def _table(config: IndexConfig, ids: pl.Series, folder: Path) -> pl.DataFrame:
     """Give each vector an int64 key – an item's item_idx, else its row – and the columns to filter by."""
     if config.model not in KINDS or config.vectors == "sessions":
         name = SESSION_ID if config.model in KINDS else "source_id"
         return pl.DataFrame({"key": np.arange(len(ids)), name: ids.cast(pl.String)})
-    items = pl.read_parquet(workspace.stage(stage_name(config.model)) / "items.parquet")
-    priced = [pl.col(PRICE).cast(pl.Float64).fill_null(-1.0)] if _is_number(items, PRICE) else []
+    items = pl.read_parquet(folder / MODEL / "items.parquet")
+    price = pl.col(PRICE).cast(pl.Float64).fill_nan(None).fill_null(UNKNOWN[PRICE])
+    priced = [price] if _is_number(items, PRICE) else []
     counted = pl.col("train_clicks").fill_null(0).cast(pl.Int64).alias(POPULARITY)
-    return items.select(pl.col(ITEM_IDX).alias("key"), pl.col(ITEM_ID).cast(pl.String), CATEGORY, counted, *priced)
+    category = pl.col(CATEGORY).fill_null(UNKNOWN[CATEGORY])
+    return items.select(pl.col(ITEM_IDX).alias("key"), pl.col(ITEM_ID).cast(pl.String), category, counted, *priced)
 
 
 def _is_number(items: pl.DataFrame, column: str) -> bool:
@@ -229,4 +237,4 @@ def _scalar(values: pl.Series) -> Scalar:
 
 
 def _column(values: pl.Series) -> Column:
-    return values.to_numpy() if values.dtype.is_numeric() else values.fill_null("").to_list()
+    return values.to_numpy() if values.dtype.is_numeric() else values.to_list()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pipeline.errors import UserError
-from pipeline.names import FIRST_IDX
+from pipeline.names import CATEGORY, FIRST_IDX, PRICE
 from pipeline.stage import is_stale
 from pipeline.text import did_you_mean
 from pipeline.vectors.catalogue import CATALOGUE, index_type
@@ -12,6 +12,7 @@ from pipeline.vectors.params import estimate, parse_params, validate_search
 from pipeline.workspace import Workspace, read_json, write_json
 
 FOLDER, TRASH, CHANGES, SERVING = "indexes", "dropped", "changes.json", "serving.json"
+_EARLIER = {CATEGORY: "", PRICE: -1.0}  # what stood for unknown in an index that does not say
 _ROW_OVERHEAD = 16  # bytes on disk a row beside its vector: key and timestamp
 
 
@@ -60,6 +61,8 @@ def _row(workspace: Workspace, stage: str) -> dict[str, Any] | None:
     return {
         "name": _name(stage),
         **{k: manifest["config"][k] for k in ("vectors", "model", "index", "server")},
+        "unknown": {c: value for c, value in _EARLIER.items() if c in metrics.get("columns", ())},
+        "training": None,  # not kept by an earlier version, which also had other values for what is unknown
         **metrics,
         "memory_bytes": round(takes.memory_bytes),  # estimated: the server does not tell
         "disk_bytes": round(disk),  # estimated too

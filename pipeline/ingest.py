@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 
 from pipeline import clicks
-from pipeline.names import SESSION_ID, TIMESTAMP
+from pipeline.errors import UserError
+from pipeline.names import CATEGORY, ITEM_ID, MOST_TEXT_BYTES, SESSION_ID, TIMESTAMP
 from pipeline.progress import Progress, silent
 from pipeline.stage import Done, Metrics, need, run_stage
 from pipeline.workspace import Workspace
@@ -20,6 +21,9 @@ def ingest(workspace: Workspace, source: clicks.ClickSource, progress: Progress 
 
     def body(folder: Path, report: Progress) -> Metrics:
         read = clicks.read(source, report)
+        check_length("item", read.items[ITEM_ID])
+        check_length("category", read.items[CATEGORY])
+        check_length("session", read.clicks[SESSION_ID])
         read.clicks.write_parquet(folder / "clicks.parquet", row_group_size=100_000)
         read.items.write_parquet(folder / "items.parquet")
         lengths = read.clicks.group_by(SESSION_ID).len("length")["length"]
@@ -35,7 +39,19 @@ def ingest(workspace: Workspace, source: clicks.ClickSource, progress: Progress 
             "notes": read.notes,
         }
 
-    return run_stage(workspace, STAGE, source, body, source=clicks.digest(source), revision=2, progress=progress)
+    return run_stage(workspace, STAGE, source, body, source=clicks.digest(source), revision=3, progress=progress)
+
+
+def check_length(what: str, values: pl.Series) -> None:
+    """Raise UserError for a text that no index could keep beside a vector; `what` names what it is."""
+    if values.dtype != pl.String:
+        return
+    long = values.filter(values.str.len_bytes() > MOST_TEXT_BYTES)
+    if len(long):
+        raise UserError(
+            f"The {what} '{long[0][:40]}…{long[0][-20:]}' has {len(long[0].encode()):,} bytes, and an index keeps at "
+            f"most {MOST_TEXT_BYTES}: shorten it, or number them."
+        )
 
 
 def load_clicks(workspace: Workspace) -> pl.LazyFrame:

@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.clicks import tables
+from pipeline.clicks.metadata import usable
 from pipeline.embed import write_vectors
 from pipeline.errors import UserError
 from pipeline.kinds import KINDS, kind
@@ -23,7 +24,7 @@ def describe_items(workspace: Workspace, model: str, file: Path, to: Path) -> di
         able = " or ".join(name for name, other in KINDS.items() if other.resumes)
         raise UserError(f"Model '{model}' knows items by their clicks alone: choose {able}.")
     need(workspace, stage_name(model), f"run `train --model {model}`.")
-    items = tables.read_items(file)
+    items, _ = usable(tables.read_items(file))
     vectors, known = vectors_of(workspace.stage(stage_name(model)), items)
     some = known > 0
     if not some.any():

@@ -146,5 +146,5 @@ def _existing(file: str) -> Path:
 
 
 def _read(path: Path, metric: str) -> Held:
-    ids, numbers, _ = read_arrays(path)
+    ids, numbers = read_arrays(path)[:2]
     return Held(checked(path, ids, numbers, metric)[1])

@@ -36,6 +36,7 @@ def _change(
         check(Workspace.open(root), found)
         with writing(root, f"index {verb} {name}", wait, 2) as (opened, job):
             index = find_index(opened, name)
+            check(opened, index)  # again: a job that it queued behind may have trained or built anew
             act = work(opened, index, job)
             with connect(opened, f"job {job.job.id}", job.progress("milvus"), index["server"]) as engine:
                 job.result = {"index": name, **act(engine), **counts(index, engine)}
@@ -100,7 +101,7 @@ def upsert(
 ) -> None:
     """Add vectors from a file, or replace those that have the same ids.
 
-    Columns that the file lacks keep their values; in new rows they are empty, 0, or -1 for the price.
+    Columns that the file lacks keep their values; in new rows they are empty or 0, and a price is unknown.
 
     Example: python -m pipeline index upsert items-session-hnsw --file items.parquet
     """
@@ -128,29 +129,31 @@ def upsert(
 @index_app.command("delete")
 def delete(
     name: NameArgument,
-    ids: Annotated[str, typer.Option("--ids", help="Ids, separated by commas.")],
+    ids: Annotated[list[str], typer.Option("--ids", help="Ids, separated by commas; may be given again.")],
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
     wait: WaitOption = False,
 ) -> None:
     """Take rows out of an index by their ids; ids that are not there are named.
 
+    A value that is an id as it stands, with its commas, is that id: give --ids once for each such id.
+
     Example: python -m pipeline index delete items-session-hnsw --ids A13,B4
     """
-    chosen = [i.strip() for i in ids.split(",") if i.strip()]
 
     def work(opened: Workspace, index: Index, job: Running) -> Callable[[Database], Answer]:
-        from pipeline.changes import take_out
+        from pipeline.changes import called, take_out
 
-        return lambda engine: take_out(opened, index, chosen, engine)
+        return lambda engine: take_out(opened, index, called(index, ids, engine), engine)
 
     def check(opened: Workspace, index: Index) -> None:
         from pipeline.changes import check_columns
         from pipeline.errors import UserError
+        from pipeline.ids import parts
 
         check_columns(index)
-        if not chosen:
-            raise UserError(f"--ids '{ids}' names no id: give one or more, separated by commas.")
+        if not any(map(parts, ids)):
+            raise UserError(f"--ids '{','.join(ids)}' names no id: give one or more, separated by commas.")
 
     _change(workspace, name, "delete", wait, json, check, work)
 

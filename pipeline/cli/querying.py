@@ -13,7 +13,9 @@ from pipeline.workspace import Workspace
 @app.command()
 def query(
     session: Annotated[str | None, typer.Option(help="A session's id, as in the clicks.")] = None,
-    items: Annotated[str | None, typer.Option(help="Item ids, oldest first, separated by commas.")] = None,
+    items: Annotated[
+        list[str] | None, typer.Option(help="Item ids, oldest first, separated by commas; may be given again.")
+    ] = None,
     k: Annotated[int, typer.Option(help="How many items to recommend.")] = 10,
     index: Annotated[str | None, typer.Option(help="An index as `index list` names it; the newest without it.")] = None,
     search: Annotated[str, typer.Option(help="Search parameters, e.g. 'ef=120'.")] = "",
@@ -27,20 +29,24 @@ def query(
 ) -> None:
     """Recommend items after a session's clicks.
 
+    A value that is an item's id as it stands, with its commas, is that item: give --items once for each such id.
+
     Example: python -m pipeline query --items A13,B4,A2 --k 10 --exclude-seen
     """
 
     def body() -> Answer:
         from pipeline.errors import UserError
+        from pipeline.ids import named
         from pipeline.recommend import Query, Recommender
         from pipeline.vectors.server import connect
 
-        if (session is None) == (items is None):
+        if (session is None) == (not items):
             raise UserError("A query needs either --session ID or --items A,B,C: give one of the two.")
         opened = Workspace.open(workspace)
         recommender = Recommender(opened, model)
-        if items is not None:
-            history = recommender.known([i.strip() for i in items.split(",") if i.strip()])
+        if items:
+            known = recommender.of(recommender.serving(index)).rows
+            history = recommender.known(named(items, known), index)
         else:
             history = recommender.session(session)
         asked = Query(k, index, search, exclude_seen, filter)

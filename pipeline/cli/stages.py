@@ -126,6 +126,8 @@ def show_stage(answer: Answer) -> None:
     for name, value in answer["metrics"].items():
         if not isinstance(value, list):
             print(f"  {name:<24} {value}")
+    for note in answer["metrics"].get("notes", []):
+        print(f"  {note}")
 
 
 def stage_answer(done: Done) -> Answer:

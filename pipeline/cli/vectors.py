@@ -32,13 +32,17 @@ def import_(
     metric: Annotated[
         str, typer.Option(help="IP, L2 or COSINE, for indexes that do not say; without it, what HDF5 says, or IP.")
     ] = "",
+    columns: Annotated[
+        str, typer.Option(help="Of Parquet or CSV: 'id=sku,vector=embedding' or 'id=sku,vector=f*'.")
+    ] = "",
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
     wait: WaitOption = False,
 ) -> None:
     """Bring vectors of your own, to index them as a model's.
 
-    Parquet and CSV need a column 'id', and a column 'vector' of lists or one numeric column a dimension.
+    Parquet and CSV need a column 'id', and a column 'vector' of lists or the columns f0, f1, … of any one name; what
+    else they hold is named and left out.
 
     Example: python -m pipeline vectors import embeddings.npy --name mine --metric COSINE
     """
@@ -47,7 +51,7 @@ def import_(
         from pipeline.brought import BroughtConfig, check_name, import_vectors
 
         check_name(name)
-        config = BroughtConfig(str(file.absolute()), metric.upper())
+        config = BroughtConfig(str(file.absolute()), metric.upper(), columns)
         with writing(workspace, f"vectors import {name}", wait) as (opened, job):
             job.result = stage_answer(import_vectors(opened, name, config, job.progress("vectors")))
             return job.result

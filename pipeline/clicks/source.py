@@ -8,6 +8,7 @@ import polars as pl
 
 from pipeline.clicks import eshop, synthetic, tables
 from pipeline.clicks.canonical import canonical, item_table
+from pipeline.clicks.metadata import usable
 from pipeline.errors import UserError
 from pipeline.names import SESSION_ID
 from pipeline.progress import Progress, silent
@@ -105,7 +106,8 @@ def read(source: ClickSource, progress: Progress = silent) -> Clicks:
         raise UserError(f"{source.clicks} holds {sessions} session: to learn and to test takes at least 2.")
     progress(2, 3, "counting items")
     if source.items:
-        metadata = tables.read_items(_path(source.items))
+        metadata, named = usable(tables.read_items(_path(source.items)))
+        more += named
     items, joined = item_table(clicks, metadata)
     return Clicks(clicks, items, notes + more + joined)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.clicks.canonical import ROW
+from pipeline.clicks.metadata import typed
 from pipeline.errors import UserError
 from pipeline.names import CATEGORY, ITEM_ID, SESSION_ID, TIMESTAMP
 from pipeline.text import did_you_mean
@@ -70,8 +71,9 @@ def read_clicks(path: Path, raw: bytes, columns: str | None) -> tuple[pl.DataFra
 
 
 def read_items(path: Path) -> pl.DataFrame:
-    """Read item metadata: item_id as text, and whatever else the file has."""
-    frame = _frame(path, content(path))
+    """Read item metadata: item_id as text, and whatever else the file has, with delimited text typed."""
+    raw = content(path)
+    frame = _frame(path, raw)
     lower = {c.lower(): c for c in frame.columns}
     key = next((lower[n] for n in (*_OBVIOUS[ITEM_ID], "id") if n in lower), None)
     if key is None:
@@ -79,7 +81,7 @@ def read_items(path: Path) -> pl.DataFrame:
     frame = frame.rename({key: ITEM_ID}).with_columns(pl.col(ITEM_ID).cast(pl.String).str.strip_chars())
     if (twice := frame.filter(pl.col(ITEM_ID).is_duplicated())).height:
         raise UserError(f"{path} names item '{twice[ITEM_ID][0]}' more than once: keep one row an item.")
-    return frame
+    return frame if raw[:4] == b"PAR1" else typed(frame)
 
 
 def _is_yoochoose(raw: bytes) -> bool:

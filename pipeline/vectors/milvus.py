@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pymilvus import Collection, CollectionSchema, DataType, FieldSchema, utility
 
 from pipeline.errors import NotLoaded, UserError
-from pipeline.names import ID, VECTOR
+from pipeline.names import ID, MOST_TEXT_BYTES, VECTOR
 from pipeline.progress import Progress, silent
 from pipeline.vectors import insertion
 from pipeline.vectors.connection import TIMEOUT_S, Connection
@@ -20,7 +20,7 @@ from pipeline.vectors.params import Values
 _FLUSH_S = 120
 _DELETED = 10_000  # ids a request: they travel as text
 _TYPES: dict[Scalar, dict[str, Any]] = {
-    "text": {"dtype": DataType.VARCHAR, "max_length": 512},  # bytes
+    "text": {"dtype": DataType.VARCHAR, "max_length": MOST_TEXT_BYTES},
     "int": {"dtype": DataType.INT64},
     "float": {"dtype": DataType.DOUBLE},
 }

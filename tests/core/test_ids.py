@@ -1,11 +1,11 @@
-"""Tables are matched by id whatever type their ids had when they were made."""
+"""Ids that hold a comma can be named, and tables are matched by id whatever type their ids had when they were made."""
 
 import numpy as np
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.ids import matched
+from pipeline.ids import candidates, matched, named
 from pipeline.models.two_tower_published import PublishedTwoTower
 from pipeline.names import ITEM_ID
 
@@ -39,3 +39,24 @@ def test_a_model_knows_its_sessions_when_their_ids_have_become_text() -> None:
     sessions, unknown = np.eye(3, 2, dtype=np.float32), np.full(2, 9, np.float32)
     model = PublishedTwoTower(sessions, unknown, pl.Series([10, 11, 12]), sessions)
     assert model.encode_sessions(pl.Series(["12", "x10", "10"])).tolist() == [[0, 0], [9, 9], [1, 0]]
+
+
+_IDS = st.lists(st.text("ab,% 2C", min_size=1).filter(str.strip), min_size=1, max_size=5)
+
+
+@given(_IDS)
+def test_an_id_given_by_itself_is_that_id(ids: list[str]) -> None:
+    assert named(ids, set(ids)) == ids
+    assert set(ids) <= set(candidates(ids))
+
+
+@given(st.lists(st.text("ab% 2C", min_size=1).map(str.strip).filter(bool), min_size=1, max_size=5))
+def test_ids_without_commas_may_be_given_together(ids: list[str]) -> None:
+    text = ", ".join(ids)
+    assert named([text], set(ids) - {text}) == ids
+    assert candidates([text])[-1] in ids
+
+
+def test_the_whole_value_comes_before_its_parts() -> None:
+    assert named(["a,b", "a, c ,"], {"a", "b", "a,b"}) == ["a,b", "a", "c"]
+    assert named([" , "], set()) == []

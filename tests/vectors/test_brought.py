@@ -5,6 +5,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 
@@ -115,8 +116,22 @@ def _cut(write: Callable[[Path], object], kept: int) -> Callable[[Path], None]:
         (_frame(id=["a", "b"], vector=[1.0, 2.0]), "column 'vector' holds Float64 in place of lists"),
         (
             _frame(id=["a", "b"], d0=[1.0, 2], title=["1", "red"]),
-            "row 2 of column 'title' is 'red', which is no number",
+            "none of its columns are counted through like f0, f1, …: say which are the vector with --columns vector=…",
         ),
+        (_frame(id=["a", "b"], x=[1.0, 2], y=[1.0, 2]), "say which are the vector with --columns"),
+        (_frame(id=["a", "b"], f0=[1.0, 2], f2=[1.0, 2]), "say which are the vector with --columns"),
+        (
+            _frame(id=["a", "b"], f0=[1.0, 2], f1=[1.0, 2], g0=[1.0, 2], g1=[1.0, 2]),
+            "are counted through more than once",
+        ),
+        (_frame(id=["a", "b"], f0=[1.0, 2], f1=[True, False]), "row 1 of column 'f1' is 'True', which is no number"),
+        (_frame(id=["a", " "], d0=[1.0, 2]), "row 2 has no id"),
+        (_frame(id=["a", ""], d0=[1.0, 2]), "row 2 has no id"),
+        (_frame(id=[1.0, float("nan")], d0=[1.0, 2]), "row 2 has no id"),
+        (_bytes(b"id,d0\n1,2\nNaN,3\n"), "row 2 has no id"),
+        (_frame(id=[1.5, 2.0], d0=[1.0, 2]), "has ids that are not whole, such as 1.5"),
+        (_frame(id=[True, False], d0=[1.0, 2]), "has ids of type Boolean"),
+        (_frame(id=[3.0, 3.0], d0=[1.0, 2]), "has the id '3' more than once"),
         (_bytes(b"id,vector\na,[1 2]\nb,[3 x]\n"), "row 2 of column 'vector' is 'x'"),
         (_bytes(b"id,d0\na,1\nb,2,3\n"), "row 3 has 3 fields where the first has 2"),
         (_bytes(b""), "holds nothing"),
@@ -163,6 +178,72 @@ def test_the_distance_may_be_written_as_bytes(workspace: Workspace, tmp_path: Pa
     with h5py.File(tmp_path / "file", "a") as file:
         file.attrs["distance"] = np.bytes_("euclidean")
     assert _import(workspace, tmp_path / "file")["metric"] == "L2"
+
+
+def _index_column(path: Path) -> None:
+    columns = {"id": ["a", "b", "c"], **{f"f{i}": NUMBERS[:, i] for i in range(3)}}
+    pd.DataFrame(columns, index=[5, 9, 7]).drop(index=9).to_parquet(path)
+
+
+@pytest.mark.parametrize(
+    ("write", "columns", "ids", "rows", "left_out"),
+    [
+        (_index_column, "", ["a", "c"], NUMBERS[[0, 2]], "__index_level_0__"),
+        (_bytes(b"id,f0,f1,item_id,price\na,1,2,100,9\nb,3,4,101,8\n"), "", ["a", "b"], [[1, 2], [3, 4]],
+         "item_id, price"),
+        (_bytes(b"id,x10,x1,x2,x3,x4,x5,x6,x7,x8,x9\na,10,1,2,3,4,5,6,7,8,9\nb,0,0,0,0,0,0,0,0,0,1\n"), "",
+         ["a", "b"], [[*range(1, 11)], [0] * 8 + [1, 0]], ""),
+        (_bytes(b"sku,lat,lon\na,1,2\nb,3,4\n"), "id=sku,vector=lat,vector=lon", ["a", "b"], [[1, 2], [3, 4]], ""),
+        (_bytes(b"sku,lat,lon\na,1,2\nb,3,4\n"), "id=sku, vector=l*", ["a", "b"], [[1, 2], [3, 4]], ""),
+        (_bytes(b"id;emb;n\na;1 2;5\nb;[3, 4];6\n"), "vector=emb", ["a", "b"], [[1, 2], [3, 4]], "n"),
+        (_frame(id=["a", "b"], u=[[1.0], [2.0]], v=[[3.0], [4.0]]), "vector=v", ["a", "b"], [[3], [4]], "u"),
+        (_frame(id=[3.0, 4.0], f0=[1.0, 2], f1=[1.0, 2]), "", ["3", "4"], [[1, 1], [2, 2]], ""),
+        (_bytes(b"id,f0,f1\n3.0,1,2\n4.0,3,4\n"), "", ["3", "4"], [[1, 2], [3, 4]], ""),
+        (_bytes(b"id,f0,f1\n3.0,1,2\nx,3,4\n"), "", ["3.0", "x"], [[1, 2], [3, 4]], ""),
+        (_bytes(b"id,f0,f1\nnan,1,2\nnull,3,4\n"), "", ["nan", "null"], [[1, 2], [3, 4]], ""),
+    ],
+)  # fmt: skip
+def test_what_is_no_vector_is_left_out_and_named(
+    workspace: Workspace,
+    tmp_path: Path,
+    write: Callable[[Path], None],
+    columns: str,
+    ids: list[str],
+    rows: list[list[float]],
+    left_out: str,
+) -> None:
+    write(tmp_path / "file")
+    done = import_vectors(workspace, "mine", BroughtConfig(str(tmp_path / "file"), columns=columns))
+    found, vectors = load_vectors(workspace, "mine", "items")
+    assert found.to_list() == ids
+    assert np.array_equal(vectors, np.asarray(rows, np.float32))
+    note = f"Left out, as neither ids nor vectors: {left_out}; --columns takes others."
+    assert done.manifest["metrics"].get("notes", []) == ([note] if left_out else [])
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ("vector=z*", "has no column 'z*': it has id, f0, f1"),
+        ("id=f*,vector=f0", "has 2 columns 'f*'"),
+        ("item=id", "'item=id' is neither id=… nor vector=…"),
+        ("f0", "'f0' is neither id=… nor vector=…"),
+        ("id=f0,vector=f0", "takes 'f0' for the id and for the vector"),
+    ],
+)
+def test_columns_that_cannot_be_taken_are_named(
+    workspace: Workspace, tmp_path: Path, columns: str, expected: str
+) -> None:
+    (tmp_path / "v.csv").write_text("id,f0,f1\na,1,2\nb,3,4\n")
+    with pytest.raises(UserError) as caught:
+        import_vectors(workspace, "mine", BroughtConfig(str(tmp_path / "v.csv"), columns=columns))
+    assert expected in str(caught.value)
+
+
+def test_an_array_has_no_columns(workspace: Workspace, tmp_path: Path) -> None:
+    np.save(tmp_path / "v.npy", NUMBERS)
+    with pytest.raises(UserError, match="has no columns to choose from: leave --columns out"):
+        import_vectors(workspace, "mine", BroughtConfig(str(tmp_path / "v.npy"), columns="vector=x"))
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def shop(served: Workspace, engine: MilvusEngine) -> Recommender:
 
 def _best(shop: Recommender, allowed: np.ndarray, k: int) -> list[str]:
     """Rank by numpy alone, among the catalogue's rows where `allowed`."""
-    scores = np.where(allowed, (shop.encode(HISTORY) @ shop.encoder.vectors.T)[0], -np.inf)
+    scores = np.where(allowed, (shop.now.encode(HISTORY) @ shop.now.encoder.vectors.T)[0], -np.inf)
     return shop.catalogue["item_id"][np.argsort(-scores)[: min(k, allowed.sum())]].to_list()
 
 

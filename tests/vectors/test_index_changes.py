@@ -54,7 +54,7 @@ def _rows(shop: Recommender, engine: MilvusEngine) -> dict[str, dict[str, Any]]:
 
 def _near(shop: Recommender, times: float) -> Floats:
     """Make a vector that HISTORY's query, of length one, scores highest: longer than any item's."""
-    return np.asarray(shop.encode(HISTORY) * 100 * times, np.float32)
+    return np.asarray(shop.now.encode(HISTORY) * 100 * times, np.float32)
 
 
 def test_new_items_and_new_vectors_answer_at_once(shop: Recommender, engine: MilvusEngine) -> None:
@@ -71,7 +71,7 @@ def test_new_items_and_new_vectors_answer_at_once(shop: Recommender, engine: Mil
     assert answer["items"][0] == {
         "rank": 1, "item_id": "n1", "popularity": 0, "price": 1.5, "score": answer["items"][0]["score"],
     }  # fmt: skip
-    known = shop.describe("i7")
+    known = shop.now.describe("i7")
     assert answer["items"][1] == known | {
         "rank": 2, "price": 2.5, "popularity": known["train_clicks"], "score": answer["items"][1]["score"],
     }  # fmt: skip
@@ -104,6 +104,20 @@ def test_what_the_list_and_the_server_say(shop: Recommender, engine: MilvusEngin
     assert {k: shown[k] for k in row} == row
     assert shown["loaded"]
     assert shown["served_as"]["index"] == "HNSW"
+
+
+def test_an_id_with_a_comma_is_named_as_it_stands(shop: Recommender, engine: MilvusEngine) -> None:
+    root = shop.workspace.root
+    _put(shop, engine, ["i1,i2", "x,y"], np.concatenate([_near(shop, 9)] * 2))
+    code, answer = cli(root, "index", "delete", ITEMS, "--ids", "i1,i2", "--ids", "i3, x", "--ids", "x,y")
+    assert code == 0, answer
+    assert (answer["taken_out"], answer["not_there"]) == (3, ["x"])
+    left = _rows(shop, engine)
+    assert {"i1", "i2"} <= left.keys()
+    assert not {"i1,i2", "x,y", "i3"} & left.keys()
+    code, answer = cli(root, "index", "delete", ITEMS, "--ids", " , ", "--ids", "")
+    assert code == 2
+    assert "names no id" in answer["error"]
 
 
 def test_the_key_of_a_deleted_item_is_not_taken_for_it(shop: Recommender, engine: MilvusEngine) -> None:
@@ -186,14 +200,14 @@ def test_sessions_are_appended_and_replaced(served: Workspace, engine: MilvusEng
     for session, key, history in (("7", 7, ["i1"]), ("new", 400, ["i2", "i3"])):
         rows = engine.rows(collection, f"session_id == '{session}'", ["id", "vector"])
         assert [row["id"] for row in rows] == [key]
-        assert np.allclose(rows[0]["vector"], shop.encode(history)[0], atol=1e-5)
+        assert np.allclose(rows[0]["vector"], shop.now.encode(history)[0], atol=1e-5)
     log.write_text("session,time,item\nnew,2024-01-02,i9\n")
     code, answer = cli(
         served.root, "index", "append", name, "--clicks", str(log), "--columns", "session=session,time=time,item=item"
     )
     assert (answer["new"], answer["replaced"], answer["count"]) == (0, 1, 401)
     rows = engine.rows(collection, "session_id == 'new'", ["vector"])
-    assert np.allclose(rows[0]["vector"], shop.encode(["i9"])[0], atol=1e-5)
+    assert np.allclose(rows[0]["vector"], shop.now.encode(["i9"])[0], atol=1e-5)
     log.write_text("session,time,item\nx,2024-01-02,nothing\n")
     _, answer = cli(served.root, "index", "append", name, "--clicks", str(log))
     assert [answer[k] for k in told] == [0, 0, 1, 1, 401, 1, 0]
