@@ -8,7 +8,8 @@ from pipeline.errors import UserError
 
 NULLS = ("", "\\N", "NULL", "Null", "null", "NaN", "NAN", "nan", "<NA>", "NaT", "None", "#N/A")  # text for nothing
 _DIGITS = {pl.Float16: 11, pl.Float32: 24, pl.Float64: 53}  # bits that whole numbers have in a float
-_WRITTEN_AS_FLOAT = r"^-?(0|[1-9]\d*)\.0$"
+_POINT = r"^-?(0|[1-9]\d*)\.0$"  # as programs write a whole float; a person's 1e5 is text
+_EXPONENT = r"^-?[1-9](\.\d+)?e\+\d\d$"
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,13 @@ def _from_text(text: pl.Series, column: str) -> Ids:
     if whole.dtype == pl.Int64 and not whole.null_count():
         return Ids(whole)
     text = without_nulls(text)
-    if not text.str.ends_with(".0").any():
+    if not (text.str.ends_with(".0").any() or text.str.contains("e+", literal=True).any()):
         return Ids(whole_or_text(text))
-    floats = text.str.contains(_WRITTEN_AS_FLOAT).fill_null(value=False)
-    whole = pl.select(pl.when(floats).then(text.str.strip_suffix(".0"))).to_series().cast(pl.Int128, strict=False)
+    whole = text.set(~text.str.contains(_POINT), None).str.strip_suffix(".0").cast(pl.Int128, strict=False)
+    large = text.set(~text.str.contains(_EXPONENT), None).cast(pl.Float64, strict=False)
+    large = large.set((large.floor() != large) | (large >= 1e38), None).cast(pl.Int128)
+    whole = whole.zip_with(whole.is_not_null(), large)
+    floats = whole.is_not_null()
     bare = pl.select(pl.coalesce(whole.cast(pl.String), text)).to_series()
     notes = []
     if floats.any():

@@ -44,6 +44,8 @@ def open_text(path: Path, raw: bytes) -> Text:
     begin = re.compile(rb"(?:[ \t,;|]*\r?\n)*(?:sep=.\r?\n(?:[ \t,;|]*\r?\n)*)?").match(raw)
     skip = begin.end() if begin else 0
     before, body = raw.count(b"\n", 0, skip), raw[skip:] if skip else raw
+    if body.startswith((b'{"', b"[{", b"[\n")):
+        raise UserError(f"{path} is JSON: write the clicks as CSV or Parquet, one row each.")
     line = body[:_HEAD].split(b"\n", 1)[0].decode("utf-8", "replace")
     bare = re.sub(r'"[^"]*"', "", line)
     delimiter = max(_DELIMITERS, key=bare.count)

@@ -246,6 +246,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "Deflate64": (marked(zipped(("a.csv", GOOD)), 0, 9), ": a.csv is packed with Deflate64"),
     "empty archive": (zipped(), "holds 0 files"),
     "Excel": (zipped(("[Content_Types].xml", "x")), "is an Excel workbook: save the sheet as CSV"),
+    "JSON lines": ('{"session": 1, "time": 1396867869, "item": "a"}\n', "is JSON: write the clicks as CSV or Parquet"),
     "7z": (b"7z\xbc\xaf\x27\x1c....", "is a 7z archive: unpack it"),
     "one time missing": (GOOD.replace(TIMES[1], ""), ": line 3 has no time in column 'time' (empty): fill it in"),
     "one number missing": (
@@ -367,6 +368,14 @@ def test_floats_written_to_text_are_whole_ids(text: Build) -> None:
     found = read(text("session,time,item\n1.0,1396867869,214536597.0\n2.0,1396867869,214536598.0\n"))
     assert found.clicks[ITEM_ID].to_list() == [214536597, 214536598]
     assert any("'214536597.0' are read as 214536597" in note for note in found.notes)
+
+
+def test_exponents_of_a_program_are_numbers_and_a_persons_are_text(text: Build) -> None:
+    found = read(text("session,time,item\n1,1396867869,1e+10\n2,1396867869,2.14536597e+08\n"))
+    assert found.clicks[ITEM_ID].to_list() == [10_000_000_000, 214536597]
+    kept = read(text("session,time,item\n1,1396867869,1e5\n2,1396867869,1.5e+00\n"))
+    assert kept.clicks[ITEM_ID].to_list() == ["1e5", "1.5e+00"]
+    assert "went through a float" in refused(text("session,time,item\n1,1396867869,1e+16\n2,1396867869,b\n"))
 
 
 def test_bad_rows_are_left_out_counted_and_listed(text: Build) -> None:
