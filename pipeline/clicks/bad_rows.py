@@ -34,19 +34,21 @@ def shown(value: object) -> str:
 
 
 def leave_out(
-    path: Path | str, place: str, bad: Sequence[BadRow], total: int, most: int
+    path: Path | str, place: str, bad: Sequence[BadRow], total: int, most: int | None
 ) -> tuple[pl.DataFrame, list[str]]:
     """Give a table (number, rows, why) of the rows that are left out and a sentence; raise UserError above `most`.
 
-    `total` is the number of rows in the file, those that cannot be read among them.
+    `total` is the number of rows in the file, those that cannot be read among them; a `most` of None allows none, and
+    says of no option.
     """
     bad = sorted(bad, key=lambda row: row.number)
     table = pl.DataFrame([(row.number, row.rows, row.why) for row in bad], SCHEMA, orient="row")
     count = int(table["rows"].sum())
     if not count:
         return table, []
-    if count > most:
-        way = "" if count >= total else _way(place, bad, count, most)  # of no row that can be read, none is at fault
+    if most is None or count > most:
+        # Where no row can be read, the rows are not at fault
+        way = "" if most is None or count >= total else _way(place, bad, count, most)
         raise UserError(f"{path}: {place} {bad[0].number} {bad[0].why}: {bad[0].way}{way}.")
     named = [f"{place} {row.number} {row.why}" for row in bad[:_LISTED]]
     more = f"; and {len(bad) - _LISTED:,} more" if len(bad) > _LISTED else ""

@@ -130,7 +130,8 @@ def _told_times(raw: RawClicks, rows: pl.Series) -> list[BadRow]:
     numbers = raw.numbers(at) if at else []
     columns = [column for column in (DATE, TIMESTAMP) if column in raw.frame.columns]
     named = " and ".join(f"'{raw.columns[column]}'" for column in columns)
-    way = "write ISO (2014-04-07T10:51:09Z) or Unix seconds, say the pattern with --time-format, check --columns time=…"
+    say = f"mend --time-format {raw.time_format!r}" if raw.time_format else "say the pattern with --time-format"
+    way = f"write ISO (2014-04-07T10:51:09Z) or Unix seconds, {say}, check --columns time=…"
     bad = []
     for number, row in zip(numbers, raw.frame.select(columns)[at].rows(), strict=True):
         if (

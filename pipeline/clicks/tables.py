@@ -51,7 +51,7 @@ def read_clicks(path: Path, raw: bytes, asked: str | None, time_format: str | No
     )
 
 
-def read_items(path: Path, bad_rows: int = 0) -> pl.DataFrame:
+def read_items(path: Path, bad_rows: int | None = None) -> pl.DataFrame:
     """Read item metadata: item_id as text, read as the clicks' are, and whatever else the file has.
 
     Raises UserError where more than `bad_rows` rows cannot be read, or an item stands in two.
@@ -73,7 +73,7 @@ def read_items(path: Path, bad_rows: int = 0) -> pl.DataFrame:
 def read_text(path: Path, raw: bytes) -> pl.DataFrame:
     """Read delimited text with a header, every field as text; raise UserError for a row that cannot be read."""
     table = text_files.read_text_table(text_files.open_text(path, raw), header=True)
-    leave_out(path, table.place, table.broken, table.frame.height + len(table.broken), 0)
+    leave_out(path, table.place, table.broken, table.frame.height + len(table.broken), None)
     return table.frame
 
 
@@ -94,7 +94,7 @@ def _blank(table: Table, some: pl.Series) -> pl.Series:
     return pl.repeat(False, len(some), eager=True)
 
 
-def _with_ids(table: Table, key: str, bad_rows: int) -> pl.DataFrame:
+def _with_ids(table: Table, key: str, bad_rows: int | None) -> pl.DataFrame:
     """Read the ids of a table of items, and leave out the rows that have none."""
     ids = read_ids(table.frame[key], table.path, key)
     out = _blank(table, ids.values.is_null())

@@ -296,6 +296,7 @@ def test_day_or_month_first_is_said_or_seen(text: Build) -> None:
     assert read(path, time_format="day-first").clicks[TIMESTAMP][0] == FIRST
     assert read(path, time_format="month-first").clicks[TIMESTAMP][0] == FIRST.replace(month=7, day=4)
     assert read(path, time_format="%d/%m/%Y %H:%M:%SZ").clicks[TIMESTAMP][0] == FIRST
+    assert "mend --time-format '%H:%M'" in refused(path, time_format="%H:%M")
     seen = read(text(GOOD.replace("2014-04-07T10:51", "04/07/2014 10:51").replace("2014-04-07T", "04/13/2014 ")))
     assert seen.clicks[TIMESTAMP][0] == FIRST
     assert any("with the month first" in note for note in seen.notes)

@@ -116,7 +116,7 @@ def _cut(write: Callable[[Path], object], kept: int) -> Callable[[Path], None]:
             "row 2 of column 'title' is 'red', which is no number",
         ),
         (_bytes(b"id,vector\na,[1 2]\nb,[3 x]\n"), "row 2 of column 'vector' is 'x'"),
-        (_bytes(b"id,d0\na,1\nb,2,3\n"), "row 3 has 3 fields where the first has 2"),
+        (_bytes(b"id,d0\na,1\nb,2,3\n"), "line 3 has 3 fields where the first row has 2"),
         (_bytes(b""), "holds nothing"),
         (_bytes(b"%PDF-1.4\0\0"), "does not begin as a file of vectors does"),
         (lambda p: np.savez(p.open("wb"), a=NUMBERS, b=NUMBERS), "holds 2 arrays (a, b)"),
