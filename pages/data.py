@@ -57,12 +57,18 @@ def _arguments(kind: str) -> list[str] | None:
         placeholder="clicks.csv, .tsv, .parquet, .dat, .gz",
         help="YOOCHOOSE's raw format needs no columns.",
     )
-    columns = st.text_input("Columns, where their names are not plain", placeholder="session=sid,time=ts,item=sku")
+    columns = st.text_input(
+        "Columns, where their names are not plain",
+        placeholder="session=sid,time=ts,item=sku, or positions: session=1,time=2,item=3",
+    )
+    left, right = st.columns(2)
+    form = left.text_input("How times are written, where that is not plain", placeholder="day-first, or %d.%m.%Y %H:%M")
+    bad = right.number_input("Rows that may be left out, as they cannot be read", 0, 1_000_000, 0)
     items = st.text_input("File of item titles, prices, image URLs (optional)", placeholder="items.csv")
     if not path:
         return None
-    extra = [*(["--columns", columns] if columns else []), *(["--items", items] if items else [])]
-    return ["--clicks", path, *extra]
+    given = {"--columns": columns, "--time-format": form, "--bad-rows": str(bad) if bad else "", "--items": items}
+    return ["--clicks", path, *(part for name, value in given.items() if value for part in (name, value))]
 
 
 def _facts(manifest: dict[str, Any]) -> None:

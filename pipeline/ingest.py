@@ -17,7 +17,10 @@ STAGE = "clicks"
 
 
 def ingest(workspace: Workspace, source: clicks.ClickSource, progress: Progress = silent) -> Done:
-    """Read `source` into clicks, items and lengths.parquet (length, count); raise UserError for what cannot be read."""
+    """Read `source` into clicks, items and lengths.parquet (length, count); raise UserError for what cannot be read.
+
+    Rows that were left out are listed in bad_rows.csv (number, rows, why).
+    """
 
     def body(folder: Path, report: Progress) -> Metrics:
         read = clicks.read(source, report)
@@ -26,6 +29,8 @@ def ingest(workspace: Workspace, source: clicks.ClickSource, progress: Progress 
         check_length("session", read.clicks[SESSION_ID])
         read.clicks.write_parquet(folder / "clicks.parquet", row_group_size=100_000)
         read.items.write_parquet(folder / "items.parquet")
+        if not read.left_out.is_empty():
+            read.left_out.write_csv(folder / "bad_rows.csv")
         lengths = read.clicks.group_by(SESSION_ID).len("length")["length"]
         lengths.value_counts().sort("length").write_parquet(folder / "lengths.parquet")
         first, last = read.clicks.select(a=pl.col(TIMESTAMP).min(), b=pl.col(TIMESTAMP).max()).row(0)
@@ -36,6 +41,7 @@ def ingest(workspace: Workspace, source: clicks.ClickSource, progress: Progress 
             "items": read.items.height,
             "first": first.isoformat(),
             "last": last.isoformat(),
+            "bad_rows": int(read.left_out["rows"].sum()),
             "notes": read.notes,
         }
 

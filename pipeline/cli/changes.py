@@ -8,7 +8,7 @@ import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, finish, writing
 from pipeline.cli.indexes import NameArgument, index_app
-from pipeline.cli.stages import ColumnsOption
+from pipeline.cli.stages import BadRowsOption, ColumnsOption, TimeFormatOption
 from pipeline.jobrun import Running
 from pipeline.vectors.engine import Database
 from pipeline.workspace import Workspace
@@ -63,6 +63,8 @@ def append(
     name: NameArgument,
     clicks: Annotated[str, typer.Option("--clicks", help="A file, 'eshop', or 'synthetic:SESSIONS'.")],
     columns: ColumnsOption = None,
+    bad_rows: BadRowsOption = None,
+    time_format: TimeFormatOption = None,
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
     wait: WaitOption = False,
@@ -79,7 +81,8 @@ def append(
         from pipeline.clicks import ClickSource
         from pipeline.incoming import read_sessions
 
-        ids, vectors, left_out = read_sessions(opened, index["model"], ClickSource(clicks, columns))
+        source = ClickSource(clicks, columns, bad_rows=bad_rows or 0, time_format=time_format)
+        ids, vectors, left_out = read_sessions(opened, index["model"], source)
         report = job.progress("append")
         return lambda engine: put(opened, index, ids, vectors, None, engine, report) | left_out
 

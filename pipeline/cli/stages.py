@@ -19,7 +19,17 @@ ClicksOption = Annotated[
     typer.Option("--clicks", help="A file, 'eshop', or 'synthetic:SESSIONS'; without it, the clicks read last."),
 ]
 ColumnsOption = Annotated[
-    str | None, typer.Option(help="'session=…,time=…,item=…[,category=…]' for a file with a header.")
+    str | None,
+    typer.Option(
+        help="'session=…,time=…,item=…[,category=…][,date=…]': the header's names, or positions from 1 without one."
+    ),
+]
+BadRowsOption = Annotated[
+    int | None, typer.Option(help="Leave out up to so many rows that cannot be read, and list them; 0 refuses them.")
+]
+TimeFormatOption = Annotated[
+    str | None,
+    typer.Option(help="How times are written: day-first, month-first, or a pattern such as '%d.%m.%Y %H:%M'."),
 ]
 ItemsOption = Annotated[str | None, typer.Option(help="A file of item metadata, joined by item id.")]
 TestFromOption = Annotated[str | None, typer.Option(help="ISO time; sessions that end at or after it are for testing.")]
@@ -41,7 +51,14 @@ IndexOption = Annotated[str, typer.Option("--index", help="An index type: see `i
 ParamsOption = Annotated[str, typer.Option("--build", help="Build parameters, e.g. 'M=16,efConstruction=200'.")]
 
 
-def _source(workspace: Workspace, clicks: str | None, columns: str | None, items: str | None) -> Any:
+def _source(
+    workspace: Workspace,
+    clicks: str | None,
+    columns: str | None,
+    items: str | None,
+    bad_rows: int | None,
+    time_format: str | None,
+) -> Any:
     from pipeline.clicks import ClickSource
     from pipeline.ingest import STAGE
     from pipeline.stage import need
@@ -49,7 +66,7 @@ def _source(workspace: Workspace, clicks: str | None, columns: str | None, items
     if clicks is None:
         return ClickSource(**need(workspace, STAGE, "name your clicks with --clicks.")["config"])
     absolute = str(Path(clicks).absolute()) if Path(clicks).exists() else clicks
-    return ClickSource(absolute, columns, str(Path(items).absolute()) if items else None)
+    return ClickSource(absolute, columns, str(Path(items).absolute()) if items else None, bad_rows or 0, time_format)
 
 
 def _preprocessing(workspace: Workspace, same_clicks: bool, test_from: str | None, fewest: int | None) -> Any:
@@ -74,6 +91,8 @@ def run(
     clicks: ClicksOption = None,
     columns: ColumnsOption = None,
     items: ItemsOption = None,
+    bad_rows: BadRowsOption = None,
+    time_format: TimeFormatOption = None,
     test_from: TestFromOption = None,
     min_item_count: MinItemOption = None,
     model: ModelOption = DEFAULT_MODEL,
@@ -99,7 +118,7 @@ def run(
         from pipeline.road import STEPS, RoadConfig, run_road
 
         opened = Workspace.open(workspace)
-        source = _source(opened, clicks, columns, items)
+        source = _source(opened, clicks, columns, items, bad_rows, time_format)
         training = _training(epochs, batch_size, learning_rate, budget, seed) | parse_options(model, more or [])
         data = _preprocessing(opened, clicks is None, test_from, min_item_count)
         config = RoadConfig(source, data, model, training, index, build)
@@ -157,6 +176,8 @@ def ingest(
     clicks: ClicksOption = None,
     columns: ColumnsOption = None,
     items: ItemsOption = None,
+    bad_rows: BadRowsOption = None,
+    time_format: TimeFormatOption = None,
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
     wait: WaitOption = False,
@@ -169,7 +190,7 @@ def ingest(
     def work(opened: Workspace, job: Running) -> Done:
         from pipeline.ingest import ingest as stage
 
-        return stage(opened, _source(opened, clicks, columns, items), job.progress("ingest"))
+        return stage(opened, _source(opened, clicks, columns, items, bad_rows, time_format), job.progress("ingest"))
 
     _stage(workspace, "ingest", wait, json, work)
 

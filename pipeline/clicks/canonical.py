@@ -1,84 +1,162 @@
-"""Raw columns -> canonical types; every rule about ids, times and categories is here."""
+"""Raw columns -> canonical types; every rule about what a click needs and about categories is here."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import polars as pl
 
-from pipeline.errors import UserError
+from pipeline.clicks.bad_rows import BadRow, leave_out, shown
+from pipeline.clicks.columns import DATE
+from pipeline.clicks.ids import Ids, read_ids, without_nulls
+from pipeline.clicks.times import EARLIEST, LATEST, Times, read_times
+from pipeline.clicks.two_columns import read_date_and_time
 from pipeline.names import CATEGORY, CLICK_COLUMNS, ITEM_ID, SESSION_ID, SPECIAL_OFFER, TIMESTAMP, UNKNOWN_CATEGORY
 
-ROW = "row"  # a raw table's line in its file, from 1
-_EARLIEST, _LATEST = 1990, 2100
+ROW = "row"  # a raw table's row in its file, from 1
+_CALLED = {SESSION_ID: "session", ITEM_ID: "item"}
 
 
-def canonical(raw: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
-    """Type and sort raw clicks (row, session_id, timestamp, item_id, category); give notes for the user."""
-    for column in (SESSION_ID, ITEM_ID):
-        _refuse_missing(raw, column)
-    times, notes = parse_times(raw)
-    raw = raw.with_columns(times)
-    category = pl.col(CATEGORY).cast(pl.String).str.strip_chars()
-    category = pl.when(category.is_null() | (category == "")).then(pl.lit(UNKNOWN_CATEGORY)).otherwise(category)
-    typed = raw.with_columns(whole_or_text(raw[SESSION_ID]), whole_or_text(raw[ITEM_ID]), category.alias(CATEGORY))
-    return typed.select(CLICK_COLUMNS).sort(SESSION_ID, TIMESTAMP, maintain_order=True), notes
+@dataclass(frozen=True)
+class RawClicks:
+    """Clicks as a source has them: columns session_id, timestamp, item_id, and, if any, category and date."""
+
+    name: str
+    frame: pl.DataFrame
+    columns: dict[str, str]
+    """What the source calls each column."""
+    place: str
+    numbers: Callable[[Sequence[int]], list[int]]
+    """Turn positions in `frame` into the numbers that `place` ('line', 'row') counts."""
+    blank: Callable[[pl.Series], pl.Series] | None = None
+    """Mark which of some rows hold nothing at all, and are passed over."""
+    broken: list[BadRow] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    time_format: str | None = None
 
 
-def _refuse_missing(raw: pl.DataFrame, column: str) -> None:
-    value = raw[column]
-    missing = value.is_null()
-    if value.dtype == pl.String:
-        missing = missing | (value.str.strip_chars() == "")
-    if missing.any():
-        row = raw.filter(missing)[ROW][0]
-        raise UserError(f"Row {row} has no {column}: every click needs one; fill it in or remove the row.")
+def from_rows(name: str, frame: pl.DataFrame, notes: list[str]) -> RawClicks:
+    """Take a table with its rows' numbers in a column of its own (`ROW`)."""
+    rows, columns = frame[ROW], {column: column for column in frame.columns}
+    return RawClicks(name, frame.drop(ROW), columns, "row", lambda at: rows[list(at)].to_list(), notes=notes)
 
 
-def whole_or_text(values: pl.Series) -> pl.Series:
-    """Keep ids as Int64 where every one is a whole number that reads back the same, else as text."""
-    if values.dtype.is_integer():
-        return values.cast(pl.Int64)
-    text = values.cast(pl.String).str.strip_chars()
-    whole = text.cast(pl.Int64, strict=False)
-    same = whole.is_not_null().all() and (whole.cast(pl.String) == text).all()
-    return whole if same else text
+@dataclass(frozen=True)
+class Canonical:
+    """Clicks (session_id, timestamp, item_id, category), sorted; the rows left out (number, rows, why); sentences."""
+
+    clicks: pl.DataFrame
+    left_out: pl.DataFrame
+    notes: list[str]
 
 
-def parse_times(raw: pl.DataFrame) -> tuple[pl.Series, list[str]]:
-    """Read times as ISO text (UTC where no zone is given) or Unix seconds or milliseconds, to UTC microseconds."""
-    values = raw[TIMESTAMP]
-    if isinstance(values.dtype, pl.Datetime):
-        zone = values.dtype.time_zone
-        utc = values.dt.convert_time_zone("UTC") if zone else values.dt.replace_time_zone("UTC")
-        return _checked(raw, utc.cast(pl.Datetime("us", "UTC"))), [] if zone else [_ASSUMED]
-    numbers = values.cast(pl.Float64, strict=False)
-    if numbers.is_not_null().all():
-        factor = 1e6 if numbers.abs().median() < 1e11 else 1e3  # type: ignore[operator]
-        return _checked(raw, (numbers * factor).cast(pl.Int64).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")), []
-    text = values.cast(pl.String).str.strip_chars().str.replace(" ", "T")
-    zoned = text.str.contains(r"(Z|[+-]\d\d:?\d\d)$")
-    whole = pl.select(pl.when(zoned).then(text).otherwise(text + "Z")).to_series()
-    times = _iso(whole)
-    return _checked(raw, times.rename(TIMESTAMP)), [] if zoned.all() else [_ASSUMED]
+def canonical(raw: RawClicks, bad_rows: int = 0) -> Canonical:
+    """Type and sort raw clicks; raise UserError where more than `bad_rows` rows cannot be read."""
+    ids = {column: read_ids(raw.frame[column], raw.name, raw.columns[column]) for column in (SESSION_ID, ITEM_ID)}
+    times = _times(raw)
+    typed = pl.DataFrame(
+        {
+            SESSION_ID: ids[SESSION_ID].values,
+            TIMESTAMP: times.values,
+            ITEM_ID: ids[ITEM_ID].values,
+            CATEGORY: _categories(raw),
+        }
+    )
+    notes = [*raw.notes, *ids[SESSION_ID].notes, *ids[ITEM_ID].notes, *times.notes]
+    blank = _blank(raw, [ids[SESSION_ID].values, times.values, ids[ITEM_ID].values])
+    bad, keep = _bad(raw, ids, times, blank)
+    total = typed.height - int(blank.sum()) + sum(row.rows for row in raw.broken)
+    left_out, said = leave_out(raw.name, raw.place, [*raw.broken, *bad], total, bad_rows)
+    if keep is not None:
+        typed = typed.filter(keep)
+    clicks = typed.select(CLICK_COLUMNS).sort(SESSION_ID, TIMESTAMP, maintain_order=True)
+    return Canonical(clicks, left_out, notes + said)
 
 
-_ASSUMED = "Times carry no zone; UTC is assumed."
+def _times(raw: RawClicks) -> Times:
+    values, column = raw.frame[TIMESTAMP], raw.columns[TIMESTAMP]
+    if DATE not in raw.frame.columns:
+        return read_times(values, raw.name, column, raw.time_format)
+    return read_date_and_time(raw.frame[DATE], values, raw.name, (raw.columns[DATE], column), raw.time_format)
 
 
-def _iso(text: pl.Series) -> pl.Series:
-    """Parse ISO text with a zone, with or without seconds and fractions; null where it is none."""
-    text = text.str.replace(r"Z$", "+00:00").str.replace(r"^(\d{4}-\d\d-\d\d)(\+00:00)$", "${1}T00:00:00${2}")
-    text = text.str.replace(r"T(\d\d:\d\d)([+-])", "T${1}:00${2}").str.replace(r"(\.\d{6})\d+", "${1}")
-    return text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", time_unit="us", time_zone="UTC", strict=False)
+def _categories(raw: RawClicks) -> pl.Series:
+    if CATEGORY not in raw.frame.columns:
+        return pl.repeat(UNKNOWN_CATEGORY, raw.frame.height, eager=True)
+    values = raw.frame[CATEGORY]
+    if values.dtype != pl.String or values.str.ends_with(".0").any():
+        values = read_ids(values, raw.name, raw.columns[CATEGORY]).values.cast(pl.String)
+    return without_nulls(values.str.strip_chars()).fill_null(UNKNOWN_CATEGORY)
 
 
-def _checked(raw: pl.DataFrame, times: pl.Series) -> pl.Series:
-    wrong = times.is_null() | (times.dt.year() < _EARLIEST) | (times.dt.year() > _LATEST)
-    if wrong.fill_null(True).any():
-        at = int(wrong.fill_null(True).arg_max() or 0)
-        found = raw[TIMESTAMP][at]
-        raise UserError(
-            f"Row {raw[ROW][at]}: the time {found!r} cannot be read as a time between {_EARLIEST} and {_LATEST}; write "
-            "ISO (2014-04-07T10:51:09Z) or Unix seconds or milliseconds, and check `--columns time=…`."
-        )
-    return times.rename(TIMESTAMP)
+def _blank(raw: RawClicks, values: list[pl.Series]) -> pl.Series:
+    if raw.blank is None or not all(value.null_count() for value in values):
+        return pl.repeat(False, raw.frame.height, eager=True)
+    return raw.blank(values[0].is_null() & values[1].is_null() & values[2].is_null())
+
+
+def _bad(raw: RawClicks, ids: dict[str, Ids], times: Times, blank: pl.Series) -> tuple[list[BadRow], pl.Series | None]:
+    """List the rows that cannot be read, each once, and mark those to keep; None where that is all of them."""
+    bad: list[BadRow] = []
+    out = blank
+    for column, found in ids.items():
+        for fault, why in found.faults:
+            told = _told(raw, column, f"column '{raw.columns[column]}'", fault & ~out, why)
+            bad, out = [*bad, *told], out | fault
+        missing = found.values.is_null() & ~out if found.values.null_count() else None
+        if missing is not None and missing.any():
+            name = f"no {_CALLED[column]} in column '{raw.columns[column]}'"
+            bad, out = [*bad, *_told(raw, column, name, missing, "")], out | missing
+    if times.values.null_count():
+        bad, out = [*bad, *_told_times(raw, times.values.is_null() & ~out)], out | times.values.is_null()
+    return bad, ~out if out.any() else None
+
+
+def _told(raw: RawClicks, column: str, name: str, rows: pl.Series, why: str) -> list[BadRow]:
+    at = rows.arg_true().to_list()
+    values = raw.frame[column][at].to_list()
+    numbers = raw.numbers(at) if at else []
+    if why:
+        reason, _, way = why.partition(": ")
+        way = way or "mend or remove the row"
+        return [
+            BadRow(n, f"has {shown(v)} in {name}, which {reason}", way) for n, v in zip(numbers, values, strict=True)
+        ]
+    way = "fill it in or remove the row"
+    return [BadRow(n, f"has {name} ({_nothing(raw, v)})", way) for n, v in zip(numbers, values, strict=True)]
+
+
+def _told_times(raw: RawClicks, rows: pl.Series) -> list[BadRow]:
+    at = rows.arg_true().to_list()
+    numbers = raw.numbers(at) if at else []
+    columns = [column for column in (DATE, TIMESTAMP) if column in raw.frame.columns]
+    named = " and ".join(f"'{raw.columns[column]}'" for column in columns)
+    say = f"mend --time-format {raw.time_format!r}" if raw.time_format else "say the pattern with --time-format"
+    way = f"write ISO (2014-04-07T10:51:09Z) or Unix seconds, {say}, check --columns time=…"
+    bad = []
+    for number, row in zip(numbers, raw.frame.select(columns)[at].rows(), strict=True):
+        if (
+            without_nulls(pl.Series([str(v).strip() for v in row if v is not None], dtype=pl.String)).null_count()
+            or None in row
+        ):
+            bad.append(
+                BadRow(
+                    number,
+                    f"has no time in column {named} ({', '.join(_nothing(raw, v) for v in row)})",
+                    "fill it in or remove the row",
+                )
+            )
+        else:
+            found = " and ".join(map(shown, row))
+            why = f"has {found} in column {named}, which cannot be read as a time between {EARLIEST} and {LATEST}"
+            bad.append(BadRow(number, why, way))
+    return bad
+
+
+def _nothing(raw: RawClicks, value: object) -> str:
+    """Say what stands where nothing should."""
+    if value is None:
+        return "null" if raw.place == "row" else "empty"
+    return "empty" if str(value).strip() == "" else shown(value)
 
 
 def item_table(clicks: pl.DataFrame, metadata: pl.DataFrame | None) -> tuple[pl.DataFrame, list[str]]:

@@ -7,12 +7,14 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.clicks import eshop, synthetic, tables
-from pipeline.clicks.canonical import canonical, item_table
+from pipeline.clicks.canonical import Canonical, RawClicks, canonical, from_rows, item_table
 from pipeline.clicks.metadata import usable
 from pipeline.errors import UserError
 from pipeline.names import SESSION_ID
 from pipeline.progress import Progress, silent
 from pipeline.text import did_you_mean
+
+Found = tuple[pl.DataFrame, pl.DataFrame | None, list[str]]  # raw clicks, item metadata, sentences for the user
 
 
 @dataclass(frozen=True)
@@ -22,9 +24,13 @@ class ClickSource:
     clicks: str
     """A path, 'eshop', or 'synthetic:SESSIONS' (and ':SEED')."""
     columns: str | None = None
-    """'session=…,time=…,item=…[,category=…]' for a file with a header of its own."""
+    """'session=…,time=…,item=…[,category=…][,date=…]': names of a header, or positions from 1 where there is none."""
     items: str | None = None
     """A file of item metadata, joined by item id."""
+    bad_rows: int = 0
+    """How many rows of a file may be left out since they cannot be read."""
+    time_format: str | None = None
+    """'day-first', 'month-first', or a pattern such as '%d.%m.%Y %H:%M', for times that do not read themselves."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,8 @@ class Clicks:
     clicks: pl.DataFrame
     items: pl.DataFrame
     notes: list[str]
+    left_out: pl.DataFrame
+    """Rows that could not be read (number, rows, why)."""
 
 
 @dataclass(frozen=True)
@@ -98,42 +106,47 @@ def _feed(found: "hashlib._Hash", path: Path) -> None:
 def read(source: ClickSource, progress: Progress = silent) -> Clicks:
     """Read a source; raise UserError, in one sentence, for whatever cannot be read."""
     progress(0, 3, f"reading {source.clicks}")
-    raw, metadata, notes = _raw(source)
-    progress(1, 3, f"sorting {raw.height:,} clicks")
-    clicks, more = canonical(raw)
-    sessions = clicks[SESSION_ID].n_unique()
+    raw, metadata = _raw(source)
+    progress(1, 3, f"sorting {raw.frame.height:,} clicks")
+    found = _canonical(source, raw)
+    sessions = found.clicks[SESSION_ID].n_unique()
     if sessions < 2:
         raise UserError(f"{source.clicks} holds {sessions} session: to learn and to test takes at least 2.")
     progress(2, 3, "counting items")
+    renamed: list[str] = []
     if source.items:
-        metadata, named = usable(tables.read_items(_path(source.items)))
-        more += named
-    items, joined = item_table(clicks, metadata)
-    return Clicks(clicks, items, notes + more + joined)
+        metadata, renamed = usable(tables.read_items(_path(source.items), source.bad_rows))
+    items, joined = item_table(found.clicks, metadata)
+    return Clicks(found.clicks, items, found.notes + renamed + joined, found.left_out)
 
 
 def read_log(source: ClickSource) -> tuple[pl.DataFrame, list[str]]:
     """Read canonical clicks and sentences for the user, however few they are; raise UserError as `read` does."""
-    raw, _, notes = _raw(source)
-    clicks, more = canonical(raw)
-    return clicks, notes + more
+    found = _canonical(source, _raw(source)[0])
+    return found.clicks, found.notes
 
 
-def _raw(source: ClickSource) -> tuple[pl.DataFrame, pl.DataFrame | None, list[str]]:
-    found = _table(source)
-    if found[0].is_empty():
+def _canonical(source: ClickSource, raw: RawClicks) -> Canonical:
+    found = canonical(raw, source.bad_rows)
+    if found.clicks.is_empty():
         raise UserError(f"{source.clicks} holds no click: bring a file with at least two sessions.")
     return found
 
 
-def _table(source: ClickSource) -> tuple[pl.DataFrame, pl.DataFrame | None, list[str]]:
+def _raw(source: ClickSource) -> tuple[RawClicks, pl.DataFrame | None]:
+    if source.bad_rows < 0:
+        raise UserError(f"--bad-rows {source.bad_rows} is no count: choose 0 or more.")
     if source.clicks == eshop.NAME:
-        return eshop.read(eshop.PATH)
+        return _known(source, eshop.read(eshop.PATH))
     if source.clicks.startswith(synthetic.PREFIX):
-        return synthetic.read(source.clicks)
+        return _known(source, synthetic.read(source.clicks))
     path = _path(source.clicks)
     content = tables.content(path)
     if eshop.is_eshop(content):
-        return eshop.read(path)
-    frame, notes = tables.read_clicks(path, content, source.columns)
-    return frame, None, notes
+        return _known(source, eshop.read(path))
+    return tables.read_clicks(path, content, source.columns, source.time_format), None
+
+
+def _known(source: ClickSource, found: Found) -> tuple[RawClicks, pl.DataFrame | None]:
+    frame, metadata, notes = found
+    return from_rows(source.clicks, frame, notes), metadata

@@ -1,170 +1,121 @@
-"""Files of clicks and of items: CSV, TSV or Parquet, plain, gzipped or zipped; the YOOCHOOSE format needs no header."""
+"""Files of clicks and of items: CSV, TSV or Parquet, plain or packed; the YOOCHOOSE format needs no header."""
 
-import gzip
-import io
 import re
-import zipfile
-import zlib
 from pathlib import Path
 
 import polars as pl
 
-from pipeline.clicks.canonical import ROW
+from pipeline.clicks import archives, columns, parquet_files, text_files
+from pipeline.clicks.bad_rows import BadRow, leave_out, shown
+from pipeline.clicks.canonical import RawClicks
+from pipeline.clicks.columns import OBVIOUS, Choice
+from pipeline.clicks.ids import read_ids
 from pipeline.clicks.metadata import typed
+from pipeline.clicks.table import Table, refuse_twice
 from pipeline.errors import UserError
 from pipeline.names import CATEGORY, ITEM_ID, SESSION_ID, TIMESTAMP
-from pipeline.text import did_you_mean
 
-_DELIMITERS = (",", ";", "\t", "|")
-_OBVIOUS = {
-    SESSION_ID: ("session_id", "sessionid", "session", "session id"),
-    TIMESTAMP: ("timestamp", "time", "datetime", "date"),
-    ITEM_ID: ("item_id", "itemid", "item", "product_id"),
-    CATEGORY: ("category", "item_category", "category_id"),
-}
-_SHORT = {"session": SESSION_ID, "time": TIMESTAMP, "item": ITEM_ID, "category": CATEGORY}
 _ISO_START = re.compile(r"\d{4}-\d\d-\d\dT\d\d:")
+_YOOCHOOSE = {SESSION_ID: 0, TIMESTAMP: 1, ITEM_ID: 2, CATEGORY: 3}
 
 
 def content(path: Path) -> bytes:
-    """Read a file's bytes, unpacked; raise UserError where they are damaged or not text (Parquet apart)."""
-    try:
-        raw = path.read_bytes()
-        if raw[:2] == b"\x1f\x8b":
-            raw = gzip.decompress(raw)
-        elif raw[:4] == b"PK\x03\x04":
-            raw = _only_member(path)
-    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is damaged or cut short ({error}): fetch it again.") from error
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): check its permissions.") from error
-    if not raw.strip():
+    """Read a file's bytes, unpacked; raise UserError where they are damaged or nothing."""
+    raw = archives.unpack(path)
+    if not raw.strip(b"\0 \t\r\n\xef\xbb\xbf\xff\xfe"):
         raise UserError(f"{path} holds nothing: bring a file with at least two sessions.")
-    if raw[:4] != b"PAR1" and b"\0" in raw[:65536]:
-        raise UserError(f"{path} is a binary file: clicks are read from CSV, TSV or Parquet, plain, .gz or .zip.")
-    return raw.removeprefix(b"\xef\xbb\xbf")
+    return raw
 
 
-def _only_member(path: Path) -> bytes:
-    with zipfile.ZipFile(path) as archive:
-        names = [n for n in archive.namelist() if not n.endswith("/")]
-        if len(names) != 1:
-            raise UserError(
-                f"{path} holds {len(names)} files ({', '.join(names[:5])}): unpack it and name one of them."
-            )
-        return archive.read(names[0])
+def read_clicks(path: Path, raw: bytes, asked: str | None, time_format: str | None = None) -> RawClicks:
+    """Read clicks to raw columns; `asked` says which they are ('session=…,time=…,item=…')."""
+    if raw.startswith(archives.PARQUET):
+        choice = columns.choose(path, asked, parquet_files.column_names(path, raw), None)
+        table = parquet_files.read_parquet_table(path, raw, list(choice.at.values()))
+        frame = table.frame.rename(dict(zip(table.frame.columns, choice.at, strict=True)))
+    else:
+        text = text_files.open_text(path, raw)
+        known = _yoochoose(text.first) if asked is None else None
+        choice = known or columns.choose(path, asked, text.first, text.second)
+        table = text_files.read_text_table(text, header=choice.header)
+        frame = table.frame.select(table.frame.to_series(at).alias(name) for name, at in choice.at.items())
+    return RawClicks(
+        str(path),
+        frame,
+        choice.names,
+        table.place,
+        table.numbers,
+        lambda some: _blank(table, some),
+        table.broken,
+        choice.notes,
+        time_format,
+    )
 
 
-def read_clicks(path: Path, raw: bytes, columns: str | None) -> tuple[pl.DataFrame, list[str]]:
-    """Read clicks to raw columns (row, session_id, timestamp, item_id, category) and notes."""
-    if columns is None and _is_yoochoose(raw):
-        frame = _csv(path, raw, ",", header=False)
-        frame.columns = list(_SHORT.values())
-        return _numbered(frame, 1), ["Read as YOOCHOOSE's raw format."]
-    frame = _frame(path, raw)
-    chosen = _named(path, columns, frame.columns) if columns else _obvious(path, frame.columns)
-    notes = [] if columns else ["Columns taken: " + ", ".join(f"{k}={v}" for k, v in chosen.items()) + "."]
-    taken = frame.select(pl.col(source).alias(name) for name, source in chosen.items())
-    if CATEGORY not in chosen:
-        taken = taken.with_columns(pl.lit(None, pl.String).alias(CATEGORY))
-    return _numbered(taken, 2), notes
+def read_items(path: Path, bad_rows: int | None = None) -> pl.DataFrame:
+    """Read item metadata: item_id as text, read as the clicks' are, and whatever else the file has, text typed.
 
-
-def read_items(path: Path) -> pl.DataFrame:
-    """Read item metadata: item_id as text, and whatever else the file has, with delimited text typed."""
+    Raises UserError where more than `bad_rows` rows cannot be read, or an item stands in two.
+    """
     raw = content(path)
-    frame = _frame(path, raw)
-    lower = {c.lower(): c for c in frame.columns}
-    key = next((lower[n] for n in (*_OBVIOUS[ITEM_ID], "id") if n in lower), None)
+    if raw.startswith(archives.PARQUET):
+        names, table = parquet_files.column_names(path, raw), parquet_files.read_parquet_table(path, raw)
+    else:
+        text = text_files.open_text(path, raw)
+        names, table = text.first, text_files.read_text_table(text, header=True)
+    lower = {name.lower(): name for name in reversed(names)}
+    key = next((lower[n] for n in (*OBVIOUS[ITEM_ID], "id") if n in lower), None)
     if key is None:
-        raise UserError(f"{path} has no item id: name one of its columns ({_some(frame.columns)}) item_id.")
-    frame = frame.rename({key: ITEM_ID}).with_columns(pl.col(ITEM_ID).cast(pl.String).str.strip_chars())
-    if (twice := frame.filter(pl.col(ITEM_ID).is_duplicated())).height:
-        raise UserError(f"{path} names item '{twice[ITEM_ID][0]}' more than once: keep one row an item.")
-    return frame if raw[:4] == b"PAR1" else typed(frame)
-
-
-def _is_yoochoose(raw: bytes) -> bool:
-    fields = raw[:400].split(b"\n", 1)[0].decode("utf-8", "replace").strip().split(",")
-    return len(fields) == 4 and bool(_ISO_START.match(fields[1]))
-
-
-def _frame(path: Path, raw: bytes) -> pl.DataFrame:
-    if raw[:4] == b"PAR1":
-        try:
-            return pl.read_parquet(io.BytesIO(raw))
-        except (pl.exceptions.PolarsError, OSError) as error:
-            raise UserError(f"{path} is a damaged Parquet file: write it again.") from error
-    return read_text(path, raw)
+        raise UserError(f"{path} has no item id: name one of its columns ({columns.some(names)}) item_id.")
+    refuse_twice(path, names, key)
+    kept = _with_ids(table, key, bad_rows)
+    return kept if raw.startswith(archives.PARQUET) else typed(kept)
 
 
 def read_text(path: Path, raw: bytes) -> pl.DataFrame:
-    """Read delimited text with a header, every field as text; the delimiter is the commonest in the first row."""
-    first = raw.split(b"\n", 1)[0].decode("utf-8", "replace")
-    delimiter = max(_DELIMITERS, key=first.count)
-    if delimiter not in first:
+    """Read delimited text with a header, every field as text; raise UserError for a row that cannot be read."""
+    table = text_files.read_text_table(text_files.open_text(path, raw), header=True)
+    leave_out(path, table.place, table.broken, table.frame.height + len(table.broken), None)
+    return table.frame
+
+
+def _yoochoose(first: list[str]) -> Choice | None:
+    if len(first) != len(_YOOCHOOSE) or not _ISO_START.match(first[1]):
+        return None
+    names = {role: str(at + 1) for role, at in _YOOCHOOSE.items()}
+    return Choice(_YOOCHOOSE, names, header=False, notes=["Read as YOOCHOOSE's raw format."])
+
+
+def _blank(table: Table, some: pl.Series) -> pl.Series:
+    """Mark those of `some` lines that hold nothing, such as a file's blank last one; a row of Parquet is a row."""
+    blank = some.clone()
+    if table.place == "line" and some.any():
+        empty = pl.all_horizontal(pl.all().is_null() | (pl.all().str.strip_chars() == ""))
+        blank[some.arg_true()] = table.frame.filter(some).select(empty).to_series()
+        return blank
+    return pl.repeat(False, len(some), eager=True)
+
+
+def _with_ids(table: Table, key: str, bad_rows: int | None) -> pl.DataFrame:
+    """Read the ids of a table of items, and leave out the rows that have none."""
+    ids = read_ids(table.frame[key], table.path, key)
+    out = _blank(table, ids.values.is_null())
+    bad = list(table.broken)
+    for fault, why in [*ids.faults, (ids.values.is_null(), "")]:
+        at = (fault & ~out).arg_true().to_list()
+        for number, value in zip(table.numbers(at) if at else [], table.frame[key][at], strict=True):
+            what = f"has {shown(value)} in column '{key}', which {why}" if why else f"has no item id in column '{key}'"
+            bad.append(BadRow(number, what, "mend or remove the row"))
+        out = out | fault
+    leave_out(table.path, table.place, bad, table.frame.height + len(table.broken), bad_rows)
+    named = ids.values.cast(pl.String).alias(ITEM_ID)
+    frame = table.frame.with_columns(named.alias(key)).rename({key: ITEM_ID} if key != ITEM_ID else {})
+    kept = frame.filter(~out)
+    if (twice := kept[ITEM_ID].is_duplicated()).any():
+        item = kept[ITEM_ID].filter(twice)[0]
+        first, second = table.numbers(((named == item) & ~out).arg_true()[:2].to_list())
         raise UserError(
-            f"{path}: its first row {first.strip()[:60]!r} has one field: separate by comma, semicolon, tab or |."
+            f"{table.path} names item '{item}' more than once ({table.place}s {first} and {second}): keep one row an "
+            "item."
         )
-    return _csv(path, raw, delimiter, header=True)
-
-
-def _csv(path: Path, raw: bytes, delimiter: str, *, header: bool) -> pl.DataFrame:
-    """Read delimited text with every field as text; a row with another number of fields is named."""
-    try:
-        return pl.read_csv(io.BytesIO(raw), separator=delimiter, has_header=header, infer_schema=False)
-    except pl.exceptions.PolarsError as error:
-        raise UserError(_what_is_wrong(path, raw, delimiter, str(error))) from error
-
-
-def _what_is_wrong(path: Path, raw: bytes, delimiter: str, message: str) -> str:
-    try:
-        lines = raw.decode().splitlines()
-    except UnicodeDecodeError as error:
-        row = raw.count(b"\n", 0, error.start) + 1
-        return f"{path}: row {row} is not UTF-8 text: save the file as UTF-8."
-    expected = lines[0].count(delimiter)
-    for row, line in enumerate(lines, 1):
-        if line and line.count(delimiter) != expected:
-            return (
-                f"{path}: row {row} has {line.count(delimiter) + 1} fields where the first has {expected + 1} "
-                f"({line[:60]!r}): check the delimiter and mend or remove the row."
-            )
-    return f"{path} cannot be read as text separated by {delimiter!r}: {message.splitlines()[0][:150]}"
-
-
-def _named(path: Path, columns: str, there: list[str]) -> dict[str, str]:
-    chosen = {}
-    for part in columns.split(","):
-        short, equals, source = (p.strip() for p in part.partition("="))
-        if not equals or short not in _SHORT:
-            raise UserError(f"--columns {columns!r}: '{part}' is not one of session=…, time=…, item=…, category=….")
-        if source not in there:
-            close = did_you_mean(source, there)
-            raise UserError(f"{path} has no column '{source}': it has {_some(there)}.{close}")
-        chosen[_SHORT[short]] = source
-    missing = [s for s, name in _SHORT.items() if name not in chosen and s != "category"]
-    if missing:
-        raise UserError(f"--columns {columns!r} does not say which column is the {missing[0]}: add {missing[0]}=….")
-    return chosen
-
-
-def _obvious(path: Path, there: list[str]) -> dict[str, str]:
-    lower = {c.lower(): c for c in there}
-    found = {name: next((lower[n] for n in names if n in lower), None) for name, names in _OBVIOUS.items()}
-    chosen = {name: source for name, source in found.items() if source is not None}
-    missing = [short for short, name in _SHORT.items() if name not in chosen and short != "category"]
-    if missing:
-        raise UserError(
-            f"{path} has the columns {_some(there)}, and which is the {missing[0]} is not clear: "
-            "say it with --columns session=…,time=…,item=…."
-        )
-    return chosen
-
-
-def _some(columns: list[str]) -> str:
-    return ", ".join(columns[:12]) + (", …" if len(columns) > 12 else "")
-
-
-def _numbered(frame: pl.DataFrame, first: int) -> pl.DataFrame:
-    return frame.with_row_index(ROW, offset=first)
+    return kept

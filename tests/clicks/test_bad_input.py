@@ -22,13 +22,19 @@ CASES: dict[str, tuple[bytes, str]] = {
     "one field": (b"session\n1\n2\n", "has one field"),
     "wrong delimiter": (GOOD.replace(",", ":").encode(), "has one field"),
     "unclear columns": (b"a,b,c\n1,2,3\n", "which is the session is not clear"),
-    "unparsable time": (GOOD.replace("2014-04-07T10:52:09Z", "yesterday").encode(), "Row 3: the time 'yesterday'"),
+    "unparsable time": (
+        GOOD.replace("2014-04-07T10:52:09Z", "yesterday").encode(),
+        "line 3 has 'yesterday' in column 'time', which cannot be read as a time",
+    ),
     "time far off": (GOOD.replace("2014-04-07T10:52:09Z", "1814-04-07T10:52:09Z").encode(), "between 1990 and 2100"),
-    "null item": (GOOD.replace("10:52:09Z,b", "10:52:09Z,").encode(), "Row 3 has no item_id"),
-    "null session": (GOOD.replace("\n2,", "\n,").encode(), "Row 4 has no session_id"),
+    "null item": (GOOD.replace("10:52:09Z,b", "10:52:09Z,").encode(), "line 3 has no item in column 'item' (empty)"),
+    "null session": (GOOD.replace("\n2,", "\n,").encode(), "line 4 has no session in column 'session' (empty)"),
     "one session": (GOOD.replace("\n2,", "\n1,").encode(), "holds 1 session: to learn and to test takes at least 2"),
-    "another number of fields": ((GOOD + "3,2014-04-07T10:53:09Z,a,b,c\n").encode(), "row 5 has 5 fields"),
-    "not utf-8": (GOOD.replace("09Z,b", "09Z,\xe9").encode("latin-1"), "row 3 is not UTF-8"),
+    "another number of fields": (
+        (GOOD + "3,2014-04-07T10:53:09Z,a,b,c\n").encode(),
+        "line 5 has 5 fields where the first row has 3",
+    ),
+    "not utf-8": (GOOD.replace("09Z,b", "09Z,\xe9").encode("latin-1"), "line 3 is not UTF-8"),
     "only a header": (b"session,time,item\n", "holds no click"),
 }
 

@@ -133,7 +133,7 @@ def _cut(write: Callable[[Path], object], kept: int) -> Callable[[Path], None]:
         (_frame(id=[True, False], d0=[1.0, 2]), "has ids of type Boolean"),
         (_frame(id=[3.0, 3.0], d0=[1.0, 2]), "has the id '3' more than once"),
         (_bytes(b"id,vector\na,[1 2]\nb,[3 x]\n"), "row 2 of column 'vector' is 'x'"),
-        (_bytes(b"id,d0\na,1\nb,2,3\n"), "row 3 has 3 fields where the first has 2"),
+        (_bytes(b"id,d0\na,1\nb,2,3\n"), "line 3 has 3 fields where the first row has 2"),
         (_bytes(b""), "holds nothing"),
         (_bytes(b"%PDF-1.4\0\0"), "does not begin as a file of vectors does"),
         (lambda p: np.savez(p.open("wb"), a=NUMBERS, b=NUMBERS), "holds 2 arrays (a, b)"),

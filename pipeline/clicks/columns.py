@@ -1,0 +1,153 @@
+"""Which column is what: by the names of a header, by positions where there is none, or by what is obvious."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from pipeline.clicks.table import refuse_twice
+from pipeline.clicks.times import read_times
+from pipeline.errors import UserError
+from pipeline.names import CATEGORY, ITEM_ID, SESSION_ID, TIMESTAMP
+from pipeline.text import did_you_mean
+
+DATE = "date"  # of times that are written in two columns
+SHORT = {"session": SESSION_ID, "time": TIMESTAMP, "item": ITEM_ID, "category": CATEGORY, "date": DATE}
+OBVIOUS = {
+    SESSION_ID: ("session_id", "sessionid", "session", "session id", "user_session"),
+    TIMESTAMP: ("timestamp", "time", "datetime", "event_time", "date"),
+    ITEM_ID: ("item_id", "itemid", "item", "product_id"),
+    CATEGORY: ("category", "item_category", "category_id"),
+}
+_TWO_COLUMNS = (("timeframe", "eventdate"), ("time", "date"), ("event_time", "event_date"))
+_NEEDED = ("session", "time", "item")
+_SAY = "session=…, time=…, item=…, category=… or date=…"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Where each of a click's columns stands in a file, by position from 0, and as the file calls it."""
+
+    at: dict[str, int]
+    names: dict[str, str]
+    header: bool
+    notes: list[str] = field(default_factory=list)
+
+
+def is_time(text: str) -> bool:
+    """Tell whether a field of a first row is a time, and so the row no header."""
+    try:
+        return not read_times(pl.Series([text], dtype=pl.String), "", "").values.has_nulls()
+    except UserError:
+        return True  # a day or a month first
+
+
+def choose(path: Path, columns: str | None, first: Sequence[str], second: Sequence[str] | None) -> Choice:
+    """Choose the columns by `columns` or by what is obvious; `first` and `second` are rows of text, or names alone.
+
+    Raises UserError where a column is not there, stands twice or is not clear, and for a header that is a click.
+    """
+    names = [name.strip() for name in first]
+    if columns is None:
+        return _obvious(path, names, second)
+    asked = _parse(columns)
+    found = {role: _find(names, name) for role, name in asked.items()}
+    if second is not None and all(name.isdigit() for name in asked.values()) and None in found.values():
+        return _by_position(path, asked, names)
+    for role, name in asked.items():
+        if (at := found[role]) is None:
+            if second is None and name.isdigit():
+                raise UserError(f"{path} has names for its columns: it has {some(names)}, so name them.")
+            close = did_you_mean(name, names)
+            raise UserError(f"{path} has no column '{name}': it has {some(names)}.{close}")
+        refuse_twice(path, names, names[at])
+    chosen = {role: at for role, at in found.items() if at is not None}
+    if second is not None and (is_time(names[chosen[TIMESTAMP]]) or (DATE in chosen and is_time(names[chosen[DATE]]))):
+        raise _no_header(path, names, chosen)
+    return Choice(chosen, {role: names[at] for role, at in chosen.items()}, header=True)
+
+
+def some(columns: Sequence[str]) -> str:
+    """List the first columns."""
+    return ", ".join(columns[:12]) + (", …" if len(columns) > 12 else "")
+
+
+def _parse(columns: str) -> dict[str, str]:
+    asked: dict[str, str] = {}
+    for part in columns.split(","):
+        short, equals, name = (p.strip() for p in part.partition("="))
+        if not equals or short not in SHORT:
+            raise UserError(f"--columns {columns!r}: '{part}' is not one of {_SAY}.")
+        if SHORT[short] in asked:
+            raise UserError(f"--columns {columns!r} says {short}=… twice: keep one of them.")
+        asked[SHORT[short]] = name
+    for short in _NEEDED:
+        if SHORT[short] not in asked:
+            raise UserError(f"--columns {columns!r} does not say which column is the {short}: add {short}=….")
+    return asked
+
+
+def _find(names: Sequence[str], name: str) -> int | None:
+    """Find a column by its name, by its name in other cases where only one has it."""
+    if name in names:
+        return names.index(name)
+    close = [at for at, other in enumerate(names) if other.casefold() == name.casefold()]
+    return close[0] if len(close) == 1 else None
+
+
+def _by_position(path: Path, asked: dict[str, str], first: Sequence[str]) -> Choice:
+    """Take positions, from 1; a first row whose time is none is a header."""
+    at = {role: int(name) - 1 for role, name in asked.items()}
+    for role, position in at.items():
+        if not 0 <= position < len(first):
+            short = next(s for s, name in SHORT.items() if name == role)
+            raise UserError(
+                f"{path}: --columns {short}={asked[role]} is no position, as there are {len(first)} columns: "
+                f"choose 1 to {len(first)}, or a name of the header."
+            )
+    header = not is_time(first[at[DATE] if DATE in at else at[TIMESTAMP]])
+    said = "the first row is taken for a header" if header else "without a header"
+    names = {role: first[position] if header else f"{position + 1}" for role, position in at.items()}
+    return Choice(at, names, header, [f"Columns are taken by their position, {said}."])
+
+
+def _obvious(path: Path, names: Sequence[str], second: Sequence[str] | None) -> Choice:
+    lower = {name.lower(): name for name in reversed(names)}
+    chosen = {role: next((lower[n] for n in known if n in lower), None) for role, known in OBVIOUS.items()}
+    for time, date in _TWO_COLUMNS:
+        if time in lower and date in lower and not (second and is_time(_field(second, names.index(lower[time])))):
+            chosen |= {TIMESTAMP: lower[time], DATE: lower[date]}
+            break
+    at = {role: names.index(name) for role, name in chosen.items() if name is not None}
+    missing = [short for short in _NEEDED if SHORT[short] not in at]
+    if missing:
+        if second is not None and any(is_time(name) for name in names):
+            raise _no_header(path, names, {TIMESTAMP: next(i for i, name in enumerate(names) if is_time(name))})
+        raise UserError(
+            f"{path} has the columns {some(names)}, and which is the {missing[0]} is not clear: "
+            "say it with --columns session=…,time=…,item=…."
+        )
+    for position in at.values():
+        refuse_twice(path, names, names[position])
+        alike = [name for name in names if name.lower() == names[position].lower()]
+        if len(alike) > 1:
+            raise UserError(
+                f"{path} has the columns {' and '.join(alike)}, and which to take is not clear: say it with "
+                "--columns session=…,time=…,item=…."
+            )
+    taken = ", ".join(f"{short}={names[at[role]]}" for short, role in SHORT.items() if role in at)
+    return Choice(at, {role: names[p] for role, p in at.items()}, header=True, notes=[f"Columns taken: {taken}."])
+
+
+def _field(row: Sequence[str], at: int) -> str:
+    return row[at] if at < len(row) else ""
+
+
+def _no_header(path: Path, first: Sequence[str], at: dict[str, int]) -> UserError:
+    known = {role: str(position + 1) for role, position in at.items()}
+    say = ",".join(f"{short}={known.get(SHORT[short], 'N')}" for short in _NEEDED)
+    return UserError(
+        f"{path} has no header, as its first row is a click ({some(first)[:80]}): name columns by their position, "
+        f"from 1, with --columns {say}."
+    )
