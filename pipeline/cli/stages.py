@@ -16,7 +16,9 @@ from pipeline.workspace import Workspace
 
 ClicksOption = Annotated[
     str | None,
-    typer.Option("--clicks", help="A file, 'eshop', or 'synthetic:SESSIONS'; without it, the clicks read last."),
+    typer.Option(
+        "--clicks", help="A file, 'shop', 'eshop', or 'synthetic:SESSIONS'; without it, the clicks read last."
+    ),
 ]
 ColumnsOption = Annotated[
     str | None, typer.Option(help="'session=…,time=…,item=…[,category=…]' for a file with a header.")

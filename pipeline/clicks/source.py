@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.clicks import eshop, synthetic, tables
+from pipeline.clicks import eshop, shop, synthetic, tables
 from pipeline.clicks.canonical import canonical, item_table
 from pipeline.errors import UserError
 from pipeline.names import SESSION_ID
@@ -19,7 +19,7 @@ class ClickSource:
     """Clicks as the command line names them."""
 
     clicks: str
-    """A path, 'eshop', or 'synthetic:SESSIONS' (and ':SEED')."""
+    """A path, 'shop', 'eshop', or 'synthetic:SESSIONS' (and ':SEED')."""
     columns: str | None = None
     """'session=…,time=…,item=…[,category=…]' for a file with a header of its own."""
     items: str | None = None
@@ -48,6 +48,12 @@ class DataSet:
 def known() -> list[DataSet]:
     """List the data sets that have a name."""
     return [
+        DataSet(
+            shop.NAME,
+            "Made-up shop",
+            "40,000 visits to some 10,000 clothes with names, colours, prices and seasons; shop:3000 is a smaller one.",
+            "made here",
+        ),
         DataSet(
             "eshop",
             "E-shop clothing 2008",
@@ -81,7 +87,7 @@ def digest(source: ClickSource) -> str:
     found = hashlib.sha256(repr(source).encode())
     if source.clicks == eshop.NAME:
         found.update(str(eshop.PATH.stat().st_size).encode())
-    elif not source.clicks.startswith(synthetic.PREFIX):
+    elif not (shop.is_shop(source.clicks) or source.clicks.startswith(synthetic.PREFIX)):
         _feed(found, _path(source.clicks))
     if source.items:
         _feed(found, _path(source.items))
@@ -127,6 +133,8 @@ def _raw(source: ClickSource) -> tuple[pl.DataFrame, pl.DataFrame | None, list[s
 def _table(source: ClickSource) -> tuple[pl.DataFrame, pl.DataFrame | None, list[str]]:
     if source.clicks == eshop.NAME:
         return eshop.read(eshop.PATH)
+    if shop.is_shop(source.clicks):
+        return shop.read(source.clicks)
     if source.clicks.startswith(synthetic.PREFIX):
         return synthetic.read(source.clicks)
     path = _path(source.clicks)

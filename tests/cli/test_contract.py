@@ -109,7 +109,7 @@ def test_doctor_and_catalogue_answer(tmp_path: Path) -> None:
     _, types = cli(tmp_path / "ws", "index", "types")
     assert [t["name"] for t in types["types"]] == list(CATALOGUE)
     _, data = cli(tmp_path / "ws", "data", "list")
-    assert [d["name"] for d in data["data"]] == ["eshop", "synthetic:20000"]
+    assert [d["name"] for d in data["data"]] == ["shop", "eshop", "synthetic:20000"]
 
 
 def test_an_empty_workspace_says_what_to_do(tmp_path: Path) -> None:

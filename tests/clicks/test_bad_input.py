@@ -49,7 +49,7 @@ def test_a_bad_file_is_one_sentence(tmp_path: Path, case: str) -> None:
     ("clicks", "expected"),
     [
         ("nowhere.csv", "There is no file nowhere.csv"),
-        ("eshopp", "Did you mean eshop?"),
+        ("eshopp", "Did you mean eshop or shop?"),
         ("/tmp", "is a folder"),
         ("synthetic:1", "is not synthetic:SESSIONS"),
         ("synthetic:many", "is not synthetic:SESSIONS"),
