@@ -24,6 +24,7 @@ REALDATA_DIR = Path(os.environ.get("REALDATA_DIR", Path(__file__).resolve().pare
 os.environ[GRACE_VARIABLE] = "2"  # servers of tests need not wait half a minute for a next user
 for _variable in ("MILVUS_URI", "MILVUS_TOKEN", "CLICK_ROAD_WORKSPACE"):
     os.environ.pop(_variable, None)
+os.environ["CLICK_ROAD_DATA"] = str(REALDATA_DIR)  # tests fetch nothing, and write nothing into the user's cache
 
 
 ESHOP = ("--clicks", "eshop", "--epochs", "3")  # half the usual epochs: the tests ask whether it works, not how well
@@ -37,7 +38,17 @@ def workspace(tmp_path: Path) -> Workspace:
 @pytest.fixture(scope="session")
 def yoochoose() -> Path:
     """Give the first 83,846 real YOOCHOOSE clicks, or skip with the reason."""
-    path = REALDATA_DIR / "yoochoose-clicks-100k.dat.gz"
+    return _real("yoochoose-clicks-100k.dat.gz")
+
+
+@pytest.fixture(scope="session")
+def eshop_file() -> Path:
+    """Give the real e-shop file, or skip with the reason."""
+    return _real("eshop-clothing-2008.zip")
+
+
+def _real(name: str) -> Path:
+    path = REALDATA_DIR / name
     if not path.exists():
         pytest.skip(f"no real data at {path}: set REALDATA_DIR to a folder that has it")
     return path

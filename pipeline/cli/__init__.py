@@ -7,6 +7,7 @@ from pipeline.cli import (  # noqa: F401
     bench,
     benchruns,
     changes,
+    data,
     evaluation,
     indexes,
     libraries,

@@ -1,4 +1,4 @@
-"""What `--clicks` names: a shipped data set, made-up clicks, or a file of one's own."""
+"""What `--clicks` names: a data set with a name, made-up clicks, or a file of one's own."""
 
 import hashlib
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.clicks import eshop, shop, synthetic, tables
+from pipeline.clicks import datasets, eshop, shop, synthetic, tables
 from pipeline.clicks.canonical import canonical, item_table
 from pipeline.errors import UserError
 from pipeline.names import SESSION_ID
@@ -19,7 +19,7 @@ class ClickSource:
     """Clicks as the command line names them."""
 
     clicks: str
-    """A path, 'shop', 'eshop', or 'synthetic:SESSIONS' (and ':SEED')."""
+    """A path, a data set that `data list` names, or 'synthetic:SESSIONS' (and ':SEED')."""
     columns: str | None = None
     """'session=…,time=…,item=…[,category=…]' for a file with a header of its own."""
     items: str | None = None
@@ -35,46 +35,14 @@ class Clicks:
     notes: list[str]
 
 
-@dataclass(frozen=True)
-class DataSet:
-    """A data set that has a name."""
-
-    name: str
-    title: str
-    about: str
-    licence: str
-
-
-def known() -> list[DataSet]:
-    """List the data sets that have a name."""
-    return [
-        DataSet(
-            shop.NAME,
-            "Made-up shop",
-            "40,000 visits to some 10,000 clothes with names, colours, prices and seasons; shop:3000 is a smaller one.",
-            "made here",
-        ),
-        DataSet(
-            "eshop",
-            "E-shop clothing 2008",
-            "165,474 real clicks in 24,026 sessions on 217 items of a clothing shop, with colour and price.",
-            "CC BY 4.0, UCI 553",
-        ),
-        DataSet(
-            "synthetic:20000",
-            "Made-up clicks",
-            "As many sessions as you ask for, with YOOCHOOSE's shape: short sessions, a long tail, latent groups.",
-            "made here",
-        ),
-    ]
-
-
 def _path(text: str) -> Path:
+    if (data := datasets.find(text)) is not None:
+        return datasets.needed(data)
     path = Path(text).expanduser()
     if path.is_dir():
         raise UserError(f"{path} is a folder: name the file with the clicks in it.")
     if not path.exists():
-        names = [d.name for d in known()]
+        names = [d.name for d in datasets.known()]
         close = did_you_mean(text, names) or f" The data sets with a name are {', '.join(names)}."
         raise UserError(f"There is no file {path}, and no data set of that name.{close}")
     if path.stat().st_size == 0:
@@ -85,9 +53,7 @@ def _path(text: str) -> Path:
 def digest(source: ClickSource) -> str:
     """Hash all that decides the result; raise UserError where the source is missing."""
     found = hashlib.sha256(repr(source).encode())
-    if source.clicks == eshop.NAME:
-        found.update(str(eshop.PATH.stat().st_size).encode())
-    elif not (shop.is_shop(source.clicks) or source.clicks.startswith(synthetic.PREFIX)):
+    if not (shop.is_shop(source.clicks) or source.clicks.startswith(synthetic.PREFIX)):
         _feed(found, _path(source.clicks))
     if source.items:
         _feed(found, _path(source.items))
@@ -131,8 +97,6 @@ def _raw(source: ClickSource) -> tuple[pl.DataFrame, pl.DataFrame | None, list[s
 
 
 def _table(source: ClickSource) -> tuple[pl.DataFrame, pl.DataFrame | None, list[str]]:
-    if source.clicks == eshop.NAME:
-        return eshop.read(eshop.PATH)
     if shop.is_shop(source.clicks):
         return shop.read(source.clicks)
     if source.clicks.startswith(synthetic.PREFIX):
@@ -140,6 +104,6 @@ def _table(source: ClickSource) -> tuple[pl.DataFrame, pl.DataFrame | None, list
     path = _path(source.clicks)
     content = tables.content(path)
     if eshop.is_eshop(content):
-        return eshop.read(path)
+        return eshop.read(path, content)
     frame, notes = tables.read_clicks(path, content, source.columns)
     return frame, None, notes
