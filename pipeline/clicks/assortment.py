@@ -125,11 +125,10 @@ def assortment(random: np.random.Generator, count: int) -> Assortment:
     appeal = random.normal(0, 1, count)
     price = np.array([k[2] for k in kinds])[style] * _PRICE_OF_TIER[tier] * random.uniform(0.85, 1.15, count)
     number = 1 + random.permutation(count)
-    letters = [name[0].upper() for name in STYLES]
     season = np.array([SEASONS.index(k[3]) for k in kinds])[style]
     table = pl.DataFrame(
         {
-            ITEM_ID: [f"{letters[c]}{n}" for c, n in zip(category, number, strict=True)],
+            ITEM_ID: [f"{chr(ord('A') + c)}{n}" for c, n in zip(category, number, strict=True)],
             "name": [
                 f"{COLOURS[k].capitalize()} {kinds[s][1]} {n}" for k, s, n in zip(colour, style, number, strict=True)
             ],

@@ -1,6 +1,8 @@
 """Every page, as a person uses it: look, train, build an index, get recommendations, see them on the map."""
 
 import re
+import zipfile
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -282,6 +284,34 @@ def test_an_empty_workspace_says_what_to_press(browser: Browser, tmp_path) -> No
             opened.goto(f"/{name}")
             settled(opened)
             expect(opened.get_by_text(re.compile(words))).to_be_visible()
+        opened.context.close()
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def test_clicks_are_sent_from_the_browser_or_fetched(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLICK_ROAD_DATA", str(tmp_path / "data"))
+    sent = tmp_path / "my clicks.zip"
+    with zipfile.ZipFile(sent, "w") as archive:
+        archive.writestr("clicks.csv", "session,time,item\n1,2014-04-07,a\n1,2014-04-08,b\n2,2014-04-08,a\n")
+    process, address = serve(tmp_path / "ws")
+    try:
+        opened = browser.new_context(base_url=address).new_page()
+        opened.goto("/data?data=eshop")
+        settled(opened)
+        expect(opened.get_by_role("button", name="Fetch and run the whole road")).to_be_enabled()
+        expect(opened.get_by_text("Licence: CC BY 4.0.")).to_be_visible()
+        opened.goto("/data?data=file")
+        settled(opened)
+        expect(opened.get_by_text("Send a file of clicks, up to 500 MB")).to_be_visible()
+        opened.locator("input[type=file]").set_input_files(sent)
+        expect(opened.get_by_role("button", name="Only read the clicks")).to_be_enabled()
+        opened.get_by_role("button", name="Only read the clicks").click()
+        expect(opened.get_by_text("From 2014-04-07").or_(opened.get_by_text("Columns taken"))).to_be_visible()
+        assert (tmp_path / "ws" / "uploads" / "my_clicks.zip").read_bytes() == sent.read_bytes()
         opened.context.close()
     finally:
         process.terminate()
