@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app import state, tray, url
-from pipeline.clicks import known
+from pipeline.clicks.datasets import known
 from pipeline.evaluate import current
 from pipeline.kinds import KINDS
 from pipeline.options import Option, arguments, options
@@ -51,7 +51,8 @@ def _clicks(column: Any) -> list[str]:
     if manifest is None:
         return []
     now = manifest["config"]["clicks"]
-    names = {now: f"{Path(now).name}, as it is", **{d.name: d.title for d in known() if d.name != now}}
+    others = {d.name: d.title for d in known() if d.name != now and d.state != "not fetched"}
+    names = {now: f"{Path(now).name}, as it is", **others}
     help_ = "Others are read and split before the training. A file of your own is chosen on the Data page."
     chosen = str(column.selectbox("Clicks", list(names), format_func=lambda name: names[name], help=help_))
     return [] if chosen == now else ["--clicks", chosen]

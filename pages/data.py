@@ -7,11 +7,18 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import charts, parts, state, tray, url
+from app import charts, parts, state, tray, uploads, url
 from app.errors import errors
+from pipeline.clicks import datasets
 from pipeline.text import number
 
-CHOICES = {"E-shop (real, shipped)": "eshop", "Made-up clicks": "synthetic", "A file of mine": "file"}
+CHOICES = {
+    "Made-up shop": "shop",
+    "E-shop (real)": "eshop",
+    "YOOCHOOSE (real)": "yoochoose",
+    "A file of mine": "file",
+    "Made-up clicks of any size": "synthetic",
+}
 
 
 def main() -> None:
@@ -38,7 +45,8 @@ def _choose() -> None:
         arguments = _arguments(CHOICES[chosen])
         left, right = st.columns([1, 1])
         ready = arguments is not None
-        if left.button("Run the whole road", type="primary", disabled=not ready, width="stretch"):
+        first = "Fetch and run the whole road" if "--fetch" in (arguments or []) else "Run the whole road"
+        if left.button(first, type="primary", disabled=not ready, width="stretch"):
             tray.launch(["run", *(arguments or [])], f"run on {Path((arguments or ['', ''])[1]).name}")
         if right.button("Only read the clicks", disabled=not ready, width="stretch"):
             tray.launch(["ingest", *(arguments or [])], "read clicks")
@@ -46,15 +54,39 @@ def _choose() -> None:
 
 
 def _arguments(kind: str) -> list[str] | None:
-    if kind == "eshop":
-        st.caption("165,474 clicks in 24,026 sessions on 217 items of a clothing shop, 2008 (UCI 553, CC BY 4.0).")
-        return ["--clicks", "eshop"]
     if kind == "synthetic":
         sessions = st.select_slider("Sessions", [2_000, 5_000, 20_000, 50_000, 100_000], 20_000, format_func=number)
         return ["--clicks", f"synthetic:{sessions}"]
-    path = st.text_input(
-        "Path on this machine",
-        placeholder="clicks.csv, .tsv, .parquet, .dat, .gz",
+    if kind != "file":
+        return _known(next(d for d in datasets.KNOWN if d.name == kind))
+    return _file()
+
+
+def _known(data: datasets.DataSet) -> list[str]:
+    st.caption(data.about)
+    if data.source:
+        st.caption(f"{data.source}. Licence: {data.licence}.")
+    if data.name == datasets.YOOCHOOSE.name:
+        st.caption(
+            "All of it takes hours and tens of gigabytes of memory: a part of the file can be brought as a file of yours."
+        )
+    if data.state != "not fetched":
+        return ["--clicks", data.name]
+    st.caption(
+        f":material/download: It is downloaded into {datasets.folder()}; a file put there by hand counts as fetched."
+    )
+    return ["--clicks", data.name, "--fetch"]
+
+
+def _file() -> list[str] | None:
+    left, right = st.columns(2, gap="large")
+    with left:
+        sent = uploads.upload(
+            "Send a file of clicks", "CSV, TSV, Parquet or YOOCHOOSE's raw format, plain, .gz or .zip."
+        )
+    path = sent or right.text_input(
+        "Or its path on this machine",
+        placeholder="clicks.csv, .tsv, .parquet, .dat, .gz, .zip",
         help="YOOCHOOSE's raw format needs no columns.",
     )
     columns = st.text_input(

@@ -23,14 +23,14 @@ ROAD = (
     ("Index", "indexes", "index"),
     ("Map", "maps", "map"),
 )
-DEMO = ["run", "--clicks", "eshop"]
+DEMO = ["run", "--clicks", "shop"]
 
 
 def main() -> None:
     workspace = state.workspace()
     parts.heading(
         "How do clicks become recommendations?",
-        "Real clicks, a real model, a real Milvus: each box is a stage of the road; follow it from left to right.",
+        "A real model, a real Milvus: each box is a stage of the road; follow it from left to right.",
     )
     boxes = [(title, _stage(workspace, name), page) for title, name, page in ROAD]
     for column, (title, found, page) in zip(st.columns(len(boxes)), boxes, strict=True):
@@ -72,13 +72,23 @@ def _next(workspace: Workspace, missing: list[str]) -> None:
     elif missing:
         parts.empty(f"Still missing: {', '.join(missing).lower()}. One press takes you there, in about two minutes.")
         if st.button("Run the whole demo", type="primary", icon=":material/play_arrow:"):
-            tray.launch(DEMO, "run on eshop")
+            tray.launch(DEMO, "run on shop")
+        _made_up()
     else:
         st.page_link(
             routes.page("recommend"),
             label="**Everything is ready: see recommendations**",
             icon=":material/shopping_bag:",
         )
+        if str((workspace.manifest("clicks") or {}).get("config", {}).get("clicks", "")).startswith("shop"):
+            _made_up()
+
+
+def _made_up() -> None:
+    st.caption(
+        "The shop and its visitors are made up. Real clicks are one press away: the e-shop, YOOCHOOSE, or a file of yours."
+    )
+    st.page_link(routes.page("data"), label="Take real clicks", icon=":material/database:")
 
 
 def _latest(workspace: Workspace) -> None:

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Set up, run the road on the shipped e-shop clicks, serve the app.
+# Set up, run the road on the made-up shop, serve the app.
 set -eu
 cd "$(dirname "$0")/.."
 begin=$(date +%s)
 scripts/setup.sh
 ready=$(date +%s)
-.venv/bin/python -m pipeline run --clicks eshop
+.venv/bin/python -m pipeline run --clicks shop
 echo "demo: download and installation took $((ready - begin)) s, the work $(($(date +%s) - ready)) s"
 exec scripts/app.sh

@@ -24,9 +24,10 @@ REALDATA_DIR = Path(os.environ.get("REALDATA_DIR", Path(__file__).resolve().pare
 os.environ[GRACE_VARIABLE] = "2"  # servers of tests need not wait half a minute for a next user
 for _variable in ("MILVUS_URI", "MILVUS_TOKEN", "CLICK_ROAD_WORKSPACE"):
     os.environ.pop(_variable, None)
+os.environ["CLICK_ROAD_DATA"] = str(REALDATA_DIR)  # tests fetch nothing, and write nothing into the user's cache
 
 
-ESHOP = ("--clicks", "eshop", "--epochs", "3")  # half the usual epochs: the tests ask whether it works, not how well
+SHOP = ("--clicks", "shop:3000", "--epochs", "3")  # half the usual epochs: the tests ask whether it works, not how well
 
 
 @pytest.fixture
@@ -37,7 +38,17 @@ def workspace(tmp_path: Path) -> Workspace:
 @pytest.fixture(scope="session")
 def yoochoose() -> Path:
     """Give the first 83,846 real YOOCHOOSE clicks, or skip with the reason."""
-    path = REALDATA_DIR / "yoochoose-clicks-100k.dat.gz"
+    return _real("yoochoose-clicks-100k.dat.gz")
+
+
+@pytest.fixture(scope="session")
+def eshop_file() -> Path:
+    """Give the real e-shop file, or skip with the reason."""
+    return _real("eshop-clothing-2008.zip")
+
+
+def _real(name: str) -> Path:
+    path = REALDATA_DIR / name
     if not path.exists():
         pytest.skip(f"no real data at {path}: set REALDATA_DIR to a folder that has it")
     return path
@@ -93,20 +104,20 @@ def run_road(root: Path, *arguments: str) -> Road:
 
 
 @pytest.fixture(scope="session")
-def eshop(tmp_path_factory: pytest.TempPathFactory) -> Road:
-    """Give the road over the shipped clicks; tests may add to it, and leave what it has as it is."""
-    made = shared_folder(tmp_path_factory) / "eshop"
+def road(tmp_path_factory: pytest.TempPathFactory) -> Road:
+    """Give the road over a made-up shop; tests may add to it, and leave what it has as it is."""
+    made = shared_folder(tmp_path_factory) / "shop"
     held = lock(made.with_suffix(".lock"))  # tests run in several processes: the first makes the road, each has a copy
     try:
         kept = made.with_suffix(".json")
         if not kept.exists():
-            took = run_road(made, *ESHOP).measured
+            took = run_road(made, *SHOP).measured
             wait_for(lambda: not ours(str(made)), 60, "Milvus to stop")
             kept.write_text(json.dumps(asdict(took)))
         measured = Measured(**json.loads(kept.read_text()))
     finally:
         os.close(held)
-    copy = tmp_path_factory.mktemp("eshop") / "ws"
+    copy = tmp_path_factory.mktemp("road") / "ws"
     shutil.copytree(made, copy, symlinks=True)
     return Road(Workspace.open(copy), json.loads(measured.stdout.splitlines()[-1]), measured)
 

@@ -11,6 +11,7 @@ from pipeline.cli import (  # noqa: F401
     bench,
     benchruns,
     changes,
+    data,
     evaluation,
     indexes,
     libraries,

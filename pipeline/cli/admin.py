@@ -1,6 +1,5 @@
-"""`status`, `doctor`, `jobs`, `data` and `milvus`: what exists, what runs, what is lacking."""
+"""`status`, `doctor`, `jobs` and `milvus`: what exists, what runs, what is lacking."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -10,9 +9,8 @@ from pipeline.text import duration
 from pipeline.workspace import Workspace
 
 jobs_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Jobs: what runs and what ran.")
-data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Data sets that have a name.")
 milvus_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The embedded Milvus server.")
-for _name, _group in (("jobs", jobs_app), ("data", data_app), ("milvus", milvus_app)):
+for _name, _group in (("jobs", jobs_app), ("milvus", milvus_app)):
     app.add_typer(_group, name=_name)
 JobArgument = Annotated[str, typer.Argument(help="A job's number, as in `jobs list`.")]
 
@@ -41,7 +39,7 @@ def status(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> 
     def show(answer: Answer) -> None:
         print(f"workspace {answer['workspace']}, Milvus {answer['milvus']['state']}")
         columns = ["stage", "state", "figure", "size", "age"]
-        table(answer["stages"], columns, "Nothing is there yet: run `run --clicks eshop`.")
+        table(answer["stages"], columns, "Nothing is there yet: run `run --clicks shop`.")
         for job in answer["jobs"]:
             print(f"job {job['id']}: {job['title']}, {job['state']} for {duration(job['age_s'])}")
 
@@ -138,21 +136,6 @@ def jobs_cancel(job: JobArgument, workspace: WorkspaceOption = WORKSPACE, json: 
         return {"id": found.id, "state": found.state}
 
     finish(workspace, json, body, lambda a: print(f"Job {a['id']} is {a['state']}."))
-
-
-@data_app.command("list")
-def data_list(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
-    """List the data sets that `--clicks` knows by name.
-
-    Example: python -m pipeline data list
-    """
-
-    def body() -> Answer:
-        from pipeline.clicks import known
-
-        return {"data": [asdict(d) for d in known()]}
-
-    finish(workspace, json, body, lambda a: table(a["data"], ["name", "title", "about", "licence"], ""))
 
 
 @milvus_app.command("start")

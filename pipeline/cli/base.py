@@ -22,7 +22,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="From click logs to recommendations served by Milvus.\n\nExample: python -m pipeline run --clicks eshop",
+    help="From click logs to recommendations served by Milvus.\n\nExample: python -m pipeline run --clicks shop",
 )
 
 WorkspaceOption = Annotated[

@@ -61,7 +61,7 @@ def _show(answer: Answer) -> None:
 @index_app.command("append")
 def append(
     name: NameArgument,
-    clicks: Annotated[str, typer.Option("--clicks", help="A file, 'eshop', or 'synthetic:SESSIONS'.")],
+    clicks: Annotated[str, typer.Option("--clicks", help="A file, or a data set that `data list` names.")],
     columns: ColumnsOption = None,
     bad_rows: BadRowsOption = None,
     time_format: TimeFormatOption = None,

@@ -16,7 +16,10 @@ from pipeline.workspace import Workspace
 
 ClicksOption = Annotated[
     str | None,
-    typer.Option("--clicks", help="A file, 'eshop', or 'synthetic:SESSIONS'; without it, the clicks read last."),
+    typer.Option("--clicks", help="A file, or a data set that `data list` names; without it, the clicks read last."),
+]
+FetchOption = Annotated[
+    bool, typer.Option("--fetch", help="Download the data set of --clicks first, unless it is here.")
 ]
 ColumnsOption = Annotated[
     str | None,
@@ -69,6 +72,14 @@ def _source(
     return ClickSource(absolute, columns, str(Path(items).absolute()) if items else None, bad_rows or 0, time_format)
 
 
+def _fetch(clicks: str, job: Running) -> None:
+    from pipeline.clicks import datasets
+
+    report = job.progress("fetch")
+    if datasets.find(clicks) is not None:
+        datasets.fetch(clicks, report)
+
+
 def _preprocessing(workspace: Workspace, same_clicks: bool, test_from: str | None, fewest: int | None) -> Any:
     """Take what is given; of clicks that stay the same, keep how they were split before."""
     from pipeline.preprocess import STAGE, PreprocessConfig
@@ -91,6 +102,7 @@ def run(
     clicks: ClicksOption = None,
     columns: ColumnsOption = None,
     items: ItemsOption = None,
+    fetch: FetchOption = False,
     bad_rows: BadRowsOption = None,
     time_format: TimeFormatOption = None,
     test_from: TestFromOption = None,
@@ -110,7 +122,7 @@ def run(
 ) -> None:
     """Run the whole road, skipping what is unchanged: a trained model too, where no option of its training is given.
 
-    Example: python -m pipeline run --clicks eshop --epochs 4 --index HNSW
+    Example: python -m pipeline run --clicks shop --epochs 4 --index HNSW
     """
 
     def body() -> Answer:
@@ -123,7 +135,9 @@ def run(
         data = _preprocessing(opened, clicks is None, test_from, min_item_count)
         config = RoadConfig(source, data, model, training, index, build)
         config.check()
-        with writing(workspace, f"run on {Path(source.clicks).name}", wait, STEPS) as (opened, job):
+        with writing(workspace, f"run on {Path(source.clicks).name}", wait, STEPS + fetch) as (opened, job):
+            if fetch:
+                _fetch(source.clicks, job)
             job.result = run_road(opened, config, job)
             return job.result
 
@@ -176,6 +190,7 @@ def ingest(
     clicks: ClicksOption = None,
     columns: ColumnsOption = None,
     items: ItemsOption = None,
+    fetch: FetchOption = False,
     bad_rows: BadRowsOption = None,
     time_format: TimeFormatOption = None,
     workspace: WorkspaceOption = WORKSPACE,
@@ -190,7 +205,10 @@ def ingest(
     def work(opened: Workspace, job: Running) -> Done:
         from pipeline.ingest import ingest as stage
 
-        return stage(opened, _source(opened, clicks, columns, items, bad_rows, time_format), job.progress("ingest"))
+        source = _source(opened, clicks, columns, items, bad_rows, time_format)
+        if fetch:
+            _fetch(source.clicks, job)
+        return stage(opened, source, job.progress("ingest"))
 
     _stage(workspace, "ingest", wait, json, work)
 

@@ -1,17 +1,18 @@
-"""The UCI e-shop file (assets/eshop): clicks with a day and an order, and what is known of each item."""
+"""The UCI e-shop file (data set 553): clicks with a day and an order, and what is known of each item."""
 
 import io
 from pathlib import Path
 
 import polars as pl
 
-from pipeline.clicks import tables
 from pipeline.clicks.canonical import ROW
 from pipeline.errors import UserError
 from pipeline.names import CATEGORY, ITEM_ID, SESSION_ID, TIMESTAMP
 
-NAME = "eshop"
-PATH = Path(__file__).resolve().parents[2] / "assets" / "eshop" / "eshop-clothing-2008.zip"
+CREDIT = (
+    "Łapczyński M., Białowąs S. (2013), Clickstream data for online shopping, UCI Machine Learning Repository 553, "
+    "DOI 10.24432/C5QK7X, CC BY 4.0; codes were given their names."
+)
 _HEADER = b"year;month;day;order;country;session ID"
 
 # Codes as the data set's own description names them
@@ -49,9 +50,8 @@ def is_eshop(raw: bytes) -> bool:
     return raw.startswith(_HEADER)
 
 
-def read(path: Path) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
-    """Read raw clicks, item metadata and notes."""
-    raw = tables.content(path)
+def read(path: Path, raw: bytes) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
+    """Read raw clicks, item metadata and notes from the content of `path`."""
     try:
         frame = pl.read_csv(io.BytesIO(raw), separator=";", schema_overrides={"page 1 (main category)": pl.String})
     except pl.exceptions.PolarsError as error:
@@ -64,7 +64,7 @@ def read(path: Path) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
         pl.col("page 2 (clothing model)").alias(ITEM_ID),
         pl.col("page 1 (main category)").replace(_CATEGORIES).alias(CATEGORY),
     )
-    return clicks, _items(frame), ["A click's time is its day at 00:00 UTC plus its order in minutes."]
+    return clicks, _items(frame), ["A click's time is its day at 00:00 UTC plus its order in minutes.", CREDIT]
 
 
 def _items(frame: pl.DataFrame) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""What `--clicks` names: a shipped data set, made-up clicks, or a file of one's own."""
+"""What `--clicks` names: a data set with a name, made-up clicks, or a file of one's own."""
 
 import hashlib
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.clicks import eshop, synthetic, tables
+from pipeline.clicks import datasets, eshop, shop, synthetic, tables
 from pipeline.clicks.canonical import Canonical, RawClicks, canonical, from_rows, item_table
 from pipeline.clicks.metadata import usable
 from pipeline.errors import UserError
@@ -14,6 +14,7 @@ from pipeline.names import SESSION_ID
 from pipeline.progress import Progress, silent
 from pipeline.text import did_you_mean
 
+_MADE = b"made up, 1"  # to be raised when other clicks are made up
 Found = tuple[pl.DataFrame, pl.DataFrame | None, list[str]]  # raw clicks, item metadata, sentences for the user
 
 
@@ -22,7 +23,7 @@ class ClickSource:
     """Clicks as the command line names them."""
 
     clicks: str
-    """A path, 'eshop', or 'synthetic:SESSIONS' (and ':SEED')."""
+    """A path, a data set that `data list` names, or 'synthetic:SESSIONS' (and ':SEED')."""
     columns: str | None = None
     """'session=…,time=…,item=…[,category=…][,date=…]': names of a header, or positions from 1 where there is none."""
     items: str | None = None
@@ -44,40 +45,14 @@ class Clicks:
     """Rows that could not be read (number, rows, why)."""
 
 
-@dataclass(frozen=True)
-class DataSet:
-    """A data set that has a name."""
-
-    name: str
-    title: str
-    about: str
-    licence: str
-
-
-def known() -> list[DataSet]:
-    """List the data sets that have a name."""
-    return [
-        DataSet(
-            "eshop",
-            "E-shop clothing 2008",
-            "165,474 real clicks in 24,026 sessions on 217 items of a clothing shop, with colour and price.",
-            "CC BY 4.0, UCI 553",
-        ),
-        DataSet(
-            "synthetic:20000",
-            "Made-up clicks",
-            "As many sessions as you ask for, with YOOCHOOSE's shape: short sessions, a long tail, latent groups.",
-            "made here",
-        ),
-    ]
-
-
 def _path(text: str) -> Path:
+    if (data := datasets.find(text)) is not None:
+        return datasets.needed(data)
     path = Path(text).expanduser()
     if path.is_dir():
         raise UserError(f"{path} is a folder: name the file with the clicks in it.")
     if not path.exists():
-        names = [d.name for d in known()]
+        names = [d.name for d in datasets.known()]
         close = did_you_mean(text, names) or f" The data sets with a name are {', '.join(names)}."
         raise UserError(f"There is no file {path}, and no data set of that name.{close}")
     if path.stat().st_size == 0:
@@ -88,9 +63,9 @@ def _path(text: str) -> Path:
 def digest(source: ClickSource) -> str:
     """Hash all that decides the result; raise UserError where the source is missing."""
     found = hashlib.sha256(repr(source).encode())
-    if source.clicks == eshop.NAME:
-        found.update(str(eshop.PATH.stat().st_size).encode())
-    elif not source.clicks.startswith(synthetic.PREFIX):
+    if shop.is_shop(source.clicks) or source.clicks.startswith(synthetic.PREFIX):
+        found.update(_MADE)
+    else:
         _feed(found, _path(source.clicks))
     if source.items:
         _feed(found, _path(source.items))
@@ -136,14 +111,14 @@ def _canonical(source: ClickSource, raw: RawClicks) -> Canonical:
 def _raw(source: ClickSource) -> tuple[RawClicks, pl.DataFrame | None]:
     if source.bad_rows < 0:
         raise UserError(f"--bad-rows {source.bad_rows} is no count: choose 0 or more.")
-    if source.clicks == eshop.NAME:
-        return _known(source, eshop.read(eshop.PATH))
+    if shop.is_shop(source.clicks):
+        return _known(source, shop.read(source.clicks))
     if source.clicks.startswith(synthetic.PREFIX):
         return _known(source, synthetic.read(source.clicks))
     path = _path(source.clicks)
     content = tables.content(path)
     if eshop.is_eshop(content):
-        return _known(source, eshop.read(path))
+        return _known(source, eshop.read(path, content))
     return tables.read_clicks(path, content, source.columns, source.time_format), None
 
 

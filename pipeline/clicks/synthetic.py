@@ -54,7 +54,7 @@ def read(name: str) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
         {
             ROW: np.arange(1, len(picks) + 1),
             SESSION_ID: owner + 1,
-            TIMESTAMP: _times(random, lengths, owner),
+            TIMESTAMP: times(random, lengths, _BEGIN.timestamp() + np.sort(random.random(sessions)) * _DAYS * 86_400),
             ITEM_ID: items[ITEM_ID].to_numpy()[picks],
             CATEGORY: category,
         }
@@ -107,13 +107,12 @@ def _popular(random: np.random.Generator, group: Ints, groups: int, items: int) 
     return group + groups * np.minimum(position, size - 1)
 
 
-def _times(random: np.random.Generator, lengths: Ints, owner: Ints) -> Ints:
-    """Give Unix milliseconds: sessions over six months, clicks a minute or so apart."""
-    begin = _BEGIN.timestamp() + np.sort(random.random(len(lengths))) * _DAYS * 86_400
-    gaps = random.lognormal(np.log(60), 1.0, len(owner))
+def times(random: np.random.Generator, lengths: Ints, begin: npt.NDArray[np.float64]) -> Ints:
+    """Give each click's Unix milliseconds: sessions that begin at `begin` (seconds), clicks a minute or so apart."""
+    gaps = random.lognormal(np.log(60), 1.0, int(lengths.sum()))
     total = np.cumsum(gaps)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    return ((begin[owner] + total - total[starts][owner]) * 1000).astype(np.int64)
+    return ((np.repeat(begin - total[starts], lengths) + total) * 1000).astype(np.int64)
 
 
 def _items(random: np.random.Generator, count: int) -> pl.DataFrame:

@@ -1,6 +1,6 @@
 """Print page times in headless Chromium: first paint after `streamlit run`, and each page from click to settled.
 
-Settled: no running status, and no change of the document for 200 ms (taken off). Median of 10, e-shop workspace, with a
+Settled: no running status, and no change of the document for 200 ms (taken off). Median of 10, shop's workspace, with a
 benchmark run of 2,000 made-up points.
 """
 
@@ -85,7 +85,7 @@ def _workspace(folder: Path) -> Path:
     if len(sys.argv) > 1:
         shutil.copytree(sys.argv[1], root, symlinks=True)
     else:
-        run_road(root, "--clicks", "eshop")
+        run_road(root, "--clicks", "shop")
     _add_points(root)
     return root
 

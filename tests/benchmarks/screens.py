@@ -9,7 +9,7 @@ from playwright.sync_api import sync_playwright
 from app.routes import PAGES
 from tests.browser.conftest import ROOT, chromium, serve, settled
 
-LINKS = {"recommend": "recommend?session=22246&after=4", "map": "map?session=22246", "overview": ""}
+LINKS = {"recommend": "recommend?session=37412&after=4", "map": "map?session=37412", "overview": ""}
 MODES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 

@@ -64,11 +64,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def shop(eshop: Road, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def shop(road: Road, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Copy the road, so that what is trained and built from the pages stays among these tests."""
-    wait_for(lambda: not ours(str(eshop.workspace.root)), 60, "Milvus to stop")
+    wait_for(lambda: not ours(str(road.workspace.root)), 60, "Milvus to stop")
     copy = tmp_path_factory.mktemp("shop") / "ws"
-    shutil.copytree(eshop.workspace.root, copy, symlinks=True)
+    shutil.copytree(road.workspace.root, copy, symlinks=True)
     return Workspace.open(copy)
 
 

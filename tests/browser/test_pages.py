@@ -1,6 +1,8 @@
 """Every page, as a person uses it: look, train, build an index, get recommendations, see them on the map."""
 
 import re
+import zipfile
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -214,11 +216,11 @@ def test_a_dropped_index_comes_back_until_it_is_confirmed(page: Page, shop: Work
 
 
 def test_recommendations_for_a_session_and_its_link(page: Page) -> None:
-    page.goto("/recommend?session=22246&after=3")
+    page.goto("/recommend?session=2735&after=3")
     settled(page)
     expect(page.get_by_text("Recommended").first).to_be_visible(timeout=90_000)
     expect(page.locator(".road-card")).to_have_count(3 + 10)
-    assert re.search(r"session=22246.*after=3", page.url)
+    assert re.search(r"session=2735.*after=3", page.url)
     expect(page.get_by_text(re.compile("real next click")).first).to_be_visible()
     expect(page.get_by_text(re.compile(r"10 of 10"))).to_be_visible()
     page.get_by_text("See this session on the map").click()
@@ -228,15 +230,15 @@ def test_recommendations_for_a_session_and_its_link(page: Page) -> None:
 
 
 def test_a_filter_is_composed_and_its_link_reproduces_it(page: Page) -> None:
-    page.goto("/recommend?session=22246&after=3")
+    page.goto("/recommend?session=2735&after=3")
     settled(page)
     page.get_by_text("Filter", exact=True).click()
-    page.get_by_label("Least popularity", exact=True).fill("500")
+    page.get_by_label("Least popularity", exact=True).fill("40")
     page.get_by_label("Least popularity", exact=True).press("Enter")
     page.wait_for_url(re.compile(r"filter=popularity"))
     page.get_by_label("Category", exact=True).click()
     page.get_by_role("option", name="skirts").click()
-    said = page.get_by_text(re.compile(r"Filter: \d+ of 217 items .* recall among them 1"))
+    said = page.get_by_text(re.compile(r"Filter: \d+ of 803 items .* recall among them 1"))
     expect(said).to_be_visible(timeout=90_000)
     page.wait_for_url(re.compile(r"filter=category"))
     page.goto(page.url)  # as somebody who is given the link
@@ -244,8 +246,8 @@ def test_a_filter_is_composed_and_its_link_reproduces_it(page: Page) -> None:
     expect(said).to_be_visible(timeout=90_000)
     expect(page.locator(".road-card").nth(3)).to_contain_text("skirts")
     page.get_by_text("Filter", exact=True).click()
-    expect(page.get_by_label("Least popularity", exact=True)).to_have_value("500")
-    page.goto("/recommend?session=22246&after=3&filter=price+%3C+40+or+price+%3E+60")
+    expect(page.get_by_label("Least popularity", exact=True)).to_have_value("40")
+    page.goto("/recommend?session=2735&after=3&filter=price+%3C+40+or+price+%3E+60")
     settled(page)
     page.get_by_text("Filter", exact=True).click()
     page.get_by_role("button", name="Clear the filter").click()
@@ -254,13 +256,13 @@ def test_a_filter_is_composed_and_its_link_reproduces_it(page: Page) -> None:
 
 
 def test_a_session_put_together_by_clicking(page: Page) -> None:
-    page.goto("/recommend?items=B17")
+    page.goto("/recommend?items=A508")
     settled(page)
     expect(page.get_by_text("Click one to go on with the session")).to_be_visible(timeout=90_000)
     page.get_by_test_id("stButtonGroup").last.get_by_role("radio").or_(
         page.get_by_test_id("stBaseButton-pills")
     ).first.click()
-    page.wait_for_url(re.compile(r"items=B17(%2C|,)\w+"))
+    page.wait_for_url(re.compile(r"items=A508(%2C|,)\w+"))
     settled(page)
     expect(page.locator(".road-card")).to_have_count(2 + 10)
 
@@ -288,16 +290,44 @@ def test_an_empty_workspace_says_what_to_press(browser: Browser, tmp_path) -> No
         process.wait(20)
 
 
+def test_clicks_are_sent_from_the_browser_or_fetched(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLICK_ROAD_DATA", str(tmp_path / "data"))
+    sent = tmp_path / "my clicks.zip"
+    with zipfile.ZipFile(sent, "w") as archive:
+        archive.writestr("clicks.csv", "session,time,item\n1,2014-04-07,a\n1,2014-04-08,b\n2,2014-04-08,a\n")
+    process, address = serve(tmp_path / "ws")
+    try:
+        opened = browser.new_context(base_url=address).new_page()
+        opened.goto("/data?data=eshop")
+        settled(opened)
+        expect(opened.get_by_role("button", name="Fetch and run the whole road")).to_be_enabled()
+        expect(opened.get_by_text("Licence: CC BY 4.0.")).to_be_visible()
+        opened.goto("/data?data=file")
+        settled(opened)
+        expect(opened.get_by_text("Send a file of clicks, up to 500 MB")).to_be_visible()
+        opened.locator("input[type=file]").set_input_files(sent)
+        expect(opened.get_by_role("button", name="Only read the clicks")).to_be_enabled()
+        opened.get_by_role("button", name="Only read the clicks").click()
+        expect(opened.get_by_text("From 2014-04-07").or_(opened.get_by_text("Columns taken"))).to_be_visible()
+        assert (tmp_path / "ws" / "uploads" / "my_clicks.zip").read_bytes() == sent.read_bytes()
+        opened.context.close()
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
 def _many(browser: Browser, app: str, count: int) -> None:
     """Open many visitors at once on one app; each keeps its own session."""
     contexts = [browser.new_context(base_url=app) for _ in range(count)]
     pages = [context.new_page() for context in contexts]
     for n, opened in enumerate(pages):
-        opened.goto(f"/recommend?session={22240 + n}", wait_until="commit")
+        opened.goto(f"/recommend?session={2725 + n}", wait_until="commit")
     for n, opened in enumerate(pages):
         opened.set_default_timeout(120_000)
         settled(opened)
-        expect(opened.get_by_label("Session id", exact=True)).to_have_value(str(22240 + n), timeout=60_000)
+        expect(opened.get_by_label("Session id", exact=True)).to_have_value(str(2725 + n), timeout=60_000)
         assert opened.locator("[data-testid=stException]").count() == 0
     for context in contexts:
         context.close()

@@ -17,7 +17,8 @@ COMMANDS = [
     "run", "ingest", "preprocess", "train", "embed", "map", "evaluate", "query", "status", "doctor",
     "index types", "index build", "index list", "index load", "index release", "index drop",
     "server list", "server add", "server test", "server remove", "server look", "server compare",
-    "jobs list", "jobs show", "jobs cancel", "jobs stop", "data list", "milvus start", "milvus stop", "milvus status",
+    "jobs list", "jobs show", "jobs cancel", "jobs stop", "data list", "data fetch", "data import",
+    "milvus start", "milvus stop", "milvus status",
     "milvus restart", "index serve", "index append", "index upsert", "index delete", "index show",
     "library list", "library bench", "trainings list", "trainings serve", "trainings delete",
     "vectors import", "vectors describe", "vectors list", "prices list", "prices set",
@@ -42,13 +43,13 @@ def test_help_has_an_example_and_the_common_options(command: str) -> None:
         (["run"], "name your clicks with --clicks"),
         (["run", "--clicks", "nowhere"], "There is no file nowhere"),
         (
-            ["run", "--clicks", "eshop", "--model", "popularity"],
+            ["run", "--clicks", "shop", "--model", "popularity"],
             "makes no vectors to search with: choose one that does, such as session or two_tower",
         ),
-        (["run", "--clicks", "eshop", "--model", "two_towre"], "Did you mean two_tower or two_tower_published?"),
-        (["run", "--clicks", "eshop", "--index", "HNWS"], "Did you mean HNSW?"),
-        (["run", "--clicks", "eshop", "--epochs", "0"], "epochs 0 is out of range"),
-        (["run", "--clicks", "eshop", "--budget", "0"], "budget 0.0 is out of range: choose 0.01 to 10000"),
+        (["run", "--clicks", "shop", "--model", "two_towre"], "Did you mean two_tower or two_tower_published?"),
+        (["run", "--clicks", "shop", "--index", "HNWS"], "Did you mean HNSW?"),
+        (["run", "--clicks", "shop", "--epochs", "0"], "epochs 0 is out of range"),
+        (["run", "--clicks", "shop", "--budget", "0"], "budget 0.0 is out of range: choose 0.01 to 10000"),
         (["preprocess"], "is not there yet"),
         (["train"], "is not there yet"),
         (["train", "--model", "vsknn", "--set", "neighbors=3"], "Did you mean neighbours?"),
@@ -66,7 +67,7 @@ def test_help_has_an_example_and_the_common_options(command: str) -> None:
         (["index", "build", "--serve", "--vectors", "sessions"], "Only an index of items can serve"),
         (["index", "build", "--serve", "--search", "nprobe=8"], "HNSW has no parameter 'nprobe'"),
         (["index", "drop", "x"], "There is no index 'x'"),
-        (["index", "append", "x", "--clicks", "eshop"], "There is no index 'x'"),
+        (["index", "append", "x", "--clicks", "shop"], "There is no index 'x'"),
         (["index", "upsert", "x", "--file", "y.parquet"], "There is no index 'x'"),
         (["index", "delete", "x", "--ids", "a"], "There is no index 'x'"),
         (["index", "show", "x"], "There is no index 'x'"),
@@ -108,14 +109,14 @@ def test_doctor_and_catalogue_answer(tmp_path: Path) -> None:
     assert all(c["way_out"] for c in doctor["checks"] if not c["ok"])
     _, types = cli(tmp_path / "ws", "index", "types")
     assert [t["name"] for t in types["types"]] == list(CATALOGUE)
-    _, data = cli(tmp_path / "ws", "data", "list")
-    assert [d["name"] for d in data["data"]] == ["eshop", "synthetic:20000"]
+    _, data = cli(tmp_path / "ws", "data", "list", CLICK_ROAD_DATA=str(tmp_path))
+    assert [d["name"] for d in data["data"]] == ["shop", "eshop", "yoochoose", "synthetic:20000"]
 
 
 def test_an_empty_workspace_says_what_to_do(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pipeline", "status", "--workspace", str(tmp_path / "ws")]
     ended = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "run --clicks eshop" in ended.stdout
+    assert "run --clicks shop" in ended.stdout
 
 
 def test_json_errors_are_json_too(tmp_path: Path) -> None:

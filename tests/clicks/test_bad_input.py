@@ -55,7 +55,8 @@ def test_a_bad_file_is_one_sentence(tmp_path: Path, case: str) -> None:
     ("clicks", "expected"),
     [
         ("nowhere.csv", "There is no file nowhere.csv"),
-        ("eshopp", "Did you mean eshop?"),
+        ("yoochoose", "is not fetched: `data fetch yoochoose` gets it, a file yoochoose-clicks.dat put into"),
+        ("eshopp", "Did you mean eshop or shop?"),
         ("/tmp", "is a folder"),
         ("synthetic:1", "is not synthetic:SESSIONS"),
         ("synthetic:many", "is not synthetic:SESSIONS"),
@@ -63,7 +64,10 @@ def test_a_bad_file_is_one_sentence(tmp_path: Path, case: str) -> None:
         ("synthetic:99999999999", "is not synthetic:SESSIONS"),
     ],
 )
-def test_a_bad_name_is_one_sentence(clicks: str, expected: str) -> None:
+def test_a_bad_name_is_one_sentence(
+    clicks: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLICK_ROAD_DATA", str(tmp_path))
     with pytest.raises(UserError) as caught:
         source.digest(ClickSource(clicks))
         source.read(ClickSource(clicks))

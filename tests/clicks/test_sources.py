@@ -97,7 +97,9 @@ def test_item_metadata_is_joined_by_id(tmp_path: Path) -> None:
     assert "1 of 2 items have metadata." in found.notes
 
 
-def test_the_shipped_eshop_file() -> None:
+@pytest.mark.realdata
+def test_the_real_eshop_file(eshop_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICK_ROAD_DATA", str(eshop_file.parent))
     found = _read("eshop")
     assert found.clicks.height == 165_474
     assert found.clicks[SESSION_ID].n_unique() == 24_026

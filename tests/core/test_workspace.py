@@ -64,7 +64,7 @@ def test_a_real_full_disk(tmp_path: Path) -> None:
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536));"
-        f"sys.argv = ['p', 'ingest', '--clicks', 'eshop', '--json', '--workspace', {str(tmp_path / 'ws')!r}];"
+        f"sys.argv = ['p', 'ingest', '--clicks', 'shop', '--json', '--workspace', {str(tmp_path / 'ws')!r}];"
         "from pipeline.cli import main; main()"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)

@@ -64,7 +64,7 @@ def test_a_truth_is_read_as_one() -> None:
 
 
 def test_run_takes_every_option_too(tmp_path: Any) -> None:
-    given = ["run", "--clicks", "eshop", "--set", "dims=3", "--workspace", str(tmp_path / "ws")]
+    given = ["run", "--clicks", "shop", "--set", "dims=3", "--workspace", str(tmp_path / "ws")]
     ended = CliRunner().invoke(app, given)
     assert ended.exit_code == 2
     assert "Did you mean dim?" in ended.output
