@@ -221,7 +221,7 @@ def _full(path: Path, value: Any) -> None:
 
 def test_figures_of_the_test_stay_beside_a_training(prepared: Workspace) -> None:
     first = _train(prepared, neighbours=5)
-    archive.keep_figures(prepared, STAGE, {"recall@20": 0.5, "intervals": {}})
+    archive.keep_figures(prepared, STAGE, {"recall@20": 0.5})
     _train(prepared, neighbours=9)
     assert trainings.find(prepared, first).tested == {"recall@20": 0.5}
     archive.serve(prepared, first)
