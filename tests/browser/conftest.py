@@ -105,14 +105,15 @@ _LAID_OUT = """() => {
   const main = document.querySelector('[data-testid=stMain]'), found = [];
   const wide = main.scrollWidth - main.clientWidth;
   if (wide > 1) found.push(`scrolls sideways by ${wide} px`);
-  const plots = [...main.querySelectorAll('.js-plotly-plot')], titles = [...main.querySelectorAll('.road-title')];
-  if (plots.length != titles.length) found.push(`${plots.length} figures, ${titles.length} titles`);
-  for (const [n, title] of titles.entries()) {
-    const box = title.getBoundingClientRect(), plot = plots[n], letters = document.createRange();
+  const plots = main.querySelectorAll('.js-plotly-plot').length, titles = [...main.querySelectorAll('.road-title')];
+  if (plots > titles.length) found.push(`${plots} figures, ${titles.length} titles`);
+  for (const title of titles) {
+    const plot = title.closest('[data-testid=stVerticalBlock]').querySelector('.js-plotly-plot');  // it loads later
+    const box = title.getBoundingClientRect(), letters = document.createRange();
     letters.selectNodeContents(title);
     const lines = new Set([...letters.getClientRects()].map(line => Math.round(line.top)));
     const widest = Math.max(...[...letters.getClientRects()].map(line => line.width));
-    if (!plot || !lines.size) continue;
+    if (!plot || !plot.querySelector('.modebar') || !lines.size) continue;
     const figure = plot.getBoundingClientRect(), bar = plot.querySelector('.modebar').getBoundingClientRect();
     if (box.width > figure.width + 1) found.push(`'${title.textContent}' is wider than its figure`);
     if (lines.size > 1 && widest < 0.5 * figure.width) found.push(`'${title.textContent}' wraps at half of its figure`);
