@@ -60,8 +60,8 @@ def _built() -> None:
         on_select="rerun",
         selection_mode="multi-row",
         column_config={
-            name: st.column_config.TextColumn(help=HELP.get(name), alignment="right", width=width)
-            for name, width in (("recall@10", 82), ("p50", 66), ("memory", 76), ("a month", 70))
+            name: st.column_config.TextColumn(help=HELP.get(name), alignment="right")  # numbers with their units
+            for name in MAIN[2:]
         }
         | {"index": st.column_config.Column(pinned=True)},
     )
