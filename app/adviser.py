@@ -7,11 +7,11 @@ import streamlit as st
 
 from app import costs, serving, url
 from app.benchdata import TARGET
-from pipeline.bench.advise import Advice, Wish, advise, usd
+from pipeline.bench.advise import Advice, Wish, advise
 from pipeline.bench.cost import with_cost
 from pipeline.bench.quality import told
 from pipeline.bench.settings import label
-from pipeline.text import number
+from pipeline.text import number, usd
 
 _MOST = 1e12  # of any wish: more digits than a number box holds
 _WISHES = (
@@ -57,7 +57,7 @@ def show(settings: pl.DataFrame, wanted: Wish) -> None:
         for sentence in found.why:
             st.markdown(dollars(sentence))
         return
-    st.markdown(f"#### → {label(found.best)}  \n{_figures(found.best)}")
+    st.markdown(f"## → {label(found.best)}  \n{_figures(found.best)}")
     for sentence in filter(None, [*found.why, told(found.best)]):
         st.caption(dollars(sentence))
     price, _ = costs.chosen()

@@ -5,14 +5,13 @@ from typing import Any
 
 import polars as pl
 
-from app.figure import Figure, blank, legend_below, log_axis
+from app.figure import Figure, blank, few, log_axis, share_range
 from app.marks import Series, hover, series
 from app.theme import Palette
-from pipeline.bench.advise import usd
 from pipeline.bench.front import BEATEN, FRONT, OBJECTIVES, PLACE, front, place
 from pipeline.bench.settings import fresh, label, rival, spread
 from pipeline.spread import MAYBE_CHANCE, told_apart
-from pipeline.text import duration, number, size
+from pipeline.text import duration, number, size, usd
 
 OUT_OF_DATE = "All of it is out of date: the vectors that it searched have been replaced since"
 MOST_BEATEN = 200  # of the settings that another beats, so many are drawn: each costs a browser .3 ms
@@ -39,7 +38,6 @@ def frontier(settings: pl.DataFrame, mode: str, objective: str = "qps", target: 
     figure.add_vline(x=target, line={"color": palette.exact, "dash": "dash", "width": 1})
     shown = [value for name in _ends(drawn, objective) for value in drawn[name]]
     figure.update_layout(xaxis=_recall_axis(drawn, target), yaxis=log_axis(shown, f"{aim.title} ({aim.unit})"))
-    legend_below(figure)
     return figure
 
 
@@ -87,9 +85,8 @@ def _recall_axis(settings: pl.DataFrame, target: float) -> dict[str, Any]:
     least, most = min(settings["recall"]), max(settings["recall"])
     low = max(least, min(most, target) - 2 * (1 - target)) if most > least else least
     below = settings.filter(pl.col("recall") < low - 1e-9).height
-    pad = max((most - low) * 0.04, 0.002)
     title = f"recall@{', '.join(str(k) for k in sorted(settings['top_k'].unique()))}, from {low:.3g}"
-    return {"title": {"text": title + (f" ({below} lower)" if below else "")}, "range": [low - pad, most + pad]}
+    return {"title": {"text": title + (f" ({below} lower)" if below else "")}, "range": share_range(low, most)}
 
 
 def key(chosen: Iterable[Any]) -> str:
@@ -204,7 +201,6 @@ def latencies(settings: pl.DataFrame, mode: str, target: float = 0.95) -> Figure
     shown = [value for name in ("p50_ms", "p99_ms") for value in best[name]]
     axis = log_axis(shown, "time of a request (ms)")
     figure.update_layout(xaxis=_recall_axis(best, target), yaxis=axis)
-    legend_below(figure)
     return figure
 
 
@@ -226,11 +222,10 @@ def concurrency(settings: pl.DataFrame, mode: str, target: float = 0.95) -> Figu
             error_y=_bars(ordered, "qps", one.colour),
             **traced(ordered),
         )
-    many = sorted(rows["concurrency"].unique().to_list())
+    many = few(rows["concurrency"])
     figure.update_layout(xaxis_title="clients at once (processes)", yaxis_title="queries a second (QPS)")
     figure.update_xaxes(type="log", tickvals=many, ticktext=[str(n) for n in many])
     figure.update_yaxes(rangemode="tozero")
-    legend_below(figure)
     return figure
 
 
@@ -277,7 +272,6 @@ def building(settings: pl.DataFrame, mode: str) -> Figure:
         )
     figure.update_layout(xaxis=log_axis(rows["build_s"].clip(0.01), "time to build (s)"), yaxis_title="memory (MB)")
     figure.update_yaxes(rangemode="tozero")
-    legend_below(figure)
     return figure
 
 

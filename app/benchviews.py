@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import benchcharts, builds, costs, fairness, parts, ratecharts, serving, state, url, worth
+from app import benchcharts, builds, costs, draw, fairness, parts, ratecharts, serving, state, url, worth
 from app.benchload import OPEN
 from app.figure import Figure
 from pipeline.bench.advise import UNPRICED, Wish
@@ -16,17 +16,7 @@ from pipeline.bench.settings import BOTH, label, where
 from pipeline.vectors.params import parse_params
 
 RATES = "Rates"
-CONFIG: dict[str, Any] = {
-    "displaylogo": False,
-    "modeBarButtonsToRemove": ["select2d", "lasso2d"],
-    "toImageButtonOptions": {"format": "png", "scale": 2, "filename": "benchmark"},
-}
-"""Plotly's own camera button writes the figure as PNG in the browser, without a network."""
-
-
-def draw(figure: Figure, key: str) -> None:
-    """Draw a figure that nobody clicks on."""
-    st.plotly_chart(figure, theme=None, key=key, config=CONFIG)
+_SAVED = "benchmark"  # the name of the picture that is saved
 
 
 _FIGURES: dict[str, Callable[..., Figure]] = {
@@ -46,9 +36,7 @@ def _figure(name: str, settings: pl.DataFrame, mode: str, *more: Any) -> Figure:
 
 def clickable(figure: Figure, settings: pl.DataFrame, key: str) -> None:
     """Draw a figure; the point that is clicked on is described, and can serve."""
-    picked: Any = st.plotly_chart(
-        figure, theme=None, key=key, config=CONFIG, on_select="rerun", selection_mode="points"
-    )
+    picked: Any = draw.figure(figure, key, name=_SAVED, on_select="rerun", selection_mode="points")
     chosen = next((p["customdata"] for p in picked.selection.points if p.get("customdata")), None)
     row = _row(settings, chosen) if chosen else None
     if row is None:
@@ -84,7 +72,7 @@ def latency(settings: pl.DataFrame, wanted: Wish) -> None:
 
 def clients(settings: pl.DataFrame, wanted: Wish) -> None:
     """Draw QPS by clients at once."""
-    draw(_figure("concurrency", settings, state.mode(), wanted.recall or 0), "clients")
+    draw.figure(_figure("concurrency", settings, state.mode(), wanted.recall or 0), "clients", name=_SAVED)
 
 
 def rates(settings: pl.DataFrame, wanted: Wish) -> None:
@@ -105,7 +93,7 @@ def rates(settings: pl.DataFrame, wanted: Wish) -> None:
 
 def building(settings: pl.DataFrame, wanted: Wish) -> None:
     """Draw what builds take."""
-    draw(_figure("building", settings, state.mode()), "builds")
+    draw.figure(_figure("building", settings, state.mode()), "builds", name=_SAVED)
     st.caption(
         "Memory is estimated from the type's layout; beside it what the server's processes hold, where it runs here."
     )
@@ -136,7 +124,7 @@ def versus(settings: pl.DataFrame, wanted: Wish) -> None:
     b = _side(right, "b", "over", [side for side in sides if side != a])
     both = [where(settings, parse_params(side)) for side in (a, b)]
     found = at_equal_recall(*both)
-    draw(fairness.over(found, _said(a), _said(b), state.mode()), "versus")
+    draw.figure(fairness.over(found, _said(a), _said(b), state.mode()), "versus", name=_SAVED)
     st.caption(sentence(found, _said(a), _said(b)))
     st.code(shlex.join(_command(settings, a, b)), language="bash", wrap_lines=True)
 

@@ -6,8 +6,7 @@ from typing import Any
 import polars as pl
 
 from app import parts
-from pipeline.text import duration, number
-from pipeline.vectors.params import format_params
+from pipeline.text import duration, named, number
 
 MEMORY = {
     "memory, estimated": "What the index takes by its type's layout: costs are reckoned with it.",
@@ -32,5 +31,5 @@ def memory(row: dict[str, Any], *names: str) -> dict[str, str]:
 
 
 def _line(row: dict[str, Any]) -> dict[str, str]:
-    line = {"index": f"{row['index']} {format_params(json.loads(row['build']))}", "built in": duration(row["build_s"])}
+    line = {"index": f"{row['index']} {named(json.loads(row['build']))}".strip(), "built in": duration(row["build_s"])}
     return line | memory(row, *MEMORY)

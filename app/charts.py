@@ -6,10 +6,12 @@ from typing import Any
 
 import polars as pl
 
-from app.figure import Figure, blank
+from app.figure import Figure, blank, share_range
+from app.marks import index_colour, symbol
 from app.theme import OTHER, Palette
 from pipeline.names import CATEGORY, ITEM_ID
 from pipeline.spread import MAYBE_CHANCE, Spread, kept, told_apart
+from pipeline.text import percent
 
 _MOST_CATEGORIES = 8
 _RECALL = 0.95
@@ -39,7 +41,6 @@ def item_map(
     _overlay(add, points, list(path), palette, "the session", "star", line=True)
     hidden = {"visible": False}
     figure.update_layout(xaxis=hidden, yaxis={**hidden, "scaleanchor": "x"}, dragmode="pan")
-    figure.update_layout(legend={"x": 0, "xanchor": "left", "y": 0, "yanchor": "top"})
     return figure
 
 
@@ -76,18 +77,25 @@ def _overlay(
     if not there:
         return
     ends = ["first click", *[""] * (len(there) - 2), "last click"] if len(there) > 1 else ["the click"]
+    ends_at = _clear(where[there[0]], where[there[-1]])
     add(
         x=[where[i][0] for i in there],
         y=[where[i][1] for i in there],
         mode="lines+markers+text" if line else "markers",
         text=ends if line else None,
-        textposition="top center",
+        textposition=[ends_at[0], *["top center"] * (len(there) - 2), ends_at[1]][: len(there)],
         name=name,
         line={"color": palette.session, "dash": "dot"},
         marker={"symbol": symbol, "size": 15, "color": palette.session, "line": {"width": 2, "color": palette.session}},
         hovertext=there,
         hoverinfo="text+name",
     )
+
+
+def _clear(first: tuple[float, float], last: tuple[float, float]) -> list[str]:
+    """Place the names of a path's ends where neither lies over the other: the upper one above, the lower one below."""
+    above, below = "top center", "bottom center"
+    return [above, below] if first[1] >= last[1] else [below, above]
 
 
 def histogram(values: pl.DataFrame, mode: str, title: str, x_title: str, y_title: str) -> Figure:
@@ -103,7 +111,11 @@ def long_tail(counts: pl.Series, mode: str) -> Figure:
     ordered = counts.sort(descending=True)
     share = (ordered.cum_sum() / ordered.sum() * 100).to_list() if ordered.sum() else []
     top = max(1, round(len(share) * 0.1))
-    title = f"The top 10 % of items take {share[top - 1]:.0f} % of the clicks" if share else "No item is clicked yet"
+    title = (
+        f"The top 10 % of items take {percent(share[top - 1] / 100)} of the clicks"
+        if share
+        else "No item is clicked yet"
+    )
     figure, palette = blank(mode, title, 300, legend=False)
     step = max(1, len(share) // 400)
     x = [(i + 1) / len(share) * 100 for i in range(0, len(share), step)]
@@ -164,25 +176,27 @@ def index_quality(rows: Sequence[dict[str, Any]], mode: str) -> Figure:
 
     What is out of date (`stale`) is drawn hollow and faint, and never wins.
     """
-    title = _quickest(rows)
-    figure, palette = blank(mode, title, 360, legend=False)
+    figure, palette = blank(mode, _quickest(rows), 360)
+    both = len({row.get("device") for row in rows}) > 1
     for row in rows:
         gpu, stale = row.get("device") == "gpu", bool(row.get("stale"))
-        symbol = ("diamond" if gpu else "circle") + ("-open" if stale else "")
-        about = "<br>out of date" if stale else ""
+        mark = ("diamond" if gpu else "circle") if both else symbol(row["index"])
+        colour = (palette.gpu if gpu else palette.cpu) if both else index_colour(row["index"], palette)
+        about = ", out of date" if stale else ""
         figure.add_scatter(
             x=[row["recall@10"]],
             y=[row["p50_ms"]],
-            mode="markers+text",
-            text=[f"{row['index']}, out of date" if stale else row["index"]],
-            textposition="top center",
-            name=row["name"],
+            mode="markers",
+            name=f"{row['name']}{about}",
             cliponaxis=False,
-            marker={"size": 13, "color": palette.gpu if gpu else palette.cpu, "symbol": symbol},
+            marker={"size": 13, "color": colour, "symbol": mark + ("-open" if stale else "")},
             opacity=0.5 if stale else 1,
             hovertemplate=f"{row['name']}{about}<br>recall@10 %{{x:.3f}}<br>p50 %{{y:.2f}} ms<extra></extra>",
         )
     figure.update_layout(xaxis_title="recall@10 against the exact search", yaxis_title="p50 of one query (ms)")
+    if rows:
+        reached = [row["recall@10"] for row in rows]
+        figure.update_xaxes(range=share_range(min(reached), max(reached)))
     figure.update_yaxes(range=[0, 1.2 * max((row["p50_ms"] for row in rows), default=1)])
     return figure
 

@@ -12,6 +12,7 @@ from pipeline.errors import UserError
 from pipeline.indexes import index_stage
 from pipeline.kinds import KINDS
 from pipeline.names import ID, ITEM_IDX
+from pipeline.text import percent
 from pipeline.train import stage_name
 from pipeline.trainings import MODEL
 from pipeline.vectors.catalogue import CATALOGUE
@@ -37,7 +38,9 @@ def show(left: dict[str, Any], right: dict[str, Any]) -> None:
     best = exact(vectors, queries, _K, left["metric"])
     keys = _keys(left, len(ids))
     same = _share(answers[left["name"]][0], answers[right["name"]][0])
-    st.markdown(f"**{same:.0%} of the {_K} nearest are the same**, over {_QUERIES} queries; default search of each.")
+    st.markdown(
+        f"**{percent(same)} of the {_K} nearest are the same**, over {_QUERIES} queries; default search of each."
+    )
     for column, row in zip(st.columns(2), (left, right), strict=True):
         found, seconds = answers[row["name"]]
         value = recall(keys, vectors, queries, found, row["metric"])

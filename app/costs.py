@@ -9,6 +9,7 @@ from app import state, url
 from app.errors import errors
 from pipeline import prices
 from pipeline.prices import Price
+from pipeline.text import usd
 
 _CORES = 2  # of a server that does nothing else
 _MOST_CORES = 512
@@ -49,7 +50,7 @@ def edit() -> None:
 
 def sources(price: Price) -> str:
     """Say where a list's prices come from, and of which day they are."""
-    gpu = f"\\${price.gpu_hour_usd:,.2f} an hour, {origin(price, 'gpu')}" if price.gpu_hour_usd else "no price yet"
+    gpu = f"\\{usd(price.gpu_hour_usd)} an hour, {origin(price, 'gpu')}" if price.gpu_hour_usd else "no price yet"
     return f"Cores and memory: {origin(price)}. An instance with a GPU: {gpu}."
 
 
@@ -59,6 +60,6 @@ def origin(price: Price, device: str = "cpu") -> str:
 
 
 def monthly(memory_bytes: float) -> str:
-    """Write what a month of an index costs, as '$49.2'."""
+    """Write what a month of an index costs, as '$49.20'."""
     price, cores = chosen()
-    return f"${prices.monthly(price, memory_bytes, cores):,.2f}"
+    return usd(prices.monthly(price, memory_bytes, cores))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from app.figure import Figure, blank, legend_below
+from app.figure import Figure, blank, share_range
 from app.marks import CLEAR
 from pipeline.bench.compare import Comparison, claim
 from pipeline.bench.retold import Fair
@@ -41,6 +41,7 @@ def over(found: Comparison, a: str, b: str, mode: str) -> Figure:
         xaxis_title=f"recall, {found.low:.3f} to {found.high:.3f}", yaxis_title=f"{a} over {b} (times)"
     )
     figure.update_yaxes(range=[0, top])
+    figure.update_xaxes(range=share_range(found.low, found.high))
     return figure
 
 
@@ -77,7 +78,6 @@ def speed_ups(found: Sequence[Fair], mode: str) -> Figure:
     figure.update_layout(barmode="group", bargap=0.25, xaxis_title="GPU over CPU (times), logarithmic")
     figure.update_xaxes(type="log", range=[0, 2.4], tickvals=[1, 2, 5, 10, 20, 50, 100])
     figure.update_yaxes(autorange="reversed")
-    legend_below(figure)
     return figure
 
 
@@ -113,7 +113,6 @@ def as_published(pairs: pl.DataFrame, scenario: str, mode: str) -> Figure:
         )
     figure.update_layout(barmode="group", bargap=0.3, yaxis_title="GPU over CPU (times)")
     figure.update_yaxes(range=[0, 1.15 * max(rows["times"])])
-    legend_below(figure)
     return figure
 
 
@@ -140,7 +139,6 @@ def ceiling(pairs: pl.DataFrame, mode: str) -> Figure:
     figure.update_layout(xaxis_title="nprobe (nlist 100 solid, 200 dashed, 400 dotted)", yaxis_title="QPS, published")
     figure.update_xaxes(tickvals=[5, 10, 20])
     figure.update_yaxes(rangemode="tozero")
-    legend_below(figure)
     return figure
 
 
@@ -151,7 +149,7 @@ def bits(pairs: pl.DataFrame, scenario: str, mode: str) -> Figure:
         return blank(mode, _NOTHING, 360)[0]
     lost = max(rows["recall"] - rows["recall_gpu"])
     figure, palette = blank(mode, f"With 8 bits in place of 12 the GPU found up to {lost:.3f} less", 360)
-    names = [f"{nlist} / {nprobe}" for nlist, nprobe in rows.select("nlist", "nprobe").rows()]
+    names = [f"{nlist}<br>{nprobe}" for nlist, nprobe in rows.select("nlist", "nprobe").rows()]
     for name, low, high in zip(names, rows["recall_gpu"], rows["recall"], strict=True):
         figure.add_scatter(
             x=[name, name],
@@ -172,9 +170,9 @@ def bits(pairs: pl.DataFrame, scenario: str, mode: str) -> Figure:
             mode="markers",
             name=name,
             marker={"symbol": symbol, "size": 11, "color": CLEAR, "line": {"color": colour, "width": 2}},
-            hovertemplate=f"{name}, nlist / nprobe %{{x}}: recall %{{y:.3f}}<extra></extra>",
+            customdata=rows.select("nlist", "nprobe").rows(),
+            hovertemplate=f"{name}, nlist %{{customdata[0]}}, nprobe %{{customdata[1]}}: recall %{{y:.3f}}<extra></extra>",
         )
-    figure.update_layout(xaxis_title="nlist / nprobe", yaxis_title="recall@100, published")
-    figure.update_xaxes(tickfont={"size": 11})
-    legend_below(figure)
+    figure.update_layout(xaxis_title="nlist, and nprobe beneath it", yaxis_title="recall@100, published")
+    figure.update_xaxes(tickangle=0, tickfont={"size": 11})
     return figure

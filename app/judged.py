@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import modelcharts, parts, state, tray, url
+from app import draw, modelcharts, parts, state, tray, url
 from pipeline.approximation import approximations
 from pipeline.compare import best_baseline, certain, differences
 from pipeline.evaluate import (
@@ -40,7 +40,7 @@ def show() -> None:
     bounds = intervals(state.workspace(), config)
     sure = certain(state.workspace(), measure, config)
     figure = modelcharts.evaluation(models, bounds, TITLES, baselines(), state.mode(), measure, sure)
-    st.plotly_chart(figure, theme=None, key="models")
+    draw.figure(figure, "models")
     st.caption(
         f"{parts.TERMS.get(measure, '')} Measured here on {max(int(m['examples']) for m in models.values()):,} next clicks, "
         "each ranked over the whole catalogue of training; bars are 95 % intervals, sessions drawn anew 1,000 times; "
@@ -131,9 +131,7 @@ def _slices(models: dict[str, Any], measure: str, config: EvaluateConfig) -> Non
         for model, table in tables.items()
         if table is not None
     )
-    st.plotly_chart(
-        modelcharts.slices(rows, TITLES, baselines(), state.mode(), measure, name), theme=None, key="slices"
-    )
+    draw.figure(modelcharts.slices(rows, TITLES, baselines(), state.mode(), measure, name), "slices")
     st.caption(
         "Item popularity: the share of the catalogue, most clicked items first, that the next click is in."
         if name == POPULARITY

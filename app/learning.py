@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import modelcharts, parts, state, tray
+from app import draw, modelcharts, parts, state, tray
 from app.errors import errors
 from pipeline.errors import UserError
 from pipeline.interrupted import Interrupted, interrupted
@@ -39,7 +39,7 @@ def _live(job_id: str) -> None:
         st.caption("The curve appears with the first batches; loading TensorFlow takes some ten seconds.")
         return
     _how_far(job)
-    st.plotly_chart(modelcharts.training(points, state.mode()), theme=None, key="live")
+    draw.figure(modelcharts.training(points, state.mode()), "live")
 
 
 def _how_far(job: Job) -> None:
@@ -89,7 +89,7 @@ def _last(model: str) -> None:
     elif points is None:
         st.caption(f"{title} counts the clicks once: there is no curve to draw. {_facts(manifest)}")
     else:
-        st.plotly_chart(modelcharts.training(points.to_dicts(), state.mode()), theme=None, key="last")
+        draw.figure(modelcharts.training(points.to_dicts(), state.mode()), "last")
         st.caption(_facts(manifest))
 
 

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app import parts, state, tray
+from app import draw, parts, state, tray
 from app.figure import Figure, blank
 from pipeline.evaluate import evaluations
 from pipeline.kinds import KINDS
+from pipeline.text import percent
 from pipeline.train import stage_name
 
 MODEL = "two_tower_published"
@@ -32,7 +33,7 @@ def show() -> None:
         if st.button("Train it as published", icon=":material/school:"):
             tray.launch(["train", "--model", MODEL], f"train {MODEL}")
         return
-    st.plotly_chart(curves(points.to_dicts(), state.mode()), theme=None, key="lesson")
+    draw.figure(curves(points.to_dicts(), state.mode()), "lesson")
     st.caption(
         f"recall@10: the share of clicks whose item is among the 10 best of all items of the same "
         f"{manifest['config']['batch_size']:,} clicks, as Merlin Models reports it. {_PUBLISHED}"
@@ -47,7 +48,7 @@ def curves(points: Sequence[dict[str, float]], mode: str) -> Figure:
     title = "No recall is measured yet"
     if both:
         seen, new = both[-1]["recall@10"], both[-1]["validation_recall@10"]
-        title = f"Of clicks it trains on it finds {seen:.1%}, of new sessions' clicks {new:.1%}"
+        title = f"Of clicks it trains on it finds {percent(seen, 1)}, of new sessions' clicks {percent(new, 1)}"
     figure, palette = blank(mode, title)
     lines = (
         ("recall@10", "known sessions", palette.cpu),
@@ -55,12 +56,12 @@ def curves(points: Sequence[dict[str, float]], mode: str) -> Figure:
     )
     for measure, name, colour in lines:
         figure.add_scatter(
-            x=[p["step"] for p in both], y=[p[measure] for p in both], name=name, line={"color": colour, "width": 3},
-            hovertemplate="batch %{x:,}: %{y:.3f}<extra>" + name + "</extra>",
+            x=[p["step"] for p in both], y=[100 * p[measure] for p in both], name=name, line={"color": colour, "width": 3},
+            hovertemplate="batch %{x:,}: %{y:.3g} %<extra>" + name + "</extra>",
         )  # fmt: skip
     figure.update_layout(
         xaxis_title="training step (batches)",
-        yaxis={"title": "recall@10 within the batch", "rangemode": "tozero", "tickformat": ".0%"},
+        yaxis={"title": "recall@10 within the batch (%)", "rangemode": "tozero"},
     )
     return figure
 

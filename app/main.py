@@ -18,6 +18,7 @@ def main() -> None:
     st.set_page_config(
         page_title="From clicks to recommendations", page_icon=str(ROOT / "assets" / "icon.png"), layout="wide"
     )
+    st.html(Path(__file__).with_name("style.css"))
     chosen = st.navigation([routes.page(name) for name in routes.PAGES])
     url.enter(chosen.url_path)
     try:

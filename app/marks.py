@@ -58,7 +58,7 @@ def series(settings: pl.DataFrame, palette: Palette) -> Iterator[Series]:
             _name(one, several),
             rows,
             _device_colour(one["device"], palette) if both else index_colour(one["index"], palette),
-            ("diamond" if one["device"] == "gpu" else "circle") if both else _SYMBOL[family],
+            ("diamond" if one["device"] == "gpu" else "circle") if both else symbol(one["index"]),
             dash,
             one["run"] == PUBLISHED,
         )
@@ -79,6 +79,11 @@ def _name(row: dict[str, Any], several: list[str]) -> str:
 
 def _device_colour(device: str, palette: Palette) -> str:
     return palette.gpu if device == "gpu" else palette.cpu
+
+
+def symbol(index: str) -> str:
+    """Give the mark of an index type's family."""
+    return _SYMBOL[CATALOGUE[index].family]
 
 
 def index_colour(index: str, palette: Palette) -> str:

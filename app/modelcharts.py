@@ -3,17 +3,16 @@
 import math
 import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import polars as pl
 
-from app.figure import Figure, blank
+from app.figure import Figure, blank, share_range
 from app.theme import PALETTES
 from pipeline.spread import MAYBE_CHANCE, kept, told_apart
 
 Figures: TypeAlias = dict[str, dict[str, float]]  # model -> measure -> value
 Bounds: TypeAlias = dict[str, dict[str, tuple[float, float]]]  # model -> measure -> 95 % interval
-_BENEATH = {"y": 0, "yref": "container", "yanchor": "bottom", "x": 0, "xanchor": "left"}
 _VALIDATION = "validation_recall@20"
 _HOLLOW = ("circle-open", "square-open", "diamond-open", "x-open")
 
@@ -40,7 +39,8 @@ def training(points: Sequence[dict[str, float]], mode: str) -> Figure:
     figure.update_layout(
         xaxis_title="training step (batches)",
         yaxis_title="loss",
-        yaxis2={"title": "recall@20", "overlaying": "y", "side": "right", "showgrid": False, "rangemode": "tozero"},
+        yaxis2={"title": "recall@20", "overlaying": "y", "side": "right", "showgrid": False}
+        | _from_zero([p[1] for p in recall]),
     )
     return figure
 
@@ -74,11 +74,16 @@ def trainings(curves: Mapping[str, Sequence[dict[str, float]]], mode: str, *, al
                 row=row,
                 col=1,
             )
-    figure.update_layout(
-        yaxis_title="recall@20", yaxis2_title="loss", xaxis2_title="training step (batches)", legend=_BENEATH
-    )
-    figure.update_layout(margin={"b": 80 + 22 * len(curves)})
+    figure.update_layout(yaxis_title="recall@20", yaxis2_title="loss", xaxis2_title="training step (batches)")
+    reached = [value for points in curves.values() for _, value in _drawn(points, _VALIDATION)]
+    if reached:
+        figure.update_layout(yaxis_range=share_range(min(reached), max(reached)))
     return figure
+
+
+def _from_zero(shares: Collection[float]) -> dict[str, Any]:
+    """Give the range of an axis of shares that begins at 0."""
+    return {"range": [0, 1.1 * max(shares, default=0) or 1]}
 
 
 def _best_training(curves: Mapping[str, Sequence[dict[str, float]]]) -> str:
@@ -181,7 +186,7 @@ def slices(
     """Draw a measure by parts of the examples; rows: model, part, examples, mean, low, high, the parts in order."""
     models = rows["model"].unique(maintain_order=True).to_list()
     parts = rows.unique("part", keep="first", maintain_order=True).select("part", "examples").rows()
-    figure, _ = blank(mode, _spread(rows, titles, measure, name), 460, legend=False)
+    figure, _ = blank(mode, _spread(rows, titles, measure, name), 460)
     colours = model_colours(models, baselines, mode)
     marks = dict(zip([m for m in models if m in baselines], _HOLLOW, strict=False))
     for model in models:
@@ -200,12 +205,10 @@ def slices(
         )
     ticks = ["<br>".join([*textwrap.wrap(part, 8), f"{count:,}"]) for part, count in parts]
     figure.update_layout(xaxis_title=f"{name}, with the number of next clicks", yaxis_title=measure)
-    # Under the axis: beside the title, a phone would draw one over the other
-    figure.update_layout(showlegend=True, legend=_BENEATH, margin={"b": 170})
     figure.update_xaxes(
         type="category", tickangle=0, tickfont={"size": 12}, tickvals=[part for part, _ in parts], ticktext=ticks
     )
-    figure.update_yaxes(rangemode="tozero")
+    figure.update_yaxes(_from_zero([m for m in rows["high"] if math.isfinite(m)]))
     return figure
 
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import state
 from app.errors import errors
-from pipeline.text import number
+from pipeline.text import number, percent
 from pipeline.vectors.support import ServerFacts
 
 _K, _QUERIES = 10, 20
@@ -59,7 +59,7 @@ def _table(server: str) -> None:
         both = foreign.compare(engine, chosen[0], chosen[1], _K, _QUERIES)
         times = ", ".join(f"{name} p50 {ms:.2f} ms" for name, ms in both["p50_ms"].items())
         st.markdown(
-            f"**{both['in_common']:.0%} of the {_K} nearest are the same**, over {both['queries']} queries; {times}."
+            f"**{percent(both['in_common'])} of the {_K} nearest are the same**, over {both['queries']} queries; {times}."
         )
     else:
         st.caption("Select one to ask it for the neighbours of its first row, or two to compare.")

@@ -9,6 +9,7 @@ import streamlit as st
 from app import routes, state, url
 from app.theme import PALETTES
 from pipeline.kinds import KINDS
+from pipeline.text import usd
 from pipeline.train import trained
 
 TERMS = {
@@ -56,7 +57,9 @@ def table(lines: Sequence[Mapping[str, str]], about: Mapping[str, str]) -> None:
     head = [f"<th title='{html.escape(about.get(name, ''), quote=True)}'>{html.escape(name)}</th>" for name in names]
     rows = [[f"<td>{html.escape(line.get(name, ''))}</td>" for name in names] for line in lines]
     drawn = "".join(f"<tr>{''.join(cells)}</tr>" for cells in (head, *rows))
-    st.html(f"{_TABLE}<div class='road-wide'><table class='road-table'>{drawn}</table></div>")
+    st.html(
+        f"{_TABLE}<div class='road-wide' role='region' aria-label='Table' tabindex='0'><table class='road-table'>{drawn}</table></div>"
+    )
 
 
 def cards(items: Sequence[dict[str, Any]], mode: str, *, star: str | None = None, first: int | None = None) -> None:
@@ -73,7 +76,7 @@ def _card(item: dict[str, Any], gold: str, star: str | None, position: int | Non
     border = f"border-color:{gold};box-shadow:0 0 0 1px {gold};" if is_next else ""
     label = f"<b style='color:{gold}'>★ the real next click</b>" if is_next else ""
     facts = [str(item.get("category") or "unknown to the model")]
-    facts += [f"{item['price']:g} $"] if type(item.get("price")) in (int, float) else []
+    facts += [usd(item["price"])] if type(item.get("price")) in (int, float) else []
     facts += [f"score {item['score']:.2f}"] if isinstance(item.get("score"), float) else []
     name = html.escape(str(item.get("name") or item["item_id"]))
     return (

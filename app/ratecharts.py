@@ -3,7 +3,7 @@
 import polars as pl
 
 from app.benchcharts import OUT_OF_DATE, traced
-from app.figure import Figure, blank, legend_below, log_axis
+from app.figure import Figure, blank, few, log_axis
 from app.marks import series
 from pipeline.bench.settings import fresh, label
 from pipeline.text import number
@@ -48,10 +48,9 @@ def rates(settings: pl.DataFrame, mode: str, target: float = 0.95) -> Figure:
             hoverinfo="skip",
         )
     shown = [value for column, *_ in _LINES for value in rows[column]]
-    offered = sorted(rows["rate"].unique().to_list())
+    offered = few(rows["rate"])
     figure.update_layout(xaxis_title="requests offered a second", yaxis=log_axis(shown, "time of a request (ms)"))
     figure.update_xaxes(type="log", tickvals=offered, ticktext=[number(rate) for rate in offered])
-    legend_below(figure)
     return figure
 
 

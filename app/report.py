@@ -10,7 +10,7 @@ import plotly.io as pio
 import polars as pl
 
 from app import benchcharts
-from app.figure import Figure
+from app.figure import Figure, saving, title
 from app.theme import LIGHT
 from pipeline import published
 from pipeline.bench import runs
@@ -29,27 +29,26 @@ _MEMORY = (
     "memory_mb is estimated from the type's layout; server_growth_mb was measured: by how much the server's processes "
     "grew from before the vectors came until the index was loaded."
 )
-_CONFIG = {"displaylogo": False, "responsive": True, "toImageButtonOptions": {"scale": 2}}
 _STYLE = f"""body{{font-family:"Source Sans 3","Source Sans Pro",system-ui,sans-serif;color:{LIGHT.text};margin:2rem auto;
 max-width:1100px;padding:0 1rem;line-height:1.5}}h1{{font-size:1.8rem}}h2{{font-size:1.25rem;margin-top:2.2rem}}
 table{{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}}
 .wide{{overflow-x:auto}}th,td{{text-align:left;padding:.35rem .6rem;border-bottom:1px solid {LIGHT.grid}}}
 dt{{color:{LIGHT.quiet}}}dd{{margin:0 0 .5rem}}.figures{{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(480px,100%),1fr));
-gap:1.5rem}}.figures>div{{min-width:0}}.best{{border-left:4px solid {LIGHT.cpu};padding:.2rem 0 .2rem 1rem}}"""
+gap:1.5rem}}.figures>div{{min-width:0}}h3{{font-size:1.05rem;margin:.5rem 0;line-height:1.3}}.gtitle{{display:none}}.best{{border-left:4px solid {LIGHT.cpu};padding:.2rem 0 .2rem 1rem}}"""
 
 
 def page(settings: pl.DataFrame, points: pl.DataFrame, facts: dict[str, str], target: float = 0.95) -> str:
     """Write the page: `settings` with their cost under one load, all `points`, and `facts` of where they come from."""
-    title = f"Benchmark {facts.get('run', '')}".strip()
+    name = f"Benchmark {facts.get('run', '')}".strip()
     parts = [
-        f"<h1>{html.escape(title)}</h1>",
+        f"<h1>{html.escape(name)}</h1>",
         f"<p>{html.escape(load_label(settings.row(0, named=True)))}</p>" if settings.height else "",
         _advice(settings, target),
         f"<h2>Figures</h2><div class='figures'>{''.join(_drawn(_figures(settings, target)))}</div>",
         f"<h2>What is worth choosing</h2>{_table(front(settings, 'qps', by=('scenario',)))}<p>{_MEMORY}</p>",
         f"<h2>Where it comes from</h2>{_facts(facts)}{_download(points)}",
     ]
-    head = f"<meta charset='utf-8'><meta name='viewport' content='width=device-width,initial-scale=1'><title>{html.escape(title)}</title>"
+    head = f"<meta charset='utf-8'><meta name='viewport' content='width=device-width,initial-scale=1'><title>{html.escape(name)}</title>"
     return (
         f"<!doctype html><html lang='en'><head>{head}<style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>"
     )
@@ -66,7 +65,9 @@ def _figures(settings: pl.DataFrame, target: float) -> Iterator[Figure]:
 def _drawn(figures: Iterator[Figure]) -> Iterator[str]:
     """Write each figure; Plotly's script goes into the first, so that the file needs nothing else."""
     for n, figure in enumerate(figures):
-        yield f"<div>{pio.to_html(figure, config=_CONFIG, include_plotlyjs=n == 0, full_html=False)}</div>"
+        config = saving(figure, "benchmark") | {"responsive": True}
+        drawn = pio.to_html(figure, config=config, include_plotlyjs=n == 0, full_html=False)
+        yield f"<div><h3>{html.escape(title(figure))}</h3>{drawn}</div>"
 
 
 def _advice(settings: pl.DataFrame, target: float) -> str:
@@ -115,7 +116,7 @@ def facts(workspace: Workspace, name: str) -> dict[str, str]:
         "seed": str(run.seed),
         "note": run.note,
     }
-    return {title: text for title, text in told.items() if text}
+    return {about: text for about, text in told.items() if text}
 
 
 def _priced(price: Price, settings: pl.DataFrame) -> dict[str, str]:

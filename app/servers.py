@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import charts, state, url
+from app import charts, draw, state, url
 from pipeline import published
 from pipeline.errors import UserError
 from pipeline.text import duration
@@ -77,7 +77,7 @@ def _no_gpu() -> None:
         )
         st.code(_START, language="bash", wrap_lines=True)
     best = published.best_qps(_RECALL)
-    st.plotly_chart(charts.published_devices(best, _RECALL, state.mode()), theme=None)
+    draw.figure(charts.published_devices(best, _RECALL, state.mode()))
     st.caption(
         f"Not measured here: {published.SOURCE}. Most queries per second at recall@100 of {_RECALL} or more, 1,000 queries "
         "a request; the client, not the server, limits the GPU's figures near 43,000."

@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from app import benchcharts, fairness, state, url
+from app import benchcharts, draw, fairness, state, url
 from app.benchdata import TARGET
-from app.benchviews import draw
 from pipeline import published
 from pipeline.bench import retold
 from pipeline.bench.compare import sentence
@@ -19,17 +18,17 @@ def _fair() -> list[retold.Fair]:
 def show() -> None:
     """Draw it; everything on it is marked as published."""
     mode = state.mode()
-    st.subheader("A published study, read like for like")
+    st.header("A published study, read like for like")
     st.caption(f"Not measured here: {published.SOURCE}. nq 1,000, top-k 100, ten client processes for 60 s.")
     found = _fair()
-    draw(fairness.speed_ups(found, mode), "speed-ups")
+    draw.figure(fairness.speed_ups(found, mode), "speed-ups")
     scenario = _scenario()
     one = next(fair for fair in found if fair.scenario == scenario)
     left, right = st.columns(2, gap="large")
     with left:
-        draw(fairness.as_published(retold.pairs(), scenario, mode), "as-published")
+        draw.figure(fairness.as_published(retold.pairs(), scenario, mode), "as-published")
     with right:
-        draw(fairness.over(one.best, "The GPU", "the CPU's best", mode), "fair")
+        draw.figure(fairness.over(one.best, "The GPU", "the CPU's best", mode), "fair")
     st.caption(sentence(one.best, "The GPU", "the CPU's best"))
     st.caption(sentence(one.same_type, "GPU_IVF_PQ", "IVF_PQ"))
     _curves(scenario, mode)
@@ -49,7 +48,7 @@ def _curves(scenario: str, mode: str) -> None:
         **url.bound("merged", True, url.flag, url.write_flag),
     )
     settings = retold.settings() if merged else summarise(published.points())
-    draw(benchcharts.frontier(where(settings, {"scenario": scenario}), mode, "qps", TARGET), "study-curves")
+    draw.figure(benchcharts.frontier(where(settings, {"scenario": scenario}), mode, "qps", TARGET), "study-curves")
 
 
 def _lessons(scenario: str, mode: str) -> None:
@@ -57,8 +56,8 @@ def _lessons(scenario: str, mode: str) -> None:
     st.caption(flat)
     left, right = st.columns(2, gap="large")
     with left:
-        draw(fairness.ceiling(retold.pairs(), mode), "ceiling")
+        draw.figure(fairness.ceiling(retold.pairs(), mode), "ceiling")
         st.caption(ceiling)
     with right:
-        draw(fairness.bits(retold.pairs(), scenario, mode), "bits")
+        draw.figure(fairness.bits(retold.pairs(), scenario, mode), "bits")
         st.caption(bits)

@@ -8,11 +8,11 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import modelcharts, parts, state, tray
+from app import draw, modelcharts, parts, state, tray
 from pipeline import archive, trainings
 from pipeline.kinds import KINDS
 from pipeline.stage import is_stale
-from pipeline.text import size
+from pipeline.text import named, size
 from pipeline.trainings import Training
 
 _MOST_CURVES = 8  # colours that can be told apart
@@ -71,7 +71,7 @@ def _line(training: Training) -> dict[str, Any]:
         "training": training.name,
         "state": _state(training),
         "model": KINDS[training.model].title if training.model in KINDS else training.model,
-        "settings": ", ".join(f"{name} {value}" for name, value in training.options.items()) or "defaults",
+        "settings": named(training.options) or "defaults",
         "validation": training.validation.get("recall@20"),
         "test recall@20": training.tested.get("recall@20"),
         "test mrr@20": training.tested.get("mrr@20"),
@@ -135,7 +135,7 @@ def _curves(chosen: Sequence[Training]) -> None:
         figure = modelcharts.training(curves[shown[0]], state.mode())
     else:
         figure = modelcharts.trainings(curves, state.mode(), alike=alike)
-    st.plotly_chart(figure, theme=None, key="curves")
+    draw.figure(figure, "curves")
     if not alike:
         st.caption(
             "Other models hold other sessions out and have another loss, and other data are easier or harder: "

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import charts, parts, state, tray, uploads, url
+from app import charts, draw, parts, state, tray, uploads, url
 from app.errors import errors
 from pipeline.clicks import datasets
 from pipeline.text import number
@@ -133,13 +133,15 @@ def _figures(found: dict[str, Any]) -> None:
     left, right = st.columns(2, gap="large")
     title = f"Half of the sessions have at most {found['median_length']:g} clicks"
     figure = charts.histogram(counts, state.mode(), title, "clicks in the session (20 and more together)", "sessions")
-    left.plotly_chart(figure, theme=None)
-    right.plotly_chart(charts.long_tail(items["clicks"], state.mode()), theme=None)
+    with left:
+        draw.figure(figure)
+    with right:
+        draw.figure(charts.long_tail(items["clicks"], state.mode()))
 
 
 def _split() -> None:
     manifest = state.workspace().manifest("data")
-    st.subheader("Sessions to train on, sessions to test with")
+    st.header("Sessions to train on, sessions to test with")
     if manifest is not None:
         found = manifest["metrics"]
         st.write(

@@ -4,12 +4,12 @@ from typing import Any
 
 import streamlit as st
 
-from app import charts, comparison, costs, lab, library, others, parts, servers, state, tray
+from app import charts, comparison, costs, draw, lab, library, others, parts, servers, state, tray
 from app.errors import errors
 from pipeline import indexes
 from pipeline.approximation import approximations
 from pipeline.kinds import KINDS
-from pipeline.text import duration, number, size
+from pipeline.text import duration, named, number, size
 from pipeline.vectors import server
 from pipeline.vectors.catalogue import CATALOGUE
 from pipeline.vectors.support import EMBEDDED
@@ -23,6 +23,8 @@ HELP = {
     "rows": "As the server counts them; + added and − deleted since the index was built.",
     "a month": "Memory of the index and the cores of its server, by the prices below.",
 }
+
+MAIN = ("index", "state", "recall@10", "p50", "memory", "a month")  # what fits beside the sidebar at 150 %
 
 
 def main() -> None:
@@ -44,24 +46,27 @@ def main() -> None:
 
 
 def _built() -> None:
-    st.subheader("Built")
+    st.header("Built")
     rows = indexes.list_indexes(state.workspace())
     if not rows:
         parts.empty("No index is built yet: choose a type above and press Build.")
         return
     serving = _serving()
     elsewhere = any(row["server"] != EMBEDDED.name for row in rows)
+    lines = [_line(row, serving, elsewhere) for row in rows]
     picked: Any = st.dataframe(
-        [_line(row, serving, elsewhere) for row in rows],
+        [{name: line[name] for name in MAIN} for line in lines],
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
         column_config={
             name: st.column_config.TextColumn(help=HELP.get(name), alignment="right")  # numbers with their units
-            for name in ("rows", "p50", "build", "load", "memory", "disk", "a month")
+            for name in MAIN[2:]
         }
-        | {n: st.column_config.NumberColumn(help=HELP[n], format="%.3f") for n in ("recall@10", "recall@100")},
+        | {"index": st.column_config.Column(pinned=True)},
     )
+    with st.expander("All of each index: parameters, rows, times, disk", icon=":material/table:"):
+        parts.table(lines, HELP)
     chosen = [rows[i] for i in picked.selection.rows]
     costs.edit()
     if len(chosen) == 1:
@@ -76,7 +81,7 @@ def _built() -> None:
             same = [row for row in rows if (row["model"], row["vectors"]) == vectors and not row["note"]]
             if len(same) > 1:
                 shown = [row | {"device": CATALOGUE[row["index"]].device} for row in same]
-                st.plotly_chart(charts.index_quality(shown, state.mode()), theme=None, key=f"quality-{vectors}")
+                draw.figure(charts.index_quality(shown, state.mode()), f"quality-{vectors}")
 
 
 def _serving() -> str:
@@ -84,14 +89,14 @@ def _serving() -> str:
     return str(indexes.serving(state.workspace(), items[0]["model"])["name"]) if items else ""
 
 
-def _line(row: dict[str, Any], serving: str, elsewhere: bool) -> dict[str, Any]:
+def _line(row: dict[str, Any], serving: str, elsewhere: bool) -> dict[str, str]:
     line = {
         "index": row["name"],
         "state": _state(row, serving),
-        "parameters": ", ".join(f"{k} {v}" for k, v in row["params"].items()) or "none",
+        "parameters": named(row["params"]) or "none",
         "rows": _rows(row),
-        "recall@10": row["recall@10"],
-        "recall@100": row["recall@100"],
+        "recall@10": f"{row['recall@10']:.3f}",
+        "recall@100": f"{row['recall@100']:.3f}",
         "p50": duration(row["p50_ms"] / 1000),
         "build": duration(row["build_s"]),
         "load": duration(row["load_s"]),

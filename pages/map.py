@@ -3,7 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from app import charts, parts, state, tray, url
+from app import charts, draw, parts, state, tray, url
 from app.errors import errors
 from pipeline.errors import UserError
 from pipeline.ids import matched
@@ -31,7 +31,7 @@ def main() -> None:
     drawn = matched(points, recommender.catalogue.select(columns), ITEM_ID)
     path = _path(recommender, session)
     found = _find(drawn, find)
-    st.plotly_chart(charts.item_map(drawn, state.mode(), path, found), theme=None, config={"scrollZoom": True})
+    draw.figure(charts.item_map(drawn, state.mode(), path, found), zoom=True)
     st.caption("Drag to move, scroll to zoom, click a category in the legend to hide it.")
     _again()
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import benchnews, modelcharts, parts, routes, state, tray
+from app import benchnews, draw, modelcharts, parts, routes, state, tray
 from app.errors import errors
 from pipeline.compare import certain
 from pipeline.evaluate import ALL_CLICKS, evaluations, intervals
@@ -99,11 +99,13 @@ def _latest(workspace: Workspace) -> None:
         titles = {name: kind.title for name, kind in KINDS.items()}
         sure = certain(workspace, "recall@20", ALL_CLICKS)
         figure = modelcharts.evaluation(models, intervals(workspace), titles, baselines(), state.mode(), certain=sure)
-        left.plotly_chart(figure, theme=None)
+        with left:
+            draw.figure(figure)
         examples = max(int(m["examples"]) for m in models.values())
         left.caption(f"Measured here on {examples:,} next clicks of sessions that no model has seen.")
     if points is not None:
-        right.plotly_chart(modelcharts.training(points.to_dicts(), state.mode()), theme=None)
+        with right:
+            draw.figure(modelcharts.training(points.to_dicts(), state.mode()))
     benchnews.show()
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import charts, filtering, parts, routes, state, url
+from app import charts, draw, filtering, parts, routes, state, url
 from app.errors import errors
 from pipeline.indexes import find_index, list_indexes
 from pipeline.names import ITEM_ID
@@ -152,7 +152,8 @@ def _answer(recommender: Recommender, history: list[str], real: str | None, quer
     narrowed = query.exclude_seen or query.filter or index["changed"]
     exact = None if narrowed else known.exact(history, query.k)
     left, right = st.columns([2, 1], vertical_alignment="center")
-    left.plotly_chart(charts.latency(answer["latency_ms"], state.mode()), theme=None)
+    with left:
+        draw.figure(charts.latency(answer["latency_ms"], state.mode()))
     if exact is not None:
         same = len(set(exact) & {i["item_id"] for i in items})
         right.metric(

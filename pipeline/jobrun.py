@@ -16,7 +16,7 @@ from pipeline.errors import Cancelled, StopEarly, UserError
 from pipeline.jobs import CANCELLED, JOB_VARIABLE, Job, create, jobs
 from pipeline.locks import try_lock
 from pipeline.progress import Progress
-from pipeline.text import duration
+from pipeline.text import duration, percent
 from pipeline.workspace import Workspace, read_json, write_json
 
 _WRITE_EVERY_S = 0.25
@@ -93,7 +93,7 @@ class _Reporter:
         if not tty and done > 0 and done >= total and now - self.said < 1.0:
             return
         self.said = now
-        parts = [f"{self.stage:<10}", f"{done / max(total, 1e-9):4.0%}", text]
+        parts = [f"{self.stage:<10}", f"{percent(done / max(total, 1e-9)):>5}", text]
         if left is not None and done < total:
             parts.append(f"{duration(left)} left")
         line = "  ".join(p for p in parts if p)

@@ -1,7 +1,7 @@
 """Numbers and times as a person reads them: three significant digits, thousands separated, a unit that fits."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 def duration(seconds: float) -> str:
@@ -41,6 +41,23 @@ def number(value: float) -> str:
     if float(value).is_integer():
         return f"{int(value):,}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """Write a share as '95 %', with as many decimals as are asked for."""
+    return f"{100 * share:.{digits}f} %"
+
+
+def usd(value: float) -> str:
+    """Write dollars with the digits that matter: $1,234, $24.30, $0.00123."""
+    if value >= 1000:
+        return f"${value:,.0f}"
+    return f"${value:.2f}" if value >= 0.1 or value == 0 else f"${value:.3g}"
+
+
+def named(values: Mapping[str, object]) -> str:
+    """Write settings as people do: 'M 16, efConstruction 200'."""
+    return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
 def did_you_mean(value: str, known: Iterable[str], most: int = 3) -> str:

@@ -10,7 +10,7 @@ from pipeline.bench.settings import fresh, label, rival, spread
 from pipeline.errors import UserError
 from pipeline.published import NAME as PUBLISHED
 from pipeline.spread import MAYBE_CHANCE, differ, told_apart
-from pipeline.text import number
+from pipeline.text import number, percent, usd
 
 Row = dict[str, Any]
 _CLEARLY = 0.8  # a figure that is to be called better is at most so much of the other
@@ -121,13 +121,6 @@ def _figure(name: str, value: float) -> str:
     return f"{number(value)} {name.rsplit('_', maxsplit=1)[-1].replace('mb', 'MB')}"
 
 
-def usd(value: float) -> str:
-    """Write dollars with the digits that matter: $1,234, $24.30, $0.00123."""
-    if value >= 1000:
-        return f"${value:,.0f}"
-    return f"${value:.2f}" if value >= 0.1 else f"${value:.3g}"
-
-
 def _why(rows: list[Row], wish: Wish) -> Iterator[str]:
     best = rows[0]
     limits = " and ".join(_limit(name, getattr(wish, name)) for name in _limits(wish)) or "figures"
@@ -187,7 +180,7 @@ def _price(best: Row, wish: Wish) -> str:
     many = best["replicas"]
     each = "one instance" if many == 1 else f"{many:,} instances of {usd(best['usd_instance'])} each"
     used = wish.qps / (many * best["qps"])
-    return f"{wish.qps:,.0f} QPS take {each}, {used:.0%} busy, with {what}: {usd(best['usd_month'])} a month." + (
+    return f"{wish.qps:,.0f} QPS take {each}, {percent(used)} busy, with {what}: {usd(best['usd_month'])} a month." + (
         " Leave some room above that." if used > _CLEARLY else ""
     )
 
@@ -258,8 +251,8 @@ def _against(row: Row, best: Row, money: str) -> str:
     if not priced:
         told = f"{ratio:.2g} times its QPS"
     elif ratio < 1.01:
-        told = "less than 1% dearer"
+        told = "less than 1 % dearer"
     else:
-        told = f"{ratio - 1:.0%} dearer" if ratio < 2 else f"{ratio:.2g} times the cost"
+        told = f"{percent(ratio - 1)} dearer" if ratio < 2 else f"{ratio:.2g} times the cost"
     apart = told_apart(spread(row, column), [spread(best, column)])
     return told if apart else f"{told}, which {MAYBE_CHANCE}"

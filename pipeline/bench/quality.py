@@ -22,6 +22,7 @@ from pipeline.models.metrics import CUTOFF, MISS, places
 from pipeline.models.sessions import Ints, next_clicks
 from pipeline.names import FIRST_IDX
 from pipeline.progress import Progress, silent
+from pipeline.text import percent
 from pipeline.train import load_encoder
 from pipeline.vectors.catalogue import MIN_INDEXED_ROWS, index_type
 from pipeline.vectors.engine import Engine
@@ -137,7 +138,8 @@ def told(row: dict[str, Any]) -> str:
     """Say what recommendations lose at a setting, '' where that was not measured."""
     if row.get("next_recall") is None:
         return ""
-    found = f"{row['next_recall']:.1%} of the next clicks are among {CUTOFF}, {row['exact_recall']:.1%} exactly"
+    through, exactly = (percent(row[name], 1) for name in ("next_recall", "exact_recall"))
+    found = f"{through} of the next clicks are among {CUTOFF}, {exactly} exactly"
     return f"Recommended through it, {found}; MRR@{CUTOFF} {row['next_mrr']:.3f}, {row['exact_mrr']:.3f} exactly."
 
 

@@ -10,6 +10,7 @@ from pipeline import published
 from pipeline.bench.compare import Comparison, at_equal_recall
 from pipeline.bench.runs import packed
 from pipeline.bench.settings import summarise, where
+from pipeline.text import percent
 from pipeline.vectors.catalogue import CATALOGUE
 from pipeline.vectors.params import raised
 
@@ -98,7 +99,7 @@ def _flat_lesson() -> str:
     noise = max(high / low for low, high in merged.select("qps_low", "qps_high").rows()) - 1
     return (
         f"Flat HNSW points: an ef below top-k 100 searches as ef = 100 does, so {merged['points'].sum()} drawn points "
-        f"are {merged.height}; their QPS differ by up to {noise:.1%}, which is how far a measurement varied."
+        f"are {merged.height}; their QPS differ by up to {percent(noise, 1)}, which is how far a measurement varied."
     )
 
 

@@ -14,7 +14,7 @@ from pipeline.errors import UserError
 from pipeline.published import NAME as PUBLISHED
 from pipeline.published import points as published_points
 from pipeline.spread import Spread, kept, told_apart
-from pipeline.text import did_you_mean
+from pipeline.text import did_you_mean, named
 from pipeline.vectors.params import Values
 from pipeline.workspace import Workspace
 
@@ -114,8 +114,7 @@ def params(row: dict[str, Any]) -> dict[str, Any]:
 
 def label(row: dict[str, Any]) -> str:
     """Write a setting as people do: 'HNSW M 16, efConstruction 200, ef 120'."""
-    chosen = ", ".join(f"{name} {value}" for name, value in params(row).items())
-    return f"{row['index']} {chosen}".strip()
+    return f"{row['index']} {named(params(row))}".strip()
 
 
 def marked(row: dict[str, Any]) -> str:

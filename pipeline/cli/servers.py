@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WorkspaceOption, app, finish, table
+from pipeline.text import percent
 from pipeline.workspace import Workspace
 
 server_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Milvus servers of your own, by name.")
@@ -161,7 +162,8 @@ def compare(
             return foreign.compare(engine, left, right, k, queries)
 
     def show(answer: Answer) -> None:
-        print(f"{answer['in_common']:.1%} of the {answer['k']} nearest are the same, over {answer['queries']} queries")
+        same = percent(answer["in_common"], 1)
+        print(f"{same} of the {answer['k']} nearest are the same, over {answer['queries']} queries")
         for collection, milliseconds in answer["p50_ms"].items():
             print(f"  {collection}: p50 {milliseconds:.2f} ms")
 

@@ -7,8 +7,11 @@ from typing import Any
 import plotly.graph_objects as go
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app import charts, lesson, modelcharts
+from app.figure import blank, few, share_range, title
 from app.theme import PALETTES, Palette
 from pipeline import published
 
@@ -71,7 +74,7 @@ BUILT = [
 ]
 
 
-def _figures(mode: str) -> dict[str, go.Figure]:
+def figures(mode: str) -> dict[str, go.Figure]:
     return {
         "training": modelcharts.training(POINTS, mode),
         "trainings": modelcharts.trainings(CURVES, mode),
@@ -88,7 +91,7 @@ def _figures(mode: str) -> dict[str, go.Figure]:
 
 @pytest.mark.parametrize("mode", PALETTES)
 def test_every_figure_has_a_title_and_units(mode: str) -> None:
-    for name, figure in _figures(mode).items():
+    for name, figure in figures(mode).items():
         assert figure.layout.title.text, name
         assert figure.layout.template.layout.font.color == PALETTES[mode].text
         if name != "map":
@@ -97,7 +100,7 @@ def test_every_figure_has_a_title_and_units(mode: str) -> None:
 
 
 def test_titles_say_the_finding() -> None:
-    found = _figures("light")
+    found = figures("light")
     assert found["training"].layout.title.text == "Validation recall@20 reached 0.420"
     best = "session-1: validation recall@20 reached 0.420, session-2 0.400; between two trainings that may be chance"
     assert found["trainings"].layout.title.text.replace("<br>", " ") == best
@@ -112,7 +115,7 @@ def test_titles_say_the_finding() -> None:
 
 
 def test_what_was_published_is_hollow_and_a_gpu_is_a_diamond() -> None:
-    found = _figures("light")
+    found = figures("light")
     assert all("published 2023" in bar.name for bar in found["published"].data)
     assert all(bar.marker.color == "rgba(0,0,0,0)" for bar in found["published"].data)
     symbols = {dot.name: dot.marker.symbol for dot in found["quality"].data}
@@ -126,15 +129,35 @@ def test_the_lesson_draws_both_curves_of_one_measure() -> None:
         {"step": 10, "recall@10": 0.1765, "validation_recall@10": 0.0101},
     ]
     figure = lesson.curves(points, "light")
-    assert "17.6%" in figure.layout.title.text.replace("<br>", " ")
-    assert "1.0%" in figure.layout.title.text.replace("<br>", " ")
+    assert "17.6 %" in figure.layout.title.text.replace("<br>", " ")
+    assert "1.0 %" in figure.layout.title.text.replace("<br>", " ")
     assert [list(trace.x) for trace in figure.data] == [[0, 10], [0, 10]]
-    assert list(figure.data[1].y) == [0.01, 0.0101]
+    assert list(figure.data[1].y) == pytest.approx([1.0, 1.01])
 
 
-def test_titles_wrap_for_a_phone() -> None:
-    for figure in _figures("light").values():
-        assert max(len(line) for line in figure.layout.title.text.split("<br>")) <= 40
+def test_a_title_is_one_text_whatever_the_lines_of_a_saved_picture() -> None:
+    told = "A finding that goes on " * 12
+    figure, _ = blank("light", told)
+    assert "<br>" in figure.layout.title.text
+    assert title(figure) == told.strip()
+    assert figure.layout.margin.t > blank("light", "Short")[0].layout.margin.t
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=5))
+def test_an_axis_of_shares_holds_them_and_spans_no_more_than_it_needs(shares: list[float]) -> None:
+    low, high = share_range(min(shares), max(shares))
+    assert low <= min(shares) <= max(shares) <= high
+    step = max(max(shares) - min(shares), 0.02)
+    assert low >= max(0, max(shares) - step) - 0.031 * step - 1e-9
+    assert high <= 1 + 0.031 * step
+
+
+@given(st.lists(st.floats(0.1, 1e6), max_size=40))
+def test_ticks_of_a_logarithmic_axis_stand_apart(values: list[float]) -> None:
+    ticks = few(values)
+    assert set(ticks) <= set(values)
+    assert (min(values) in ticks) if values else not ticks
+    assert len(ticks) <= 1 + 1 / 0.12
 
 
 def test_each_training_has_its_curves_in_one_colour() -> None:
@@ -202,7 +225,7 @@ def test_an_index_that_is_out_of_date_is_marked_and_never_wins() -> None:
     figure = charts.index_quality([hnsw, cagra | {"stale": True}], "light")
     assert "a-hnsw alone reaches 0.95" in figure.layout.title.text.replace("<br>", " ")
     assert figure.data[1].marker.symbol == "diamond-open"
-    assert "out of date" in figure.data[1].text[0]
+    assert "out of date" in figure.data[1].name
     assert "out of date" in _quality(cagra | {"stale": True})
 
 

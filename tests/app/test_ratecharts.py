@@ -1,5 +1,7 @@
 """The figure of open loops: the setting that bears the most, what was kept, and what was not."""
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from app.ratecharts import rates
@@ -9,17 +11,18 @@ from tests.bench.made import point, points
 RATES = (50.0, 100.0, 200.0)
 
 
-def _settings() -> pl.DataFrame:
+def settings_at(offered: Sequence[float] = RATES) -> pl.DataFrame:
+    """Make the settings of two open loops at these rates."""
     rows = [
         point(0.97, min(rate, most), {"M": 16}, {"ef": ef}, loop="open", rate=rate, p99_ms=ef / 50)
         for ef, most in ((100, 150.0), (200, 90.0))
-        for rate in RATES
+        for rate in offered
     ]
     return summarise(points(*rows, point(0.97, 3000.0)))
 
 
 def test_the_setting_that_keeps_the_highest_rate_is_drawn_with_its_three_percentiles() -> None:
-    figure = rates(_settings(), "light")
+    figure = rates(settings_at(), "light")
     assert figure.layout.title.text.replace("<br>", " ") == "HNSW M 16, ef 100 keeps 100 requests a second: p99 2 ms"
     lines = [t for t in figure.data if t.mode.startswith("lines")]
     assert [t.line.dash for t in lines] == ["solid", "dash", "dot"]
@@ -30,7 +33,7 @@ def test_the_setting_that_keeps_the_highest_rate_is_drawn_with_its_three_percent
 
 
 def test_what_was_not_measured_or_not_kept_is_said() -> None:
-    settings = _settings()
+    settings = settings_at()
     none = rates(settings.clear(), "dark")
     assert "No setting reaches recall 0.95" in none.layout.title.text.replace("<br>", " ")
     high = rates(settings, "light", 0.99)

@@ -44,7 +44,7 @@ def test_a_gpu_costs_the_whole_instance_of_the_list_whatever_the_cores() -> None
     gpu = priced.filter(priced["device"] == "gpu").row(0, named=True)
     assert gpu["usd_instance"] == 730 * 1.5
     found = advise(priced.filter(priced["device"] == "gpu"), Wish(recall=0.9, qps=1000))
-    assert "1,000 QPS take one instance, 25% busy, with one GPU: $1,095 a month." in found.why
+    assert "1,000 QPS take one instance, 25 % busy, with one GPU: $1,095 a month." in found.why
 
 
 def test_more_cores_cost_more_and_a_gpu_without_a_price_has_no_cost() -> None:
@@ -63,7 +63,7 @@ def test_the_cheapest_that_has_the_recall() -> None:
     assert "A million queries cost $0.00573" in found.why[1]
     told = [(label(row), why) for row, why in found.alternatives]
     assert told[0][0] == "HNSW M 16, ef 200"
-    assert "recall 0.985; 50% dearer" in told[0][1]
+    assert "recall 0.985; 50 % dearer" in told[0][1]
     assert told[1][0] == "IVF_FLAT nlist 128, nprobe 8"
     assert "Of another type" in told[1][1]
 

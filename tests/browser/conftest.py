@@ -94,3 +94,32 @@ def settled(page: Page) -> None:
     page.wait_for_selector("h1")
     page.wait_for_selector("[data-testid=stStatusWidget]", state="detached")
     page.wait_for_timeout(300)
+
+
+def laid_out(page: Page) -> list[str]:
+    """List what is laid out badly: a page that scrolls sideways, a figure's title that is cut or under Plotly's bar."""
+    return list(page.evaluate(_LAID_OUT))
+
+
+_LAID_OUT = """() => {
+  const main = document.querySelector('[data-testid=stMain]'), found = [];
+  const wide = main.scrollWidth - main.clientWidth;
+  if (wide > 1) found.push(`scrolls sideways by ${wide} px`);
+  const plots = main.querySelectorAll('.js-plotly-plot').length, titles = [...main.querySelectorAll('.road-title')];
+  if (plots > titles.length) found.push(`${plots} figures, ${titles.length} titles`);
+  for (const title of titles) {
+    const plot = title.closest('[data-testid=stVerticalBlock]').querySelector('.js-plotly-plot');  // it loads later
+    const box = title.getBoundingClientRect(), letters = document.createRange();
+    letters.selectNodeContents(title);
+    const lines = new Set([...letters.getClientRects()].map(line => Math.round(line.top)));
+    const widest = Math.max(...[...letters.getClientRects()].map(line => line.width));
+    if (!plot || !plot.querySelector('.modebar') || !lines.size) continue;
+    const figure = plot.getBoundingClientRect(), bar = plot.querySelector('.modebar').getBoundingClientRect();
+    if (box.width > figure.width + 1) found.push(`'${title.textContent}' is wider than its figure`);
+    if (lines.size > 1 && widest < 0.5 * figure.width) found.push(`'${title.textContent}' wraps at half of its figure`);
+    if (bar.height && box.bottom > bar.top + 1) found.push(`'${title.textContent}' lies under Plotly's bar`);
+    const own = plot.querySelector('.gtitle');
+    if (own && own.getBoundingClientRect().width) found.push(`'${title.textContent}' is written twice`);
+  }
+  return found;
+}"""

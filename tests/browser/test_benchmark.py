@@ -10,11 +10,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.benchviews import RATES, VIEWS
+from app.figure import SAVED_WIDTH
 from pipeline.bench.runs import Recorder, list_runs, load
 from pipeline.indexes import served_search, serving
 from pipeline.workspace import Workspace
 from tests.bench.made import point
-from tests.browser.conftest import serve, settled
+from tests.browser.conftest import laid_out, serve, settled
 from tests.browser.test_pages import ERRORS
 from tests.conftest import wait_for
 
@@ -83,11 +84,20 @@ def test_every_view_draws_without_error_or_overflow(
             expect(opened.locator(".js-plotly-plot").first).to_be_visible(timeout=60_000)
         assert opened.locator(ERRORS).count() == 0, (view, opened.locator(ERRORS).all_inner_texts())
         assert opened.locator(".katex").count() == 0, f"{view}: two prices were taken for a formula"
-        wide = opened.evaluate("() => { const m = document.querySelector('[data-testid=stMain]');"
-                               " return m.scrollWidth - m.clientWidth }")  # fmt: skip
-        assert wide <= 1, f"{view} scrolls sideways by {wide} px at {width}"
+        assert laid_out(opened) == [], view
     assert not [url for url in foreign if not url.startswith(bench.replace("http", "ws"))]
     context.close()
+
+
+def test_the_adviser_is_no_thin_column_at_150_percent(page: Page) -> None:
+    page.set_viewport_size({"width": 960, "height": 900})
+    page.goto("/benchmark")
+    settled(page)
+    figure, wish = page.locator(".js-plotly-plot").first, page.get_by_label("I need recall of at least", exact=True)
+    expect(figure).to_be_visible()
+    widths = [box["width"] for box in (figure.bounding_box(), wish.bounding_box()) if box]
+    assert len(widths) == 2
+    assert min(widths) > 250
 
 
 def test_the_adviser_answers_and_its_link_reproduces_it(page: Page) -> None:
@@ -122,7 +132,7 @@ def test_what_failed_says_why_and_the_clients_own_figure_stands_beside_the_serve
 def test_rates_are_drawn_where_there_are_some_and_asked_for_where_there_are_none(page: Page) -> None:
     page.goto("/benchmark?runs=at-rates&view=Rates")
     settled(page)
-    expect(page.locator(".js-plotly-plot .gtitle")).to_contain_text("keeps 50 requests")
+    expect(page.locator(".road-title")).to_contain_text("keeps 50 requests")
     expect(page.locator(".js-plotly-plot .legend")).to_contain_text("the rate was not kept")
     page.goto("/benchmark?runs=mine&view=Rates")
     settled(page)
@@ -185,7 +195,9 @@ def test_the_figure_is_saved_as_png_in_the_browser(page: Page, tmp_path: Path) -
     with page.expect_download() as download:
         page.locator(".modebar-btn[data-title*='Download']").first.click()
     download.value.save_as(tmp_path / "benchmark.png")
-    assert (tmp_path / "benchmark.png").read_bytes().startswith(b"\x89PNG")
+    saved = (tmp_path / "benchmark.png").read_bytes()
+    assert saved.startswith(b"\x89PNG")
+    assert int.from_bytes(saved[16:20], "big") == 2 * SAVED_WIDTH  # whatever the page's, so that its title fits
     assert download.value.suggested_filename == "benchmark.png"
 
 

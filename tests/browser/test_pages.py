@@ -14,10 +14,12 @@ from pipeline.indexes import list_indexes
 from pipeline.jobs import jobs
 from pipeline.trainings import list_trainings
 from pipeline.workspace import Workspace
-from tests.browser.conftest import serve, settled
+from tests.browser.access import STREAMLITS, findings
+from tests.browser.conftest import laid_out, serve, settled
 from tests.conftest import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.milvus, pytest.mark.merlin]
+AXE = ((390, "light"), (1440, "dark"))  # what axe-core looks at: it takes a second or two a page
 ERRORS = "[data-testid=stException], [data-testid=stAlertContentError]"
 
 
@@ -39,11 +41,42 @@ def test_every_page_draws_without_error_or_overflow(
         settled(opened)
         assert opened.locator("h1").inner_text().endswith("?"), name
         assert opened.locator(ERRORS).count() == 0, (name, opened.locator(ERRORS).all_inner_texts())
-        wide = opened.evaluate("() => { const m = document.querySelector('[data-testid=stMain]');"
-                               " return m.scrollWidth - m.clientWidth }")  # fmt: skip
-        assert wide <= 1, f"{name} scrolls sideways by {wide} px at {width}"
+        assert laid_out(opened) == [], name
+        if (width, scheme) in AXE:
+            assert findings(opened) == [], name
     assert not [url for url in foreign if not url.startswith(app.replace("http", "ws"))]
     context.close()
+
+
+def test_the_table_of_indexes_shows_all_its_columns_at_150_percent(page: Page) -> None:
+    page.set_viewport_size({"width": 960, "height": 700})
+    page.goto("/index")
+    settled(page)
+    grid = page.get_by_test_id("stDataFrame").first.locator(".dvn-scroller")
+    assert grid.evaluate("grid => grid.scrollWidth - grid.clientWidth") <= 1
+
+
+_FAINT = """() => {
+  for (let e = document.activeElement, n = 0; e && n < 4; e = e.parentElement, n++) {
+    const style = getComputedStyle(e);
+    if (style.outlineStyle == 'solid' && parseFloat(style.outlineWidth) >= 2) return '';
+  }
+  return document.activeElement.outerHTML.slice(0, 200);
+}"""
+
+
+def test_streamlits_own_findings_grow_no_more() -> None:
+    assert sum(map(len, STREAMLITS.values())) <= 2
+
+
+def test_what_the_keyboard_is_at_is_seen(page: Page) -> None:
+    page.goto("/recommend")
+    settled(page)
+    faint = []
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        faint += [found] if (found := page.evaluate(_FAINT)) else []
+    assert not faint
 
 
 def _job_done(shop: Workspace, title: str) -> bool:
@@ -199,7 +232,7 @@ def test_two_indexes_are_compared_on_the_same_queries(page: Page, shop: Workspac
     expect(page.get_by_role("button", name="Let it serve")).to_be_visible()
     page.wait_for_timeout(1500)  # the table takes no second click while it answers the first
     _select(page, pair[1], len(names))
-    expect(page.get_by_text(re.compile(r"100% of the 10 nearest are the same"))).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(re.compile(r"100 % of the 10 nearest are the same"))).to_be_visible(timeout=60_000)
 
 
 def test_a_dropped_index_comes_back_until_it_is_confirmed(page: Page, shop: Workspace) -> None:
