@@ -1,6 +1,7 @@
 """Pieces that several pages are made of: empty states, error boxes, cards of items."""
 
 import html
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,8 +23,8 @@ TERMS = {
 }
 _SWATCHES = {
     "beige": "#D9C7A3", "black": "#2A2A2A", "blue": "#3B6FB6", "brown": "#7A5234", "burgundy": "#7B1E3A",
-    "gray": "#8D9299", "green": "#4F8A4C", "navy blue": "#22335B", "olive": "#7C7A3A", "pink": "#E8A3B8",
-    "red": "#C2352F", "violet": "#7A5AA6", "white": "#F4F4F2",
+    "gray": "#8D9299", "green": "#4F8A4C", "grey": "#8D9299", "navy": "#22335B", "navy blue": "#22335B",
+    "olive": "#7C7A3A", "pink": "#E8A3B8", "red": "#C2352F", "violet": "#7A5AA6", "white": "#F4F4F2", "yellow": "#E3C34B",
     "many-coloured": "linear-gradient(135deg,#C2352F,#D9C7A3,#3B6FB6)",
 }  # fmt: skip
 
@@ -41,6 +42,11 @@ def choose_model() -> None:
         return
     shown = url.bound("model", state.usual_model(), url.one_of(able))
     st.segmented_control("Model", able, format_func=lambda name: KINDS[name].title, required=True, **shown)
+
+
+def plain(text: str) -> str:
+    """Escape a text of somebody else, such as an item's name, so that Markdown shows it as it is."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+.!|$~:&-])", r"\\\1", text)
 
 
 def empty(text: str, page: str | None = None, label: str = "") -> None:

@@ -10,6 +10,7 @@ import streamlit as st
 from app import charts, draw, parts, state, tray, uploads, url
 from app.errors import errors
 from pipeline.clicks import datasets
+from pipeline.stage import is_stale
 from pipeline.text import number
 
 CHOICES = {
@@ -105,6 +106,7 @@ def _file() -> list[str] | None:
 
 def _facts(manifest: dict[str, Any]) -> None:
     found = manifest["metrics"]
+    st.markdown(f"**Read last: {parts.plain(Path(manifest['config']['clicks']).name)}**")
     for column, (label, value, term) in zip(
         st.columns(4),
         (
@@ -148,6 +150,10 @@ def _split() -> None:
             f"{found['train_sessions']:,} sessions ended before {found['boundary'][:16].replace('T', ' ')} UTC and are for training; "
             f"{found['test_sessions']:,} ended later and are for testing. Sessions of one click are left out."
         )
+        if is_stale(state.workspace(), "data"):
+            st.caption(
+                ":material/update: These are the sessions of other clicks, read before: press Preprocess, or run the road."
+            )
     left, right = st.columns(2)
     boundary = left.text_input("Test from (ISO time, UTC)", placeholder="empty: after 80 % of the sessions")
     fewest = right.number_input("Leave out items clicked less than", 1, 1000, 1)

@@ -10,6 +10,8 @@ from pipeline.ids import matched
 from pipeline.names import CATEGORY, ITEM_ID
 from pipeline.recommend import Recommender
 
+_MOST_FOUND = 50  # items that are marked at once
+
 
 def main() -> None:
     parts.heading(
@@ -20,8 +22,11 @@ def main() -> None:
     points = state.table(f"maps/{state.model()}", "items.parquet")
     recommender = state.recommender()
     if points is None or recommender is None:
-        parts.empty("The map is not drawn yet." if recommender else "There is no model whose items could be drawn yet.")
-        if recommender and st.button("Draw the map", type="primary"):
+        if recommender is None:
+            parts.empty("There is no model whose items could be drawn yet.", "train", "Train one on the Train page")
+            return
+        parts.empty("The map is not drawn yet.")
+        if st.button("Draw the map", type="primary"):
             tray.launch(["map", "--model", state.model()], f"map {state.model()}")
         return
     left, right = st.columns(2)
@@ -54,7 +59,9 @@ def _find(drawn: pl.DataFrame, text: str) -> list[str]:
     found = drawn.filter(matches | (pl.col(ITEM_ID).cast(pl.String) == text))[ITEM_ID].cast(pl.String).to_list()
     if not found:
         st.caption(f"No item matches “{text}”.")
-    return found[:50]
+    if len(found) > _MOST_FOUND:
+        st.caption(f"{len(found):,} items match “{text}”; the first {_MOST_FOUND} are marked.")
+    return found[:_MOST_FOUND]
 
 
 def _again() -> None:

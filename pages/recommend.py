@@ -142,7 +142,8 @@ def _answer(recommender: Recommender, history: list[str], real: str | None, quer
     if _picked() == "items":
         _go_on([item for item in items if item["item_id"] in recommender.now.rows])
     rank = next((i["rank"] for i in items if i["item_id"] == real), None)
-    st.markdown(f"**Recommended** {_verdict(real, rank, len(items))}")
+    known_as = "" if real is None else parts.plain(str(known.describe(real).get("name") or real))
+    st.markdown(f"**Recommended** {_verdict(known_as, rank, len(items))}")
     if filtered := answer.get("filter"):
         st.caption(filtering.caption(filtered))
     if not items:
@@ -198,8 +199,8 @@ def _add() -> None:
         st.session_state[_NEXT] = None
 
 
-def _verdict(real: str | None, rank: int | None, shown: int) -> str:
-    if real is None:
+def _verdict(real: str, rank: int | None, shown: int) -> str:
+    if not real:
         return ""
     return (
         f"– the real next click is number {rank}"

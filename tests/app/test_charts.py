@@ -89,6 +89,11 @@ def figures(mode: str) -> dict[str, go.Figure]:
     }
 
 
+def test_the_map_calls_what_was_searched_for_found() -> None:
+    names = [trace.name for trace in charts.item_map(ITEMS, "light", path=["a", "c"], found=["b"]).data]
+    assert names[-2:] == ["found", "the session"]
+
+
 @pytest.mark.parametrize("mode", PALETTES)
 def test_every_figure_has_a_title_and_units(mode: str) -> None:
     for name, figure in figures(mode).items():

@@ -6,7 +6,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from app.parts import _card
+from app.parts import _card, _picture, plain
+from pipeline.clicks.assortment import COLOURS
+from pipeline.clicks.eshop import _COLOURS
 
 ITEM = {"item_id": "i1", "category": "lamp", "score": 0.5, "rank": 1}
 
@@ -25,3 +27,13 @@ def test_a_card(more: dict[str, Any], shown: tuple[str, ...]) -> None:
     drawn = _card(ITEM | more, "#fff", None, None)
     assert all(text in drawn for text in shown), drawn
     pl.from_dicts([ITEM | more]).write_csv()  # as the page offers it
+
+
+@pytest.mark.parametrize("colour", sorted({*COLOURS, *_COLOURS.values()}))
+def test_every_colour_of_the_data_sets_has_a_swatch(colour: str) -> None:
+    assert "background:" in _picture({"colour": colour})
+
+
+def test_a_name_is_no_markdown() -> None:
+    assert plain("Shoe *new* 3-pack $5") == r"Shoe \*new\* 3\-pack \$5"
+    assert plain("Größe 38, blau") == "Größe 38, blau"

@@ -1,0 +1,37 @@
+"""The Data page names the clicks that it shows, and says so where the sessions below are of other ones."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pipeline.clicks import ClickSource
+from pipeline.ingest import ingest
+from pipeline.workspace import MANIFEST, WORKSPACE_VARIABLE, Workspace, write_json
+
+PAGE = Path(__file__).resolve().parents[2] / "pages" / "data.py"
+
+
+def _said(page: AppTest) -> str:
+    assert not page.run().exception
+    return "\n".join(shown.value for shown in [*page.markdown, *page.caption])
+
+
+def test_sessions_of_other_clicks_are_told_apart(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(WORKSPACE_VARIABLE, str(workspace.root))
+    log = tmp_path / "visits *new*.csv"
+    log.write_text(
+        "session,time,item\n" + "".join(f"s{n},2024-01-0{n + 1},a\ns{n},2024-01-0{n + 1},b\n" for n in range(5))
+    )
+    read = ingest(workspace, ClickSource(str(log))).manifest
+    (workspace.stage("data")).mkdir(parents=True)
+    split = {"train_sessions": 4, "test_sessions": 1, "boundary": "2024-01-05T00:00:00"}
+    about = {"key": "k", "metrics": split, "inputs": {"clicks": read["key"]}}
+    write_json(workspace.stage("data") / MANIFEST, about)
+    page = AppTest.from_file(str(PAGE), default_timeout=30)
+    assert r"Read last: visits \*new\*\.csv" in _said(page)
+    assert "sessions of other clicks" not in _said(page)
+    write_json(workspace.stage("data") / MANIFEST, about | {"inputs": {"clicks": "earlier"}})
+    assert "sessions of other clicks" in _said(page)
