@@ -54,7 +54,8 @@ def import_vectors(workspace: Workspace, name: str, config: BroughtConfig, progr
         ids, vectors = checked(path, read.ids, read.numbers, metric)
         report(2, 3, f"writing {len(vectors):,} vectors")
         write_vectors(folder / "items.parquet", ids, vectors)
-        left = ", ".join(read.left_out[:12]) + (", …" if len(read.left_out) > 12 else "")
+        left = ", ".join(name or "'' (without a name)" for name in read.left_out[:12])
+        left += ", …" if len(read.left_out) > 12 else ""
         about = {"items": len(vectors), "dim": vectors.shape[1], "metric": metric, "brought": path.name}
         note = f"Left out, as neither ids nor vectors: {left}; --columns takes others."
         return about | ({"notes": [note]} if left else {})

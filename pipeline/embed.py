@@ -21,6 +21,7 @@ from pipeline.workspace import Workspace
 
 Entity = Literal["items", "sessions"]
 VECTORS = "vectors"  # the folder of stages
+TRAINING = "training"  # in a Parquet file's metadata: the key of the training that made its vectors
 ENTITIES: tuple[Entity, ...] = ("items", "sessions")
 
 
@@ -62,11 +63,14 @@ def embed(workspace: Workspace, model: str, progress: Progress = silent) -> Done
     )
 
 
-def write_vectors(path: Path, ids: pl.Series, vectors: Floats) -> None:
-    """Write (id, vector) as Parquet; vectors: (n, dim) float32, or UserError where one is not finite."""
+def write_vectors(path: Path, ids: pl.Series, vectors: Floats, training: str = "") -> None:
+    """Write (id, vector) as Parquet; vectors: (n, dim) float32, or UserError where one is not finite.
+
+    `training` is the key of the training that made them, where one did; the file tells it.
+    """
     _check(path, ids, vectors)
     table = pl.DataFrame({ID: ids, VECTOR: pl.Series(vectors, dtype=pl.Array(pl.Float32, vectors.shape[1]))})
-    table.write_parquet(path)
+    table.write_parquet(path, metadata={TRAINING: training} if training else None)
 
 
 def load_vectors(workspace: Workspace, model: str, entity: Entity) -> tuple[pl.Series, Floats]:

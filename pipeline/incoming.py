@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.clicks import ClickSource, read_log
+from pipeline.embed import TRAINING
 from pipeline.errors import UserError
 from pipeline.ingest import check_length
 from pipeline.models.sessions import whole_sessions
@@ -49,6 +50,16 @@ def read_rows(path: Path, dim: int, kinds: dict[str, Scalar]) -> tuple[list[str]
         raise UserError(f"{path}: rows {row + 1} and {other + 1} have the same id '{ids[row]}': keep one of them.")
     columns = [_column(path, table[name], kind) for name, kind in kinds.items() if name in table.columns]
     return ids.to_list(), _vectors(path, table[VECTOR], dim), pl.DataFrame(columns)
+
+
+def check_training(path: Path, index: dict[str, Any]) -> None:
+    """Refuse a file that says that another training made its vectors than those in the index."""
+    made = pl.read_parquet_metadata(path).get(TRAINING)
+    if None not in (made, index["training"]) and made != index["training"]:
+        raise UserError(
+            f"{path} holds vectors of another training of {index['model']} than index '{index['name']}' was built "
+            "from, and vectors of two trainings do not compare: build the index again, then describe the items again."
+        )
 
 
 def _parquet(path: Path) -> pl.DataFrame:

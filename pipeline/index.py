@@ -168,8 +168,9 @@ def _fill(
     load_s = round(time.monotonic() - begin, 3)
     report(3, 4, "comparing with the exact search")
     queries = _queries(workspace, config, vectors)
-    brute = len(vectors) < MIN_INDEXED_ROWS
-    note = f"searched by brute force: Milvus builds no index under about {MIN_INDEXED_ROWS:,} rows" if brute else ""
+    searched = "searched by brute force" if on_ours else "searched by brute force, or by an index of the server's own"
+    few = len(vectors) < MIN_INDEXED_ROWS
+    note = f"{searched}: Milvus builds no index under about {MIN_INDEXED_ROWS:,} rows" if few else ""
     return {
         "rows": built.rows,
         "indexed_rows": built.indexed_rows,

@@ -68,10 +68,14 @@ class Known:
     def item(self, row: int) -> dict[str, Any]:
         """Describe an item: id, category, and all the metadata that came with it.
 
-        Metadata that an earlier version took under a reserved name is left out.
+        Metadata that an earlier version took under a reserved name, or nested, is left out.
         """
         known = self.catalogue.row(row, named=True)
-        extra = {k: v for k, v in known.items() if k in (CLICKS, TRAIN_CLICKS) or k not in RESERVED}
+        extra = {
+            k: v
+            for k, v in known.items()
+            if k in (CLICKS, TRAIN_CLICKS) or not (k in RESERVED or isinstance(v, dict | list | bytes))
+        }
         return {ITEM_ID: str(known[ITEM_ID]), CATEGORY: known[CATEGORY], **extra}
 
 

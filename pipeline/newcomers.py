@@ -23,12 +23,12 @@ def describe_items(workspace: Workspace, model: str, file: Path, to: Path) -> di
     if not kind(model).resumes:
         able = " or ".join(name for name, other in KINDS.items() if other.resumes)
         raise UserError(f"Model '{model}' knows items by their clicks alone: choose {able}.")
-    need(workspace, stage_name(model), f"run `train --model {model}`.")
+    training = need(workspace, stage_name(model), f"run `train --model {model}`.")["key"]
     items, _ = usable(tables.read_items(file))
     vectors, known = vectors_of(workspace.stage(stage_name(model)), items)
     some = known > 0
     if not some.any():
         raise UserError(f"{file} tells nothing of its items that training has seen: bring the columns it was given.")
     with written(to) as path:
-        write_vectors(path, items[ITEM_ID].cast(pl.String).filter(pl.Series(some)), vectors[some])
+        write_vectors(path, items[ITEM_ID].cast(pl.String).filter(pl.Series(some)), vectors[some], training)
     return {"file": str(to), "items": int(some.sum()), "left_out": int((~some).sum()), "dim": vectors.shape[1]}

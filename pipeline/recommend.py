@@ -182,7 +182,7 @@ class Recommender:
         """Describe what was found, by key; where the catalogue does not know the key, by the row in the index."""
         known = self.of(index)
         pairs = [(int(key), round(float(score), 6)) for key, score in zip(keys, scores, strict=True)]
-        if not self._by_row(index):
+        if not self._by_row(index) and all(key in known.row_of_key for key, _ in pairs):  # else a row came just now
             return [(key, _scored(known.item(known.row_of_key[key]), score)) for key, score in pairs]
         asked = f"{ID} in {[key for key, _ in pairs]}"
         rows = engine.rows(index["collection"], asked, [ID, *index["columns"]]) if pairs else []
@@ -220,6 +220,7 @@ class Recommender:
             rows = [row for row in rows if row[ITEM_ID] not in seen]
             return np.array([row[ID] for row in rows], np.int64), np.array([row[VECTOR] for row in rows], np.float32)
         keys = [int(row[ID]) for row in engine.rows(index["collection"], expression, [ID])]
+        keys = [key for key in keys if key in known.row_of_key]  # a row that came just now is not compared
         left_out = {int(known.catalogue[ITEM_IDX][known.rows[item]]) for item in seen if item in known.rows}
         kept = np.array([key for key in keys if key not in left_out], np.int64)
         return kept, known.encoder.vectors[[known.row_of_key[int(key)] for key in kept]]

@@ -25,7 +25,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {key: _plain(one) for key, one in value.items()}
+        return {_name(key): _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
     return value
+
+
+def _name(key: Any) -> Any:
+    """Turn a key into one that JSON has; what is no number, text or None is written as its text."""
+    plain = _plain(key)
+    return plain if plain is None or isinstance(plain, str | int | float) else str(key)

@@ -111,12 +111,13 @@ def upsert(
 
     def work(opened: Workspace, index: Index, job: Running) -> Callable[[Database], Answer]:
         from pipeline.changes import kinds, put
-        from pipeline.incoming import read_rows
+        from pipeline.incoming import check_training, read_rows
 
         report = job.progress("upsert")
 
         def act(engine: Database) -> Answer:
             ids, vectors, given = read_rows(file, index["dim"], kinds(engine, index))
+            check_training(file, index)
             return put(opened, index, ids, vectors, given, engine, report)
 
         return act

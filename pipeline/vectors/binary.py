@@ -27,6 +27,8 @@ def prepare(home: Path) -> tuple[list[str], dict[str, str], dict[str, int]]:
         "2"  # its parts wait for each other, some for ones already gone
     )
     config.extra_configs["common.session.ttl"] = "5"  # a restart after a kill waits for the old session to lapse
+    # else a segment too small for its own index has a coarse one over it, of Milvus' own, which finds less than all
+    config.extra_configs["queryNode.segcore.interimIndex.enableIndex"] = "false"
     config.resolve()
     binary = _unpacked()
     environment = os.environ | {

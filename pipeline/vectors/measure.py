@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.errors import UserError
 from pipeline.spread import median_in_order
@@ -121,12 +122,21 @@ def shares(vectors: Floats, queries: Floats, found: Rows, best: Rows, metric: st
     """Give for each query (q) the share of its exact neighbours' places that the `found` (q, k) rows fill.
 
     `best` (q, k) are rows as `exact` gives them. A row that is as near as the last of them – by `distance.tolerance` –
-    is right, too, whichever of equals an index gives; -1 is none.
+    is right, too, whichever of equals an index gives; one that is given twice counts once, and -1 is none.
     """
     last = best[:, -1]
     near = pairs(vectors, queries, last[:, None], metric)[:, 0] + tolerance(vectors, queries, last, metric)
     right = pairs(vectors, queries, found, metric) <= near[:, None]
-    return np.asarray((right & (found >= 0)).sum(1) / best.shape[1], np.float32)
+    return np.asarray((right & (found >= 0) & ~_again(found)).sum(1) / best.shape[1], np.float32)
+
+
+def _again(found: Rows) -> npt.NDArray[np.bool_]:
+    """Tell of each row of an answer (q, k) whether it stands before in the same one."""
+    order = np.argsort(found, axis=1, kind="stable")
+    rising = np.take_along_axis(found, order, axis=1)
+    again = np.zeros(found.shape, bool)
+    np.put_along_axis(again, order[:, 1:], rising[:, 1:] == rising[:, :-1], axis=1)
+    return again
 
 
 def distances(vectors: Floats, queries: Floats, rows: Rows, metric: str) -> Floats:

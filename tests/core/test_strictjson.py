@@ -54,6 +54,11 @@ def test_every_value_is_written_as_json_by_its_standard(value: Any) -> None:
     assert strictly(strictjson.dumps(value)) == _expected(value)
 
 
+def test_keys_are_text_or_what_json_makes_text_of() -> None:
+    keys = {np.int64(3): 1, ("a", 1): 2, math.nan: 3, None: 4} | {np.float32(0.5): 5}
+    assert strictly(strictjson.dumps(keys)) == {"3": 1, "('a', 1)": 2, "null": 4, "0.5": 5}
+
+
 STRANGE = {"recall": math.nan, "rows": [{"price": math.inf, "loss": np.float32("nan"), "file": Path("a")}]}
 PLAIN = {"recall": None, "rows": [{"price": None, "loss": None, "file": "a"}]}
 

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from pipeline.errors import UserError
+from pipeline.incoming import check_training
 from pipeline.models import session, session_growth
 from pipeline.models.session_encoder import SessionEncoder
 from pipeline.models.session_examples import Examples
@@ -44,6 +45,11 @@ def test_an_item_never_clicked_is_near_its_kind(workspace: Workspace, tmp_path: 
     even = (examples.targets % 2 == 0).nonzero()[0]
     scores = encoder.encode(examples.histories.take(even)) @ table["vector"].to_numpy().T
     assert (scores[:, 0] > scores[:, 1]).mean() > 0.95
+    index = {"name": "built", "model": "session"}
+    for training in ((workspace.manifest("models/session") or {})["key"], None):
+        check_training(to, index | {"training": training})
+    with pytest.raises(UserError, match="holds vectors of another training of session than index 'built'"):
+        check_training(to, index | {"training": "earlier"})
     file.write_text("item_id,colour\nnew1,red\n")
     with pytest.raises(UserError, match="tells nothing of its items that training has seen"):
         describe_items(workspace, "session", file, to)

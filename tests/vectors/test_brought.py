@@ -201,6 +201,7 @@ def _index_column(path: Path) -> None:
         (_bytes(b"id,f0,f1\n3.0,1,2\n4.0,3,4\n"), "", ["3", "4"], [[1, 2], [3, 4]], ""),
         (_bytes(b"id,f0,f1\n3.0,1,2\nx,3,4\n"), "", ["3.0", "x"], [[1, 2], [3, 4]], ""),
         (_bytes(b"id,f0,f1\nnan,1,2\nnull,3,4\n"), "", ["nan", "null"], [[1, 2], [3, 4]], ""),
+        (_bytes(b",id,f0,f1\n7,a,1,2\n9,b,3,4\n"), "", ["a", "b"], [[1, 2], [3, 4]], "'' (without a name)"),
     ],
 )  # fmt: skip
 def test_what_is_no_vector_is_left_out_and_named(

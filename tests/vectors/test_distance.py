@@ -131,6 +131,7 @@ def test_any_of_equals_is_right_and_a_clearly_farther_one_is_not(metric: str) ->
     asked = np.array([[3, 1]], np.float32)
     assert recall(np.arange(120), vectors, asked, np.array([[38, 17, 5]]), metric) == 1.0
     assert recall(np.arange(120), vectors, asked, np.array([[38, 60, -1]]), metric) == pytest.approx(1 / 3)
+    assert recall(np.arange(120), vectors, asked, np.array([[38, 38, 38]]), metric) == pytest.approx(1 / 3)
 
 
 def test_a_query_or_a_vector_of_zeros_has_no_direction_and_gives_no_nan() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from pipeline.changes import put, take_out
 from pipeline.embed import embed
 from pipeline.errors import UserError
 from pipeline.index import IndexConfig, build_index
@@ -93,6 +94,17 @@ def test_one_of_an_earlier_version_names_items_by_its_rows(road: Workspace, engi
     rows = engine.rows(find_index(road, NAME)["collection"], "id >= 0", ["id", "item_id"])
     names = {row["id"]: row["item_id"] for row in rows}
     assert [i["item_id"] for i in answer["items"]] == [names[key] for key in found.ids[0].tolist()]
+
+
+def test_a_row_that_comes_while_a_query_is_answered_has_its_own_name(road: Workspace, engine: MilvusEngine) -> None:
+    recommender, query = Recommender(road), Query(k=300, index=NAME, filter="popularity >= 0")
+    index = find_index(road, NAME)
+    recommender.check = lambda history, query: index  # type: ignore[method-assign]  # read before the row came
+    recommender.serving = lambda name: index  # type: ignore[method-assign]
+    put(road, index, ["late"], 1000 * recommender.now.encode(HISTORY), None, engine)
+    answer = recommender.recommend(HISTORY, query, engine)
+    assert answer["items"][0]["item_id"] == "late"
+    take_out(road, index, ["late"], engine)
 
 
 def test_vectors_whose_training_is_gone_are_not_indexed(road: Workspace, engine: MilvusEngine) -> None:
