@@ -3,11 +3,13 @@
 from dataclasses import dataclass, field
 
 from pipeline.bench.options import sweep_config
-from pipeline.bench.plan import IndexGrid, Plan, SweepConfig, estimated_s, plan
+from pipeline.bench.plan import IndexGrid, Plan, SweepConfig, pieces_of, plan, start
 from pipeline.bench.presets import PRESETS
 from pipeline.bench.scenarios import ScenarioConfig
 from pipeline.bench.tune import Goal
 from pipeline.errors import UserError
+from pipeline.past import Past
+from pipeline.pieces import seconds_of
 from pipeline.text import number
 from pipeline.vectors.catalogue import MIN_INDEXED_ROWS
 from pipeline.vectors.support import EMBEDDED
@@ -76,7 +78,7 @@ class Chosen:
         p99 = [] if self.goal.p99_ms is None else ["--p99", number(self.goal.p99_ms)]
         return ["tune", "--recall", f"{self.goal.recall:g}", *p99, "--trials", str(self.goal.trials)]
 
-    def planned(self) -> Plan:
+    def planned(self, past: Past | None = None) -> Plan:
         """List the points, as the command will, or as many as a tuning tries; UserError where it would be refused."""
         if self.asked.rows < MIN_INDEXED_ROWS:
             raise UserError(
@@ -84,11 +86,12 @@ class Chosen:
                 "all of them: every index would be the same. Choose sessions, or made-up vectors."
             )
         config, (rows, dim) = self._config(), (self.asked.rows, self.asked.dim)
-        found = plan(config, rows, dim, self.asked.queries)
+        found = plan(config, rows, dim, self.asked.queries, past)
         if self.goal is None:
             return found
         trials = (found.points * self.goal.trials)[: self.goal.trials]
-        return Plan(trials, [], estimated_s(config, trials, rows, dim))
+        pieces = [start(rows, dim, self.asked.queries), *pieces_of(config, trials, rows, dim)]
+        return Plan(trials, [], seconds_of(pieces, past or Past()))
 
     def _config(self) -> SweepConfig:
         seconds, repeats = (_number(name, self.load.get(name)) for name in ("seconds", "repeats"))

@@ -9,12 +9,14 @@ from app.errors import errors
 from pipeline.brought import check_name
 from pipeline.errors import UserError
 from pipeline.index import IndexConfig
-from pipeline.indexes import list_indexes
 from pipeline.kinds import KINDS
+from pipeline.past import Past
+from pipeline.pieces import seconds_of
 from pipeline.text import duration, size
 from pipeline.vectors.catalogue import CATALOGUE, MIN_INDEXED_ROWS
 from pipeline.vectors.params import IndexType, Param, Value, Values, estimate, format_params
-from pipeline.vectors.support import ServerFacts, supported_names, why_not
+from pipeline.vectors.support import EMBEDDED, ServerFacts, supported_names, why_not
+from pipeline.vectors.work import of_build
 
 
 def form(server: ServerFacts) -> None:
@@ -25,14 +27,13 @@ def form(server: ServerFacts) -> None:
         values = _parameters(chosen, rows, dim)
         metric, label = _more(chosen, model)
         takes = estimate(chosen, values, dim, rows)
+        takes_s = seconds_of(of_build(chosen, values, rows, dim, server.name == EMBEDDED.name), Past(state.workspace()))
         if rows < MIN_INDEXED_ROWS:
             st.caption(
                 f":material/info: {rows:,} vectors: Milvus builds no index under about {MIN_INDEXED_ROWS:,} rows and compares "
                 "with every one, so all types answer alike."
             )
-        st.markdown(
-            f"**Estimate:** {size(takes.memory_bytes)} of memory, about {duration(_learnt(chosen.name, takes.build_s))} to build"
-        )
+        st.markdown(f"**Estimate:** {size(takes.memory_bytes)} of memory, about {duration(takes_s)} to build")
         if refusal := _refusal(label):
             st.error(refusal, icon=":material/error:")
         if st.button(f"Build {chosen.name} over {rows:,} {vectors}", type="primary", disabled=bool(refusal)):
@@ -145,12 +146,3 @@ def _more(chosen: IndexType, model: str) -> tuple[str, str]:
             help="Another label keeps an index of the same type beside it: up to 30 of a to z, 0 to 9 and hyphens.",
         )
     return metric, label.strip()
-
-
-def _learnt(index: str, seconds: float) -> float:
-    """Correct an estimated build time by how the last build of this type went here."""
-    last = next((row for row in list_indexes(state.workspace()) if row["index"] == index), None)
-    if last is None:
-        return seconds
-    expected = estimate(CATALOGUE[index], last["params"], last["dim"], last["rows"]).build_s
-    return seconds * float(last["build_s"]) / expected if expected else seconds

@@ -1,5 +1,6 @@
 """How a training goes: its live curve with the time left and a way to end it early, and one that was cut off."""
 
+import time
 from typing import Any
 
 import streamlit as st
@@ -7,6 +8,7 @@ import streamlit as st
 from app import draw, modelcharts, parts, state, tray
 from app.errors import errors
 from pipeline.errors import UserError
+from pipeline.forecast import words
 from pipeline.interrupted import Interrupted, interrupted
 from pipeline.jobs import Job, stop
 from pipeline.kinds import KINDS
@@ -47,8 +49,7 @@ def _how_far(job: Job) -> None:
     progress: dict[str, Any] = job.progress
     if progress.get("stage") != _STAGE:
         return
-    left = progress.get("left_s")
-    facts = [str(progress.get("text", "")), f"at most **{duration(left)}** left" if left else ""]
+    facts = [str(progress.get("text", "")), words(progress, time.time())]
     told, button = st.columns([2, 1], vertical_alignment="center")
     told.markdown(" · ".join(filter(None, facts)))
     asked = (job.folder / "stop").exists()

@@ -5,11 +5,12 @@ from typing import Any
 
 import streamlit as st
 
-from app import benchload, benchvectors, parts, servers, tray, url
+from app import benchload, benchvectors, parts, servers, state, tray, url
 from app.benchjob import Chosen
 from app.errors import errors
 from pipeline.bench.plan import IndexGrid
 from pipeline.bench.presets import PRESETS
+from pipeline.past import Past
 from pipeline.text import duration
 from pipeline.vectors.support import ServerFacts, supported_names
 
@@ -53,7 +54,7 @@ def _chosen() -> Chosen | None:
 
 
 def _start(chosen: Chosen) -> None:
-    found = chosen.planned()
+    found = chosen.planned(Past(state.workspace()))
     many = len(found.points)
     what = "settings tried" if chosen.goal else f"point{'s' if many > 1 else ''}"
     st.markdown(f"**{many:,} {what}, about {duration(found.seconds)}**")

@@ -1,10 +1,13 @@
 """The tray of jobs in the sidebar of every page: what runs, how far, time left, cancel, log."""
 
+import time
+
 import streamlit as st
 
 from app.errors import errors
 from app.state import workspace
 from pipeline.errors import UserError
+from pipeline.forecast import words
 from pipeline.jobs import Job, cancel, jobs, start
 from pipeline.text import duration
 
@@ -44,8 +47,8 @@ def _tray() -> None:
     st.markdown("**Jobs**")
     if not running:
         st.caption("Nothing is running.")
-    for job in running:
-        _one(job)
+    for before, job in zip([None, *running], running, strict=False):
+        _one(job, before)
     _last_without_result()
 
 
@@ -55,18 +58,18 @@ def _announce(job: Job) -> None:
     st.toast(text, icon=icons.get(job.state, ":material/error:"))
 
 
-def _one(job: Job) -> None:
+def _one(job: Job, before: Job | None) -> None:
+    """Draw a job; `before` is the one that it has to wait for, if there is one."""
     progress = job.progress
-    left = progress.get("left_s")
     with st.container(border=True):
         st.markdown(job.title)
         if job.state == "queued":
-            st.caption("waits for the job before it")
+            st.caption(f"waits for {before.title}" if before else "starting")
         else:
             st.progress(min(float(progress.get("fraction", 0.0)), 1.0))
             many = progress.get("steps", 1) > 1
             steps = f"step {progress['step']} of {progress['steps']}" if many else ""
-            more = f"{duration(left)} left" if left is not None else f"for {duration(job.age_s)}"
+            more = words(progress, time.time()) or f"for {duration(job.age_s)}"
             st.caption(" · ".join(p for p in (str(progress.get("stage", "starting")), steps, more) if p))
             st.caption(str(progress.get("text", "")))
         with st.popover("Command and log", width="stretch"):

@@ -4,7 +4,7 @@ import hashlib
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,16 +19,17 @@ from pipeline.indexes import drop_unreferenced, index_stage, rename
 from pipeline.kinds import KINDS
 from pipeline.known import keep_training
 from pipeline.names import CATEGORY, DEFAULT_MODEL, ITEM_ID, ITEM_IDX, POPULARITY, PRICE, SESSION_ID
+from pipeline.past import Past
+from pipeline.pieces import Pieces
 from pipeline.progress import Progress, silent
 from pipeline.stage import Done, Metrics, need, run_stage
-from pipeline.text import duration
 from pipeline.trainings import MODEL
-from pipeline.vectors import abandoned
+from pipeline.vectors import abandoned, work
 from pipeline.vectors.catalogue import MIN_INDEXED_ROWS, index_type
 from pipeline.vectors.engine import Column, Engine, Scalar
 from pipeline.vectors.measure import quality
 from pipeline.vectors.memory import Floats
-from pipeline.vectors.params import estimate, parse_params, validate_build
+from pipeline.vectors.params import parse_params, validate_build
 from pipeline.vectors.support import EMBEDDED, ServerFacts, why_not
 from pipeline.vectors.usable import usable
 from pipeline.workspace import Workspace
@@ -154,20 +155,28 @@ def _fill(
     table = _table(config, ids, folder)
     columns = {name: _column(table[name]) for name in table.columns if name != "key"}
     keys = table["key"].to_numpy()
-    report(0, 4, f"inserting {len(vectors):,} vectors")
-    engine.create(collection, vectors.shape[1], config.metric, {n: _scalar(table[n]) for n in columns})
-    engine.insert(collection, keys, vectors, columns, _part(report, 0))
-    expected = estimate(index, params, vectors.shape[1], len(ids)).build_s
-    told = _against(workspace, config, report, expected)
     on_ours = config.server == EMBEDDED.name
-    with abandoned.leaving(workspace, on_ours, config.name, config.index, len(ids), expected):
-        built = engine.build(collection, config.index, params, config.metric, told)
-    report(2, 4, "loading")
+    rows, dim = vectors.shape
+    filling, building, loading, comparing = work.of_build(index, params, rows, dim, on_ours)
+    if behind := len(abandoned.going_on(workspace)) if on_ours else 0:
+        building = replace(building, kind="build behind others")  # it is no measure of its type
+    pieces = Pieces([filling, building, loading, comparing], Past(workspace), report)
+    with pieces.doing(filling, f"inserting {len(vectors):,} vectors"):
+        engine.create(collection, vectors.shape[1], config.metric, {n: _scalar(table[n]) for n in columns})
+        engine.insert(collection, keys, vectors, columns, lambda *_: pieces.say("inserting vectors"))
+    expected = building.expected_s(pieces.past)
+    with (
+        abandoned.leaving(workspace, on_ours, config.name, config.index, len(ids), expected),
+        pieces.doing(building, f"building {config.index}", work.cpu_of(workspace) if on_ours and not behind else None),
+    ):
+        built = engine.build(collection, config.index, params, config.metric, _told(pieces, behind))
     begin = time.monotonic()
-    engine.load(collection)
+    with pieces.doing(loading, "loading"):
+        engine.load(collection)
     load_s = round(time.monotonic() - begin, 3)
-    report(3, 4, "comparing with the exact search")
-    queries = _queries(workspace, config, vectors)
+    with pieces.doing(comparing, "comparing with the exact search"):
+        queries = _queries(workspace, config, vectors)
+        found = quality(engine, collection, keys, vectors, queries, index, params, config.metric)
     searched = "searched by brute force" if on_ours else "searched by brute force, or by an index of the server's own"
     few = len(vectors) < MIN_INDEXED_ROWS
     note = f"{searched}: Milvus builds no index under about {MIN_INDEXED_ROWS:,} rows" if few else ""
@@ -177,7 +186,7 @@ def _fill(
         "state": built.state,
         "build_s": built.seconds,
         "load_s": load_s,
-        **quality(engine, collection, keys, vectors, queries, index, params, config.metric),
+        **found,
         "note": note,
         "collection": collection,
         "params": params,
@@ -189,21 +198,12 @@ def _fill(
     }
 
 
-def _part(report: Progress, step: int) -> Progress:
-    """Report one of the four steps as a part of the whole."""
-    return lambda done, total, text="", point=None: report(step + done / max(total, 1), 4, text)
-
-
-def _against(workspace: Workspace, config: IndexConfig, report: Progress, expected_s: float) -> Progress:
-    """Report a build by its time against the estimate, as the server tells rows only when they are done."""
-    begin = time.monotonic()
-    before = len(abandoned.going_on(workspace)) if config.server == EMBEDDED.name else 0
-    waits = f", waits behind {before} cancelled build{'s' * (before > 1)}" if before else ""
+def _told(pieces: Pieces, behind: int) -> Progress:
+    """Report a build under way; how many cancelled ones it waits `behind`, until the server tells of rows."""
+    waits = f", waits behind {behind} cancelled build{'s' * (behind > 1)}" if behind else ""
 
     def say(done: float, total: float, text: str = "", point: Any = None) -> None:
-        gone = time.monotonic() - begin
-        behind = "" if done else waits
-        report(1 + min(gone / expected_s, 0.95), 4, f"{text}{behind}, {duration(gone)} of about {duration(expected_s)}")
+        pieces.say(f"{text}{'' if done else waits}")
 
     return say
 

@@ -13,8 +13,10 @@ from typing import Any
 
 from pipeline import strictjson
 from pipeline.errors import Cancelled, StopEarly, UserError
+from pipeline.forecast import Forecast, words
 from pipeline.jobs import CANCELLED, JOB_VARIABLE, Job, create, jobs
 from pipeline.locks import try_lock
+from pipeline.past import Past
 from pipeline.progress import Progress
 from pipeline.text import duration, percent
 from pipeline.workspace import Workspace, read_json, write_json
@@ -34,29 +36,56 @@ class _Process:
 class Running:
     """A job in its own process: hands out the progress of each step, and takes the result."""
 
-    def __init__(self, job: Job, steps: int = 1) -> None:
-        self.job = job
+    def __init__(self, workspace: Workspace, job: Job, steps: int = 1) -> None:
+        self.workspace, self.job = workspace, job
         self.steps = steps
         self.step = 0
         self.result: dict[str, Any] = {}
+        self._reporter: _Reporter | None = None
 
-    def progress(self, stage: str) -> Progress:
-        """Begin the next step, called `stage`; give the function that it reports to."""
+    def progress(self, stage: str, of: str = "", *, learns: bool = True) -> Progress:
+        """Begin the next step, called `stage`; give the function that it reports to.
+
+        How long it takes is learnt for the next step of the same name that is `of` the same, unless it `learns` itself.
+        """
         if self.step:
             (self.job.folder / "stop").unlink(missing_ok=True)  # it came when the training had just ended
+        self.end_step()
         self.step += 1
-        return _Reporter(self, stage)
+        self._reporter = _Reporter(self, stage, f"{stage} {of}".strip() if learns else "")
+        return self._reporter
+
+    def later(self, stage: str) -> Progress:
+        """Give the function that a step reports to which begins with its first report, and learns by itself."""
+        begun: list[Progress] = []
+
+        def say(done: float, total: float, text: str = "", point: Mapping[str, float] | None = None) -> None:
+            if not begun:
+                begun.append(self.progress(stage, learns=False))
+            begun[0](done, total, text, point)
+
+        return say
+
+    def end_step(self) -> None:
+        """Let the next job know how long the step took that ended well."""
+        if self._reporter is not None:
+            self._reporter.end()
 
 
 class _Reporter:
     """Write reports to the job's folder and, now and then, to stderr."""
 
-    def __init__(self, running: Running, stage: str) -> None:
-        self.running, self.stage = running, stage
+    def __init__(self, running: Running, stage: str, kind: str) -> None:
+        self.running, self.stage, self.kind = running, stage, kind
         self.folder = running.job.folder
         self.started = time.time()
-        self.written = self.said = 0.0
-        self.first: tuple[float, float] | None = None
+        self.written = self.said = self.share = 0.0
+        self.worked = False
+        past, clicks = Past(running.workspace), _millions(running.workspace)
+        known = past.knows(kind)
+        self.forecast = Forecast(
+            self.started, past.expected(kind, clicks) if known else None, past.course(kind, clicks)
+        )
         self(0, 1, "")
 
     def __call__(self, done: float, total: float, text: str = "", point: Mapping[str, float] | None = None) -> None:
@@ -64,40 +93,46 @@ class _Reporter:
         if point is not None:
             with (self.folder / "curve.jsonl").open("a") as file:
                 file.write(strictjson.dumps({"stage": self.stage, **point}) + "\n")
+        self.worked |= 0 < done < total
         if now - self.written < _WRITE_EVERY_S and done < total:
             return
         self.written = now
         if (stop := self.folder / "stop").exists():
             stop.unlink()  # once: what follows a training that ends early goes on
+            self.kind = ""  # it is no measure of a whole one
             raise StopEarly
-        left = self._left(now, done, total)
-        fraction = (self.running.step - 1 + min(done / max(total, 1e-9), 1.0)) / self.running.steps
+        self.share = max(self.share, min(done / max(total, 1e-9), 1.0))
         report = {"stage": self.stage, "step": self.running.step, "steps": self.running.steps, "done": done}
-        report |= {"total": total, "text": text, "started": self.started, "left_s": left, "fraction": fraction}
+        report |= {"total": total, "text": text, "started": self.started, "at": now}
+        report |= {"left_s": self.forecast.report(now, done, total), "longer": self.forecast.longer}
+        report["fraction"] = (self.running.step - 1 + self.share) / self.running.steps
         write_json(self.folder / "progress.json", report)
-        self._say(now, done, total, text, left)
+        self._say(now, done, total, text, words(report, now))
 
-    def _left(self, now: float, done: float, total: float) -> float | None:
-        """Estimate the seconds left of this step from its pace since the first report of work done."""
-        if done <= 0:
-            return None
-        if self.first is None:
-            self.first = (now, done)
-        since, at = self.first
-        return (now - since) / (done - at) * (total - done) if done > at else None
+    def end(self) -> None:
+        """Remember how long the step took, where it did something and told of it."""
+        took = time.time() - self.started
+        if self.kind and self.worked:
+            Past(self.running.workspace).took(
+                self.kind, _millions(self.running.workspace), took, self.forecast.travelled(took)
+            )
 
-    def _say(self, now: float, done: float, total: float, text: str, left: float | None) -> None:
+    def _say(self, now: float, done: float, total: float, text: str, left: str) -> None:
         tty = sys.stderr.isatty()
         if not tty and now - self.said < _SAY_EVERY_S and 0 < done < total:
             return
         if not tty and done > 0 and done >= total and now - self.said < 1.0:
             return
         self.said = now
-        parts = [f"{self.stage:<10}", f"{percent(done / max(total, 1e-9)):>5}", text]
-        if left is not None and done < total:
-            parts.append(f"{duration(left)} left")
+        parts = [f"{self.stage:<10}", f"{percent(self.share):>5}", text, left]
         line = "  ".join(p for p in parts if p)
         print(f"\r\x1b[K{line[:150]}" if tty else line, end="" if tty else "\n", file=sys.stderr, flush=True)
+
+
+def _millions(workspace: Workspace) -> float:
+    """Give how many million clicks there are, to which the time of most steps is near proportional; without any, 1."""
+    manifest = workspace.manifest("clicks")
+    return max(float(manifest["metrics"]["clicks"]), 1.0) / 1e6 if manifest else 1.0
 
 
 @contextlib.contextmanager
@@ -111,8 +146,9 @@ def running(workspace: Workspace, title: str, *, steps: int = 1, wait: bool = Fa
             try:
                 (job.folder / "started").touch()
                 workspace.sweep()
-                active = Running(job, steps)
+                active = Running(workspace, job, steps)
                 yield active
+                active.end_step()
                 code, result = 0, active.result
             finally:
                 os.close(writer)

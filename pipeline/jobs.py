@@ -60,7 +60,7 @@ class Job:
 
     @property
     def progress(self) -> dict[str, Any]:
-        """Read stage, step, steps, done, total, text, started, left_s and fraction; empty before the first report."""
+        """Read what `pipeline.jobrun` reports: stage, text, fraction, left_s and more; empty before any report."""
         return read_json(self.folder / "progress.json") or {}
 
     @property

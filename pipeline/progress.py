@@ -11,5 +11,14 @@ class Progress(Protocol):
         """Report `done` of `total` (any unit), in `text` what is being done, in `point` a new point of a live curve."""
 
 
+def part(report: Progress, step: int, steps: int) -> Progress:
+    """Give what reports to `report` as one of `steps` equal parts, the first of which is 0."""
+
+    def say(done: float, total: float, text: str = "", point: Mapping[str, float] | None = None) -> None:
+        report(step + min(done / max(total, 1e-9), 1.0), steps, text, point)
+
+    return say
+
+
 def silent(done: float, total: float, text: str = "", point: Mapping[str, float] | None = None) -> None:
     """Ignore every report (for tests and for callers who do not show progress)."""

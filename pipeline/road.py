@@ -14,6 +14,7 @@ from pipeline.kinds import need_vectors
 from pipeline.names import DEFAULT_MODEL
 from pipeline.options import training_config
 from pipeline.preprocess import PreprocessConfig, preprocess
+from pipeline.progress import part
 from pipeline.project import MapConfig, project
 from pipeline.stage import Done, is_stale
 from pipeline.train import stage_name, train
@@ -50,16 +51,16 @@ def run_road(workspace: Workspace, config: RoadConfig, job: Running) -> dict[str
     done = [
         ingest(workspace, config.source, job.progress("ingest")),
         preprocess(workspace, config.data, job.progress("preprocess")),
-        train(workspace, BASELINE, {}, job.progress("train")),
-        train(workspace, config.model, _training(workspace, config), job.progress("train")),
-        embed(workspace, config.model, job.progress("embed")),
+        train(workspace, BASELINE, {}, job.progress("train", BASELINE)),
+        train(workspace, config.model, _training(workspace, config), job.progress("train", config.model)),
+        embed(workspace, config.model, job.progress("embed", config.model)),
     ]
     done += _indexes(workspace, config, job)
-    report = job.progress("evaluate")
-    done += [evaluate(workspace, model, report) for model in (BASELINE, config.model)]
+    report = job.progress("evaluate", config.model)
+    done += [evaluate(workspace, model, part(report, n, 2)) for n, model in enumerate((BASELINE, config.model))]
     stages = [_entry(d) for d in done]
     try:
-        stages.append(_entry(project(workspace, config.model, MapConfig(), job.progress("map"))))
+        stages.append(_entry(project(workspace, config.model, MapConfig(), job.progress("map", config.model))))
     except UserError as error:  # too few items for a map are enough for everything else
         stages.append({"name": f"maps/{config.model}", "seconds": 0.0, "skipped": True, "note": str(error)})
     found, longest = done[0].manifest["metrics"], longest_sessions(workspace)
@@ -87,7 +88,7 @@ def _indexes(workspace: Workspace, config: RoadConfig, job: Running) -> list[Don
     with connect(workspace, f"job {job.job.id}", job.progress("milvus")) as engine:
         configs = [IndexConfig(e, config.model, config.index, config.params, server_name()) for e in ENTITIES]
         can = facts(workspace, server_name(), engine)
-        return [build_index(workspace, c, engine, job.progress("index"), can) for c in configs]
+        return [build_index(workspace, c, engine, job.progress("index", learns=False), can) for c in configs]
 
 
 def _entry(done: Done) -> dict[str, Any]:

@@ -6,6 +6,7 @@ stages.lock                 held while links change, by the writer and by pages
 trainings/NAME/             every training that ended, the one that serves too (trainings.py)
 checkpoints/MODEL/          how far a training is that has not ended (interrupted.py)
 jobs/ID/                    what was started, how far it is, its log (jobs.py)
+past.json                   what each kind of work took here (past.py)
 milvus/                     the embedded server's data, password and leases (vectors/server.py)
 """
 

@@ -12,12 +12,15 @@ from pipeline.bench.cpu import Memory, memory, settled
 from pipeline.bench.plan import Build
 from pipeline.bench.scenarios import Scenario
 from pipeline.errors import UserError
+from pipeline.past import Past
+from pipeline.pieces import Pieces
 from pipeline.progress import Progress, silent
 from pipeline.text import duration
 from pipeline.vectors.abandoned import leaving
 from pipeline.vectors.catalogue import index_type
 from pipeline.vectors.milvus import MilvusEngine
 from pipeline.vectors.params import estimate
+from pipeline.vectors.work import cpu_of, of_build
 from pipeline.workspace import Workspace
 
 _PART = "bench_"  # of the names of collections that a run makes
@@ -52,28 +55,36 @@ def build(
     limit_s: float,
     home: Path | None,
     pids: Sequence[int] = (),
-    progress: Progress = silent,
+    pieces: Pieces | None = None,
 ) -> BuiltIndex:
-    """Insert the vectors, build the index within `limit_s` seconds and load it.
+    """Insert the vectors, build the index within `limit_s` seconds and load it, as `pieces` of a whole.
 
     `home` is the embedded server's, `pids` are the roots of the server's processes where they run on this machine.
     """
     rows, dim = scenario.vectors.shape
     before, held = _files_mb(home), settled(pids)
     collection = f"{workspace.prefix}{_PART}{uuid.uuid4().hex[:12]}"
-    engine.create(collection, dim, scenario.metric)
-    engine.insert(collection, np.arange(rows), scenario.vectors, {}, progress)
+    work = pieces or Pieces([], Past(workspace), silent)
+    filling, building, loading, _ = of_build(index_type(asked.index), asked.values, rows, dim, home is not None)
+    with work.doing(filling, f"inserting {rows:,} vectors for {asked.index}"):
+        engine.create(collection, dim, scenario.metric)
+        engine.insert(collection, np.arange(rows), scenario.vectors, {}, lambda *_: work.say("inserting vectors"))
     takes = estimate(index_type(asked.index), asked.values, dim, rows)
     began = time.monotonic()
     try:
-        with leaving(workspace, home is not None, "of a benchmark", asked.index, rows, takes.build_s):
-            built = engine.build(collection, asked.index, asked.values, scenario.metric, progress, limit_s)
+        with (
+            leaving(workspace, home is not None, "of a benchmark", asked.index, rows, building.expected_s(work.past)),
+            work.doing(building, f"building {asked.index}", cpu_of(workspace) if home is not None else None),
+        ):
+            told: Progress = lambda done, total, text="", point=None: work.say(text)  # noqa: E731
+            built = engine.build(collection, asked.index, asked.values, scenario.metric, told, limit_s)
     except UserError as error:
         if time.monotonic() - began < limit_s:
             raise
         raise TooSlow(f"Building {asked.index} took longer than {duration(limit_s)}: raise --build-limit.") from error
     began = time.monotonic()
-    engine.load(collection)
+    with work.doing(loading, f"loading {asked.index}"):
+        engine.load(collection)
     load_s = round(time.monotonic() - began, 3)
     disk = _grown(before, _files_mb(home))
     holds = memory(pids)

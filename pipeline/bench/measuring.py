@@ -18,6 +18,7 @@ from pipeline.bench.scenarios import Scenario
 from pipeline.bench.served import Served
 from pipeline.bench.truth import recall_with_interval
 from pipeline.errors import UserError
+from pipeline.pieces import Pieces
 from pipeline.vectors.catalogue import index_type
 from pipeline.vectors.measure import shares
 from pipeline.vectors.memory import Rows
@@ -37,8 +38,10 @@ class Measuring:
         served: Served,
         recorder: Recorder,
         best: Rows,
+        pieces: Pieces,
     ) -> None:
         """Take all that stays the same; `best` (q, k) are the exact neighbours of the scenario's queries."""
+        self.pieces = pieces
         self.workspace, self.config, self.scenario, self.served = workspace, config, scenario, served
         self.recorder, self.best = recorder, best
         self.rows: list[Row] = recorder.rows()
@@ -52,7 +55,7 @@ class Measuring:
             try:
                 where = (self.workspace, self.served.engine, self.scenario)
                 pids = self.served.target.server_pids
-                return build(*where, asked, self.config.build_limit, self.served.home, pids)
+                return build(*where, asked, self.config.build_limit, self.served.home, pids, self.pieces)
             except TooSlow as error:
                 if self.served.embedded:
                     self.served.restart()  # else the next build waits behind it

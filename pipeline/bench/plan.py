@@ -9,6 +9,8 @@ from typing import Any
 from pipeline.bench.runs import packed
 from pipeline.bench.scenarios import ScenarioConfig
 from pipeline.errors import UserError
+from pipeline.past import Past
+from pipeline.pieces import Piece, seconds_of
 from pipeline.vectors.catalogue import index_type
 from pipeline.vectors.memory import one_of
 from pipeline.vectors.params import (
@@ -16,17 +18,19 @@ from pipeline.vectors.params import (
     Param,
     Value,
     Values,
-    estimate,
     read_value,
     validate_build,
     validate_search,
 )
+from pipeline.vectors.support import EMBEDDED
+from pipeline.vectors.work import of_build
 
 Grid = dict[str, list[Value]]
 CLIENTS = ("raw", "pymilvus")
 MOST_NQ = 16_384  # https://milvus.io/docs/v2.3.x/limitations.md
 _AROUND_S = 0.6  # a point's start, what is asked afterwards, and its recall
-_INSERTED = 60_000  # rows a second, roughly
+_START_S = 8.0  # a server's
+_COMPARED = 1e10  # numbers a second, in the search for the exact neighbours
 
 
 @dataclass(frozen=True)
@@ -160,8 +164,11 @@ def parse_grid(text: str) -> Grid:
     return grid
 
 
-def plan(config: SweepConfig, rows: int, dim: int, queries: int) -> Plan:
-    """List the points over `rows` vectors of `dim` dimensions and `queries` queries; UserError for what cannot be."""
+def plan(config: SweepConfig, rows: int, dim: int, queries: int, past: Past | None = None) -> Plan:
+    """List the points over `rows` vectors of `dim` dimensions and `queries` queries; UserError for what cannot be.
+
+    How long they take is estimated by what such work took here in the `past`.
+    """
     _check_sizes(config, rows, queries)
     notes: list[str] = []
     points: list[Point] = []
@@ -179,17 +186,26 @@ def plan(config: SweepConfig, rows: int, dim: int, queries: int) -> Plan:
                 for (nq, concurrency, rate, client), (k, search) in ways
             ]
     points = list(dict.fromkeys(points))
-    return Plan(points, list(dict.fromkeys(notes)), estimated_s(config, points, rows, dim))
+    pieces = [start(rows, dim, queries), *pieces_of(config, points, rows, dim)]
+    return Plan(points, list(dict.fromkeys(notes)), seconds_of(pieces, past or Past()))
 
 
-def estimated_s(config: SweepConfig, points: list[Point], rows: int, dim: int) -> float:
-    """Estimate the seconds that these points take, with their builds."""
-    builds = {} if config.collection else dict.fromkeys(point.build for point in points)
-    building = sum(
-        min(config.build_limit, estimate(index_type(b.index), b.values, dim, rows).build_s) + 1 + rows / _INSERTED
-        for b in builds
-    )
-    return building + len(points) * (config.seconds + min(1.0, max(0.2, config.seconds / 10)) + _AROUND_S)
+def start(rows: int, dim: int, queries: int) -> Piece:
+    """Give what comes before the points: the server's start, and the exact neighbours of the queries."""
+    return Piece("start", _START_S + rows * dim * queries / _COMPARED)
+
+
+def pieces_of(config: SweepConfig, points: list[Point], rows: int, dim: int, built: Build | None = None) -> list[Piece]:
+    """List what these points are made of, with their builds, other than the one that is `built`."""
+    builds = {} if config.collection else dict.fromkeys(p.build for p in points if p.build != built)
+    ours = config.server == EMBEDDED.name
+    made = [piece for b in builds for piece in of_build(index_type(b.index), b.values, rows, dim, ours)[:3]]
+    return [*made, *(measured(config) for _ in points)]
+
+
+def measured(config: SweepConfig) -> Piece:
+    """Give what a point takes: the seconds that are measured, those before, and what is around it."""
+    return Piece("point", _AROUND_S, config.seconds + min(1.0, max(0.2, config.seconds / 10)))
 
 
 def _check_sizes(config: SweepConfig, rows: int, queries: int) -> None:

@@ -1,5 +1,6 @@
 """Runs: a sweep's points measured one by one, each written down as it is there."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -11,12 +12,14 @@ from pipeline.bench.built import drop_all
 from pipeline.bench.collection import read
 from pipeline.bench.machine import hardware, versions
 from pipeline.bench.measuring import Measuring, Row
-from pipeline.bench.plan import Plan, Point, SweepConfig, as_json, estimated_s, keyed, plan
+from pipeline.bench.plan import Build, Plan, Point, SweepConfig, as_json, keyed, measured, pieces_of, plan, start
 from pipeline.bench.runs import Recorder, Run
 from pipeline.bench.scenarios import Scenario, prepare
 from pipeline.bench.served import Served
 from pipeline.bench.truth import truth
 from pipeline.errors import UserError
+from pipeline.past import Past
+from pipeline.pieces import Pieces
 from pipeline.progress import Progress, silent
 from pipeline.spread import kept, told_apart
 from pipeline.vectors import server
@@ -46,7 +49,7 @@ def prepared(workspace: Workspace, config: SweepConfig, progress: Progress = sil
     else:
         scenario = prepare(workspace, config.scenario, progress)
     rows, dim = scenario.vectors.shape
-    made = plan(config, rows, dim, len(scenario.queries))
+    made = plan(config, rows, dim, len(scenario.queries), Past(workspace))
     for grid in config.indexes:
         if scenario.metric not in (allowed := index_type(grid.index).metrics):
             raise UserError(f"{grid.index} has no metric '{scenario.metric}': choose --metric {' or '.join(allowed)}.")
@@ -76,14 +79,20 @@ def sweep(
 
     `starting` hears of the exact neighbours and the server's start, `progress` of the points.
     """
-    with measuring(workspace, name, ready, len(ready.plan.points), starting) as open_run:
-        _Sweep(open_run, ready, progress).run()
+    with measuring(workspace, name, ready, len(ready.plan.points), starting, progress) as open_run:
+        _Sweep(open_run, ready).run()
     return runs.find(workspace, name)
 
 
 @contextmanager
 def measuring(
-    workspace: Workspace, name: str, ready: Prepared, planned: int, starting: Progress = silent, goal: Any = None
+    workspace: Workspace,
+    name: str,
+    ready: Prepared,
+    planned: int,
+    starting: Progress = silent,
+    progress: Progress = silent,
+    goal: Any = None,
 ) -> Iterator[Measuring]:
     """Open run `name` and a server for the block; collections that it makes are gone afterwards.
 
@@ -93,13 +102,18 @@ def measuring(
     with Recorder(workspace, name) as recorder:
         asked, seed = _asked(config, goal), config.scenario.seed
         recorder.begin(asked, hardware(), {}, seed, planned, keep_failed=goal is not None, vectors=drawn.inputs)
+        pieces = Pieces([], Past(workspace), progress)
+        begun = time.monotonic()
         best = truth(workspace, drawn.vectors, drawn.queries, max(config.top_k), drawn.metric, starting)
         with Served(workspace, config.server, f"bench {name}", starting, config.dask) as served:
             recorder.tell_versions(versions(served.engine.version()))
             _check_types(config, server.facts(workspace, config.server, served.engine))
             drop_all(workspace, served.engine)
+            rows, dim = drawn.vectors.shape
+            first = start(rows, dim, len(drawn.queries))
+            pieces.past.took(first.kind, first.formula_s, time.monotonic() - begun)
             try:
-                yield Measuring(workspace, config, drawn, served, recorder, best)
+                yield Measuring(workspace, config, drawn, served, recorder, best, pieces)
             finally:
                 with suppress(UserError):  # of a server that is gone: the next run drops them
                     drop_all(workspace, served.engine)
@@ -118,29 +132,30 @@ def _check_types(config: SweepConfig, facts: ServerFacts) -> None:
 class _Sweep:
     """A plan under way."""
 
-    def __init__(self, measuring: Measuring, ready: Prepared, progress: Progress) -> None:
-        self.measuring, self.config, self.progress = measuring, ready.config, progress
+    def __init__(self, measuring: Measuring, ready: Prepared) -> None:
+        self.measuring, self.config = measuring, ready.config
         self.first = ready.plan.points[0]
         known = {keyed(row) for row in measuring.rows}
         self.left = [point for point in ready.plan.points if keyed(point.row) not in known]
-        self.planned_s = self._left_s()
 
     def run(self) -> None:
         """Measure what is left, build by build."""
         for asked in dict.fromkeys(point.build for point in self.left):
             points = [point for point in self.left if point.build == asked]
-            self._say(f"building {asked.index}")
+            self._plan()
             built = self.measuring.build(asked)
+            self._plan(asked)
             for point in points:
-                self._say(str(point))
                 if isinstance(built, str):
                     row = self.measuring.add(point, {"error": built})
                 elif self.config.skip_dominated and (better := self._dominating(point)):
                     reason = f"Left out: {better} had at least its recall and clearly more QPS."
                     row = self.measuring.add(point, {"error": reason})
                 else:
-                    row = self.measuring.measure(point, built)
+                    with self.measuring.pieces.doing(measured(self.config), str(point)):
+                        row = self.measuring.measure(point, built)
                 self.left.remove(point)
+                self._plan(asked)
                 self._say(str(point), row)
             if not isinstance(built, str) and not self.config.collection:
                 self.measuring.served.engine.drop(built.collection)
@@ -157,12 +172,12 @@ class _Sweep:
 
     def _say(self, text: str, row: Row | None = None) -> None:
         live = {k: float(row[k]) for k in ("recall", "qps", "p99_ms")} if row and row["qps"] is not None else None
-        self.progress(self.planned_s - self._left_s(), self.planned_s, text, point=live)
+        self.measuring.pieces.say(text, live)
 
-    def _left_s(self) -> float:
-        """Estimate what is left, so that a build counts for more than a point."""
+    def _plan(self, built: Build | None = None) -> None:
+        """List what is left to do; points of the index that is `built` need no build."""
         rows, dim = self.measuring.scenario.vectors.shape
-        return estimated_s(self.config, self.left, rows, dim)
+        self.measuring.pieces.left = pieces_of(self.config, self.left, rows, dim, built)
 
 
 def _clearly_faster(row: Row, other: Row) -> bool:

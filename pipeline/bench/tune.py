@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.bench.built import BuiltIndex
 from pipeline.bench.measuring import Measuring, Row
-from pipeline.bench.plan import Build, Point, fitted, keyed, parse_grid
+from pipeline.bench.plan import Build, Point, fitted, keyed, measured, parse_grid
 from pipeline.bench.settings import label
 from pipeline.bench.sweep import Prepared, measuring
 from pipeline.errors import UserError
@@ -17,6 +17,7 @@ from pipeline.progress import Progress, silent
 from pipeline.spread import MAYBE_CHANCE, Spread, kept, told_apart
 from pipeline.vectors.catalogue import index_type
 from pipeline.vectors.params import Context, IndexType, Param, Value, validate_build, validate_search
+from pipeline.vectors.work import of_build
 from pipeline.workspace import Workspace
 
 _EASY = 10  # trials at random before the model of what is good begins to choose
@@ -71,7 +72,7 @@ def tune(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.TPESampler(seed=ready.config.scenario.seed, n_startup_trials=min(_EASY, goal.trials))
     study = optuna.create_study(direction="maximize", sampler=sampler)
-    with measuring(workspace, name, ready, goal.trials, starting, goal=asdict(goal)) as open_run:
+    with measuring(workspace, name, ready, goal.trials, starting, progress, goal=asdict(goal)) as open_run:
         tuning = _Tuning(open_run, ready, goal)
         for _ in range(3 * goal.trials):  # a small space is used up before there were so many different ones
             if len(tuning.known) >= goal.trials:
@@ -85,7 +86,8 @@ def tune(
             said = (
                 f"best so far {best['qps']:,.0f} QPS at recall {best['recall']:.3f}" if best else "none keeps both yet"
             )
-            progress(len(tuning.known), goal.trials, said)
+            tuning.plan()
+            open_run.pieces.say(said)
         found = {"best": tuning.best(), "nearest": tuning.nearest(), "trials": len(tuning.known)}
         return found | {"told": tuning.told()}
 
@@ -99,6 +101,7 @@ class _Tuning:
         self.known: dict[Point, Row] = {}
         self._kept = {keyed(row): row for row in measuring.rows}
         self._built: dict[Build, BuiltIndex | str] = {}
+        self.plan()
 
     def row(self, trial: Any) -> Row:
         """Give what a trial suggests as it was measured: before, or now."""
@@ -110,10 +113,22 @@ class _Tuning:
     def _measured(self, point: Point) -> Row:
         if point.build not in self._built:
             self._built[point.build] = self.measuring.build(point.build)
+            self.plan()
         built = self._built[point.build]
         if isinstance(built, str):
             return self.measuring.add(point, {"error": built})
-        return self.measuring.measure(point, built)
+        with self.measuring.pieces.doing(measured(self.config), f"trial {len(self.known) + 1}: {point}"):
+            return self.measuring.measure(point, built)
+
+    def plan(self) -> None:
+        """List what is left to do: as many builds a trial as so far, and as long as the last."""
+        left = max(self.goal.trials - len(self.known), 0)
+        pieces = [measured(self.config)] * left
+        if self._built:
+            last, builds = list(self._built)[-1], round(left * len(self._built) / max(len(self.known), 1))
+            made = of_build(index_type(last.index), last.values, self.rows, self.dim, self.measuring.served.embedded)
+            pieces += made[:3] * min(builds, left)
+        self.measuring.pieces.left = pieces
 
     def best(self) -> Row | None:
         """Give the point with the most QPS that keeps both, or None."""

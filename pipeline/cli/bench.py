@@ -97,7 +97,7 @@ def bench(
             if dry_run:
                 job.result = {"run": None, "plan": plan, "rows": []}
             else:
-                sweep.sweep(opened, run, ready, job.progress("ready"), job.progress("bench"))
+                sweep.sweep(opened, run, ready, job.progress("ready"), job.later("bench"))
                 job.result = shown(opened, run) | {"plan": plan}
             return job.result
 
@@ -162,7 +162,7 @@ def tune(
         run = name or same or sweep.fresh_name(config, "tune")
         with writing(workspace, f"bench {run}", wait, 3) as (opened, job):
             ready = sweep.prepared(opened, config, job.progress("scenario"))
-            found = search_for(opened, run, ready, goal, job.progress("ready"), job.progress("tune"))
+            found = search_for(opened, run, ready, goal, job.progress("ready"), job.later("tune"))
             job.result = {"run": run, "goal": asdict(goal)} | found
             return job.result
 

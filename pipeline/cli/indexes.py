@@ -114,7 +114,7 @@ def build(
             connect(opened, f"job {job.job.id}", job.progress("milvus"), name) as engine,
         ):
             can = facts(opened, name, engine)
-            job.result = stage_answer(build_index(opened, config, engine, job.progress("index"), can))
+            job.result = stage_answer(build_index(opened, config, engine, job.progress("index", learns=False), can))
             if serve:
                 serve_index(opened, called, search)
             return job.result

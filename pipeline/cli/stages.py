@@ -261,7 +261,7 @@ def train(
 
         options = _training(epochs, batch_size, learning_rate, budget, seed) | {"go_on": go_on}
         options |= parse_options(model, more or [])
-        return stage(opened, model, options, job.progress("train"))
+        return stage(opened, model, options, job.progress("train", model))
 
     _stage(workspace, f"train {model}", wait, json, work)
 
@@ -281,7 +281,7 @@ def embed(
     def work(opened: Workspace, job: Running) -> Done:
         from pipeline.embed import embed as stage
 
-        return stage(opened, model, job.progress("embed"))
+        return stage(opened, model, job.progress("embed", model))
 
     _stage(workspace, f"embed {model}", wait, json, work)
 
@@ -303,6 +303,6 @@ def map_(
     def work(opened: Workspace, job: Running) -> Done:
         from pipeline.project import MapConfig, project
 
-        return project(opened, model, MapConfig(n_neighbors, min_dist), job.progress("map"))
+        return project(opened, model, MapConfig(n_neighbors, min_dist), job.progress("map", model))
 
     _stage(workspace, f"map {model}", wait, json, work)

@@ -114,6 +114,7 @@ class Training:
         self.course = Course()
         self.good: State | None = None  # the best pass of the search, or the last whole one of the finish
         self.begun = time.monotonic()
+        self.planned = 1  # steps in all, as far as is known
         if config.go_on:
             steps = config.finish * -(-len(self.everything) // config.batch_size)
             self.course = Course(phase="finish", finish_steps=steps)
@@ -227,8 +228,9 @@ class Training:
             point = {"step": course.step, "loss": float(np.mean(losses[-max(1, steps // 12) :]))}
             course.points.append(point)
         within = round(course.step * self.config.budget * 60 / max(self.seconds, 1e-9))  # steps, at the pace so far
+        self.planned = max(course.step, min(total, within))
         of = f"pass {self._pass()}" + (", finishing on all sessions" if course.phase == "finish" else "")
-        self.progress(course.step, max(course.step, min(total, within)), f"{of} · loss {losses[-1]:.3f}", point)
+        self.progress(course.step, self.planned, f"{of} · loss {losses[-1]:.3f}", point)
 
     def _validated(self, loss: float) -> None:
         """Rank the held-out sessions' next clicks over the whole catalogue; keep the best weights so far."""
@@ -239,7 +241,7 @@ class Training:
             point = {"step": course.step, **figures}
             course.points.append(point)
             self.progress(
-                course.step, course.step + 1, f"validation recall@20 {figures['validation_recall@20']:.3f}", point
+                course.step, self.planned, f"validation recall@20 {figures['validation_recall@20']:.3f}", point
             )
         if entry.get("validation_ndcg@20", float(course.epoch)) > course.best:
             course.best = entry.get("validation_ndcg@20", float(course.epoch))

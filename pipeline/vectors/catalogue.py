@@ -1,7 +1,7 @@
 """The index catalogue as data: forms, validation, estimates, help and docs come from it; a new index type is one entry.
 
-Build times are rough fits to builds of up to 49,000 x 64 vectors on 2 cores, and the Index page corrects them by the
-last build of the type; memory is the size of what is stored.
+Build times are rough fits to builds of up to 49,000 x 64 vectors on 2 cores, and are corrected by what builds of the
+type took here (`pipeline/past.py`); memory is the size of what is stored.
 """
 
 import math
@@ -92,7 +92,7 @@ def _kmeans(rows: int, dim: int, values: Values) -> float:
 
 def _quantized(rows: int, dim: int, values: Values) -> float:
     centres = 2 ** int(values["nbits"])
-    return _kmeans(rows, dim, values) + 7e-10 * 25 * dim * centres * min(rows, 256 * centres)
+    return _kmeans(rows, dim, values) + 7e-10 * 40 * dim * centres * min(rows, 256 * centres)
 
 
 def _graph(rows: int, dim: int, values: Values) -> float:

@@ -1,12 +1,14 @@
 """The tray of jobs says how each job ended, and its Cancel ends the job and nothing else."""
 
 import os
+import re
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from pipeline import jobs
 from pipeline.jobrun import running
+from pipeline.past import Past
 from pipeline.workspace import WORKSPACE_VARIABLE, Workspace, write_json
 
 
@@ -56,3 +58,31 @@ def test_cancel_pressed_as_a_job_starts_ends_the_job_and_not_the_app(workspace: 
     next(button for button in tray.button if button.label == "Cancel").click().run()
     assert (job.state, job.error) == ("cancelled", jobs.CANCELLED)
     assert _said(tray) == [f"a job: cancelled: {jobs.CANCELLED}"]
+
+
+def _captions(tray: AppTest) -> str:
+    assert not tray.run().exception
+    return "\n".join(caption.value for caption in tray.caption)
+
+
+def test_a_job_waits_only_where_another_is_before_it(workspace: Workspace, tray: AppTest) -> None:
+    _, alive = jobs.create(workspace, "build HNSW", "")
+    assert "waits" not in _captions(tray)
+    assert "starting" in _captions(tray)
+    _, second_alive = jobs.create(workspace, "train", "")
+    assert _captions(tray).count("waits for build HNSW") == 1
+    os.close(alive)
+    assert "waits" not in _captions(tray)
+    os.close(second_alive)
+
+
+def test_time_left_is_told_from_what_the_last_one_took_and_never_0(workspace: Workspace, tray: AppTest) -> None:
+    Past(workspace).took("train session", 1.0, 90.0)
+    with running(workspace, "train", steps=2) as job:
+        report = job.progress("train", "session")
+        assert re.search(r"1 min( \d+ s)? left of this step", _captions(tray))
+        report(10, 10)
+        assert " left" not in _captions(tray)
+        told = job.job.progress
+        write_json(job.job.folder / "progress.json", told | {"left_s": 20.0, "at": told["at"] - 60, "done": 5})
+        assert "longer than estimated" in _captions(tray)

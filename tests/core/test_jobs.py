@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -13,6 +14,7 @@ import pytest
 from pipeline import jobs
 from pipeline.errors import StopEarly, UserError
 from pipeline.jobrun import running
+from pipeline.past import Past
 from pipeline.workspace import Workspace
 from tests.conftest import ours, wait_for
 
@@ -94,6 +96,51 @@ def test_one_that_cannot_be_started_says_so(workspace: Workspace) -> None:
         jobs.start(workspace, ["ingest", "--clicks", "x" * 300_000], "x")
     (job,) = jobs.jobs(workspace)
     assert (job.state, "could not be started" in str(job.error)) == ("failed", True)
+
+
+def test_a_step_that_ends_well_is_the_measure_of_the_next_one(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("pipeline.jobrun.time.time", lambda: clock[0])
+
+    def train(*, until: int, of: str = "session") -> jobs.Job:
+        with running(workspace, "train", steps=2) as job:
+            report = job.progress("train", of)
+            report(0, 4)
+            for done in range(1, until + 1):
+                clock[0] += 10.0
+                report(done, 4)
+            later = job.later("bench")
+            assert job.job.progress["stage"] == "train"
+            later(0, 1)
+            assert job.job.progress["stage"] == "bench"
+        return job.job
+
+    train(until=4, of="other")
+    assert not Past(workspace).knows("train session")
+    train(until=4)
+    assert Past(workspace).expected("train session") == pytest.approx(40.0)
+    assert not Past(workspace).knows("bench")
+    with running(workspace, "train") as job:
+        report = job.progress("train", "session")
+        assert job.job.progress["left_s"] == pytest.approx(40.0)
+        (job.job.folder / "stop").touch()
+        clock[0] += 1.0
+        with pytest.raises(StopEarly):
+            report(1, 4)
+    assert Past(workspace).expected("train session") == pytest.approx(40.0)
+
+
+def test_the_bar_of_a_step_never_runs_backwards(workspace: Workspace) -> None:
+    with running(workspace, "train") as job:
+        report, shown = job.progress("train"), []
+        for done, total in ((2, 10), (10, 11), (11, 20), (5, 30), (20, 20)):
+            time.sleep(0.26)  # reports are written four times a second
+            report(done, total)
+            shown.append(job.job.progress["fraction"])
+    assert shown == sorted(shown)
+    assert shown[-1] == 1
 
 
 def _run(workspace: Workspace, of: jobs.Job, alive: int) -> subprocess.CompletedProcess[str]:

@@ -84,7 +84,7 @@ def test_a_cancelled_build_frees_the_job_and_a_restart_the_server(workspace: Wor
         assert [(b["type"], b["rows"]) for b in found["abandoned"]] == [("IVF_PQ", ROWS)]
         assert found["collections"] == []
         quick = jobs.start(workspace, ["index", "build", "--model", "mine", "--index", "IVF_FLAT"], "quick")
-        wait_for(lambda: "waits behind 1 cancelled build," in _text(quick) or not quick.alive, 60)
+        wait_for(lambda: "waits behind 1 cancelled build" in _text(quick) or not quick.alive, 60)
         assert quick.state == "running", quick.end
         jobs.cancel(quick)
         wait_for(lambda: not quick.alive, 10, "the waiting job to end")
