@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
@@ -13,6 +14,7 @@ from pipeline.clicks.two_columns import read_date_and_time
 from pipeline.names import CATEGORY, CLICK_COLUMNS, ITEM_ID, SESSION_ID, SPECIAL_OFFER, TIMESTAMP, UNKNOWN_CATEGORY
 
 ROW = "row"  # a raw table's row in its file, from 1
+_YEAR_1, _YEAR_9999 = -62_135_596_800, 253_402_300_799  # their first and last second
 _CALLED = {SESSION_ID: "session", ITEM_ID: "item"}
 
 
@@ -133,7 +135,8 @@ def _told_times(raw: RawClicks, rows: pl.Series) -> list[BadRow]:
     say = f"mend --time-format {raw.time_format!r}" if raw.time_format else "say the pattern with --time-format"
     way = f"write ISO (2014-04-07T10:51:09Z) or Unix seconds, {say}, check --columns time=…"
     bad = []
-    for number, row in zip(numbers, raw.frame.select(columns)[at].rows(), strict=True):
+    rows = zip(*(_values(raw.frame[column][at]) for column in columns), strict=True)
+    for number, row in zip(numbers, rows, strict=True):
         if (
             without_nulls(pl.Series([str(v).strip() for v in row if v is not None], dtype=pl.String)).null_count()
             or None in row
@@ -150,6 +153,16 @@ def _told_times(raw: RawClicks, rows: pl.Series) -> list[BadRow]:
             why = f"has {found} in column {named}, which cannot be read as a time between {EARLIEST} and {LATEST}"
             bad.append(BadRow(number, why, way))
     return bad
+
+
+def _values(found: pl.Series) -> list[Any]:
+    """Give values as Python has them; times of a year that it does not know are the numbers that the file has."""
+    if not isinstance(found.dtype, pl.Datetime):
+        return found.to_list()
+    number, per_second = found.to_physical(), {"ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}[found.dtype.time_unit]
+    known = (number // per_second).is_between(_YEAR_1, _YEAR_9999).fill_null(value=False)
+    times = found.set(~known, None).to_list()
+    return [n if time is None else time for time, n in zip(times, number.to_list(), strict=True)]
 
 
 def _nothing(raw: RawClicks, value: object) -> str:

@@ -36,7 +36,7 @@ def read_clicks(path: Path, raw: bytes, asked: str | None, time_format: str | No
     else:
         text = text_files.open_text(path, raw)
         known = _yoochoose(text.first) if asked is None else None
-        choice = known or columns.choose(path, asked, text.first, text.second)
+        choice = known or columns.choose(path, asked, text.first, text.second, time_format)
         table = text_files.read_text_table(text, header=choice.header)
         frame = table.frame.select(table.frame.to_series(at).alias(name) for name, at in choice.at.items())
     return RawClicks(
