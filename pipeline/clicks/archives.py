@@ -8,7 +8,6 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -90,11 +89,7 @@ def _inner(path: Path, raw: bytes, most: int) -> bytes | None:
     """Give what is packed in `raw`, or None where nothing is."""
     if raw.startswith(_ZIP):
         return _member(path, raw, most)
-    packings: tuple[tuple[Any, Callable[[IO[bytes]], IO[bytes]]], ...] = (
-        (_GZIP, gzip.open),
-        (_BZIP2, bz2.open),
-        (_XZ, lzma.open),
-    )
+    packings: list[tuple[Any, Any]] = [(_GZIP, gzip.open), (_BZIP2, bz2.open), (_XZ, lzma.open)]
     opened = next((opened for magic, opened in packings if raw.startswith(magic)), None)
     return _bounded(path, opened(io.BytesIO(raw)), most) if opened else None
 

@@ -135,8 +135,8 @@ def _told_times(raw: RawClicks, rows: pl.Series) -> list[BadRow]:
     say = f"mend --time-format {raw.time_format!r}" if raw.time_format else "say the pattern with --time-format"
     way = f"write ISO (2014-04-07T10:51:09Z) or Unix seconds, {say}, check --columns time=…"
     bad = []
-    rows = zip(*(_values(raw.frame[column][at]) for column in columns), strict=True)
-    for number, row in zip(numbers, rows, strict=True):
+    every = zip(*(_values(raw.frame[column][at]) for column in columns), strict=True)
+    for number, row in zip(numbers, every, strict=True):
         if (
             without_nulls(pl.Series([str(v).strip() for v in row if v is not None], dtype=pl.String)).null_count()
             or None in row

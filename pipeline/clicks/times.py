@@ -70,6 +70,9 @@ def _in_range(times: pl.Series) -> pl.Series:
 
 def _from_text(values: pl.Series, file: object, column: str, form: str | None) -> Times:
     """Read each row as a number where it is one, else as ISO text or what `form` says."""
+    whole = values.cast(pl.Int64, strict=False)  # as most are; a copy without spaces takes much memory
+    if form is None and not whole.null_count():
+        return _from_numbers(whole, column)
     text = without_nulls(values.str.strip_chars()).alias("")
     whole = text.cast(pl.Int64, strict=False)
     if form is None and whole.null_count() == text.null_count():
