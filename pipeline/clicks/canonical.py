@@ -44,7 +44,7 @@ def from_rows(name: str, frame: pl.DataFrame, notes: list[str]) -> RawClicks:
 
 @dataclass(frozen=True)
 class Canonical:
-    """Clicks (session_id, timestamp, item_id, category), sorted; the rows left out (number, rows, why); sentences."""
+    """Clicks (session_id, timestamp, item_id, category) as the file has them; the rows left out (number, rows, why)."""
 
     clicks: pl.DataFrame
     left_out: pl.DataFrame
@@ -52,7 +52,7 @@ class Canonical:
 
 
 def canonical(raw: RawClicks, bad_rows: int = 0) -> Canonical:
-    """Type and sort raw clicks; raise UserError where more than `bad_rows` rows cannot be read."""
+    """Type raw clicks; raise UserError where more than `bad_rows` rows cannot be read."""
     ids = {column: read_ids(raw.frame[column], raw.name, raw.columns[column]) for column in (SESSION_ID, ITEM_ID)}
     times = _times(raw)
     typed = pl.DataFrame(
@@ -70,8 +70,12 @@ def canonical(raw: RawClicks, bad_rows: int = 0) -> Canonical:
     left_out, said = leave_out(raw.name, raw.place, [*raw.broken, *bad], total, bad_rows)
     if keep is not None:
         typed = typed.filter(keep)
-    clicks = typed.select(CLICK_COLUMNS).sort(SESSION_ID, TIMESTAMP, maintain_order=True)
-    return Canonical(clicks, left_out, notes + said)
+    return Canonical(typed.select(CLICK_COLUMNS), left_out, notes + said)
+
+
+def in_order(clicks: pl.DataFrame) -> pl.DataFrame:
+    """Sort clicks by session and time; what is equal in both stays in the order of the file."""
+    return clicks.sort(SESSION_ID, TIMESTAMP, maintain_order=True)
 
 
 def _times(raw: RawClicks) -> Times:
