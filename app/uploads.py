@@ -1,5 +1,6 @@
 """A file of clicks sent from the browser: kept in the workspace, whole or not at all."""
 
+import hashlib
 import re
 import shutil
 from pathlib import Path
@@ -26,8 +27,10 @@ def upload(label: str, help_: str | None = None) -> str:
 
 
 def _save(file: Any) -> Path:
-    folder = state.workspace().root / "uploads"
-    folder.mkdir(exist_ok=True)
+    file.seek(0)
+    sum_ = hashlib.file_digest(file, "sha256").hexdigest()[:16]  # files of one name, sent by two people, are two
+    folder = state.workspace().root / "uploads" / sum_
+    folder.mkdir(parents=True, exist_ok=True)
     target = folder / (re.sub(r"[^\w.-]+", "_", Path(file.name).name).lstrip(".") or "clicks")
     with whole(target) as beside, beside.open("wb") as to:
         file.seek(0)

@@ -4,15 +4,24 @@ import bz2
 import gzip
 import io
 import lzma
+import os
+import struct
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+import psutil
 
 from pipeline.errors import UserError
 
 PARQUET = b"PAR1"
+MOST_VARIABLE = "CLICK_ROAD_MOST_MB"
+_TIMES = 3  # the memory that reading takes, of the unpacked bytes
 _DEEPEST = 4  # packings inside one another
-_GZIP, _ZIP, _BZIP2, _XZ = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06"), b"BZh", b"\xfd7zXZ\x00"
+_BLOCK = 1 << 24
+_GZIP, _ZIP, _XZ = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06"), b"\xfd7zXZ\x00"
+_BZIP2 = tuple(b"BZh%d" % level + block for level in range(1, 10) for block in (b"1AY&SY", b"\x17rE8P\x90"))
 _METHODS = {9: "Deflate64", 93: "Zstandard", 95: "XZ", 98: "PPMd", 99: "AES encryption"}
 _OTHERS = {
     b"\x28\xb5\x2f\xfd": "Zstandard: unpack it with zstd",
@@ -29,21 +38,35 @@ _OTHERS = {
 _BESIDES = ("readme", "license", "licence", "thumbs.db", "desktop.ini")
 
 
-def unpack(path: Path) -> bytes:
-    """Read a file's bytes, unpacked; raise UserError where it is damaged, locked, or holds no one file."""
+def unpack(path: Path, most: int | None = None) -> bytes:
+    """Read a file's bytes, unpacked; raise UserError where it is damaged, locked, too large, or holds no one file.
+
+    `most` bounds the unpacked bytes; by default the variable CLICK_ROAD_MOST_MB does, or else the free memory.
+    """
+    most = most_bytes() if most is None else most
     try:
+        if path.stat().st_size > most:
+            raise _too_large(path, "holds", most)
         raw = path.read_bytes()
         for _ in range(_DEEPEST):
-            inner = _inner(path, raw)
+            inner = _inner(path, raw, most)
             if inner is None:
                 break
             raw = inner
-    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is damaged or cut short ({error}): fetch it again.") from error
-    except OSError as error:
-        why = error.strerror or error
-        way = "check its permissions" if error.errno else "fetch it again"
-        raise UserError(f"{path} cannot be read ({why}): {way}.") from error
+    except (
+        EOFError,
+        zlib.error,
+        lzma.LZMAError,
+        zipfile.BadZipFile,
+        struct.error,
+        ValueError,
+        NotImplementedError,
+    ) as e:
+        raise UserError(f"{path} is damaged or cut short ({e}): fetch it again.") from e
+    except OSError as error:  # of the file, or of what is packed in it
+        if error.errno is None:
+            raise UserError(f"{path} is damaged or cut short ({error}): fetch it again.") from error
+        raise UserError(f"{path} cannot be read ({error.strerror}): check its permissions.") from error
     for magic, what in _OTHERS.items():
         if raw.startswith(magic):
             raise UserError(f"{path} is {what}.")
@@ -52,24 +75,50 @@ def unpack(path: Path) -> bytes:
     return raw
 
 
-def _inner(path: Path, raw: bytes) -> bytes | None:
+def most_bytes() -> int:
+    """Give how many unpacked bytes are read at most; raise UserError where the variable is no number."""
+    said = os.environ.get(MOST_VARIABLE, "")
+    if not said:
+        return int(psutil.virtual_memory().available) // _TIMES
+    if not said.isdecimal() or not int(said):
+        raise UserError(f"{MOST_VARIABLE} is '{said}': set it to a whole number of megabytes.")
+    return int(said) * 1_000_000
+
+
+def _inner(path: Path, raw: bytes, most: int) -> bytes | None:
     """Give what is packed in `raw`, or None where nothing is."""
-    if raw.startswith(_GZIP):
-        return gzip.decompress(raw)
-    if raw.startswith(_BZIP2):
-        return bz2.decompress(raw)
-    if raw.startswith(_XZ):
-        return lzma.decompress(raw)
-    return _member(path, raw) if raw.startswith(_ZIP) else None
+    if raw.startswith(_ZIP):
+        return _member(path, raw, most)
+    packings: list[tuple[Any, Any]] = [(_GZIP, gzip.open), (_BZIP2, bz2.open), (_XZ, lzma.open)]
+    opened = next((opened for magic, opened in packings if raw.startswith(magic)), None)
+    return _bounded(path, opened(io.BytesIO(raw)), most) if opened else None
 
 
-def _member(path: Path, raw: bytes) -> bytes:
+def _bounded(path: Path, opened: IO[bytes], most: int) -> bytes:
+    """Read to the end; raise UserError before more than `most` bytes are there."""
+    with opened, io.BytesIO() as whole:
+        while block := opened.read(_BLOCK):
+            if whole.tell() + len(block) > most:
+                raise _too_large(path, "unpacks to", most)
+            whole.write(block)
+        return whole.getvalue()
+
+
+def _too_large(path: Path, verb: str, most: int) -> UserError:
+    return UserError(
+        f"{path} {verb} more than {most / 1e6:,.0f} MB, the most that is read here with the memory that is free: "
+        f"bring a part of it, free memory, or set {MOST_VARIABLE}."
+    )
+
+
+def _member(path: Path, raw: bytes, most: int) -> bytes:
     """Read the one file of a zip archive; what systems and authors put beside it does not count."""
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         files = [info for info in archive.infolist() if not info.is_dir()]
         if any(info.filename == "[Content_Types].xml" for info in files):
             raise UserError(f"{path} is an Excel workbook: save the sheet as CSV.")
-        files = [info for info in files if not _beside(info.filename)]
+        files = [info for info in files if not _hidden(info.filename)]
+        files = [info for info in files if not _about(info.filename)] or files
         if len(files) != 1:
             names = f" ({', '.join(info.filename for info in files[:5])}{', …' if len(files) > 5 else ''})"
             raise UserError(
@@ -78,8 +127,10 @@ def _member(path: Path, raw: bytes) -> bytes:
         info = files[0]
         if info.flag_bits & 1:
             raise UserError(f"{path}: {info.filename} is encrypted: unpack it with its password, and name the file.")
+        if info.file_size > most:
+            raise _too_large(path, "unpacks to", most)
         try:
-            return archive.read(info)
+            return _bounded(path, archive.open(info), most)
         except NotImplementedError as error:
             method = _METHODS.get(info.compress_type, f"method {info.compress_type}")
             raise UserError(
@@ -88,6 +139,11 @@ def _member(path: Path, raw: bytes) -> bytes:
             ) from error
 
 
-def _beside(name: str) -> bool:
+def _hidden(name: str) -> bool:
     path = PurePosixPath(name.replace("\\", "/"))
-    return "__MACOSX" in path.parts or path.name.startswith(".") or path.name.lower().startswith(_BESIDES)
+    return "__MACOSX" in path.parts or path.name.startswith(".")
+
+
+def _about(name: str) -> bool:
+    """Tell whether a file says something of the others; where there is no other, it may hold the clicks."""
+    return PurePosixPath(name.replace("\\", "/")).name.lower().startswith(_BESIDES)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
@@ -13,6 +14,7 @@ from pipeline.clicks.two_columns import read_date_and_time
 from pipeline.names import CATEGORY, CLICK_COLUMNS, ITEM_ID, SESSION_ID, SPECIAL_OFFER, TIMESTAMP, UNKNOWN_CATEGORY
 
 ROW = "row"  # a raw table's row in its file, from 1
+_YEAR_1, _YEAR_9999 = -62_135_596_800, 253_402_300_799  # their first and last second
 _CALLED = {SESSION_ID: "session", ITEM_ID: "item"}
 
 
@@ -42,7 +44,7 @@ def from_rows(name: str, frame: pl.DataFrame, notes: list[str]) -> RawClicks:
 
 @dataclass(frozen=True)
 class Canonical:
-    """Clicks (session_id, timestamp, item_id, category), sorted; the rows left out (number, rows, why); sentences."""
+    """Clicks (session_id, timestamp, item_id, category) as the file has them; the rows left out (number, rows, why)."""
 
     clicks: pl.DataFrame
     left_out: pl.DataFrame
@@ -50,7 +52,7 @@ class Canonical:
 
 
 def canonical(raw: RawClicks, bad_rows: int = 0) -> Canonical:
-    """Type and sort raw clicks; raise UserError where more than `bad_rows` rows cannot be read."""
+    """Type raw clicks; raise UserError where more than `bad_rows` rows cannot be read."""
     ids = {column: read_ids(raw.frame[column], raw.name, raw.columns[column]) for column in (SESSION_ID, ITEM_ID)}
     times = _times(raw)
     typed = pl.DataFrame(
@@ -68,8 +70,12 @@ def canonical(raw: RawClicks, bad_rows: int = 0) -> Canonical:
     left_out, said = leave_out(raw.name, raw.place, [*raw.broken, *bad], total, bad_rows)
     if keep is not None:
         typed = typed.filter(keep)
-    clicks = typed.select(CLICK_COLUMNS).sort(SESSION_ID, TIMESTAMP, maintain_order=True)
-    return Canonical(clicks, left_out, notes + said)
+    return Canonical(typed.select(CLICK_COLUMNS), left_out, notes + said)
+
+
+def in_order(clicks: pl.DataFrame) -> pl.DataFrame:
+    """Sort clicks by session and time; what is equal in both stays in the order of the file."""
+    return clicks.sort(SESSION_ID, TIMESTAMP, maintain_order=True)
 
 
 def _times(raw: RawClicks) -> Times:
@@ -133,7 +139,8 @@ def _told_times(raw: RawClicks, rows: pl.Series) -> list[BadRow]:
     say = f"mend --time-format {raw.time_format!r}" if raw.time_format else "say the pattern with --time-format"
     way = f"write ISO (2014-04-07T10:51:09Z) or Unix seconds, {say}, check --columns time=…"
     bad = []
-    for number, row in zip(numbers, raw.frame.select(columns)[at].rows(), strict=True):
+    every = zip(*(_values(raw.frame[column][at]) for column in columns), strict=True)
+    for number, row in zip(numbers, every, strict=True):
         if (
             without_nulls(pl.Series([str(v).strip() for v in row if v is not None], dtype=pl.String)).null_count()
             or None in row
@@ -150,6 +157,16 @@ def _told_times(raw: RawClicks, rows: pl.Series) -> list[BadRow]:
             why = f"has {found} in column {named}, which cannot be read as a time between {EARLIEST} and {LATEST}"
             bad.append(BadRow(number, why, way))
     return bad
+
+
+def _values(found: pl.Series) -> list[Any]:
+    """Give values as Python has them; times of a year that it does not know are the numbers that the file has."""
+    if not isinstance(found.dtype, pl.Datetime):
+        return found.to_list()
+    number, per_second = found.to_physical(), {"ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}[found.dtype.time_unit]
+    known = (number // per_second).is_between(_YEAR_1, _YEAR_9999).fill_null(value=False)
+    times = found.set(~known, None).to_list()
+    return [n if time is None else time for time, n in zip(times, number.to_list(), strict=True)]
 
 
 def _nothing(raw: RawClicks, value: object) -> str:

@@ -17,12 +17,12 @@ csv.field_size_limit(2**31 - 1)
 
 
 def first_rows(raw: bytes, delimiter: str, count: int) -> list[list[str]]:
-    """Read the first rows that hold anything; fewer where there are no more."""
+    """Read the first rows that hold anything, what is not UTF-8 replaced; fewer where there are no more."""
     rows = []
     try:
         for row in _reader(raw, delimiter, strict=False):
             if any(field.strip() for field in row):
-                rows.append(row)
+                rows.append([field.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for field in row])
             if len(rows) == count:
                 break
     except csv.Error:

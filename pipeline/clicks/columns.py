@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from pipeline.clicks.ids import without_nulls
 from pipeline.clicks.table import refuse_twice
 from pipeline.clicks.times import read_times
 from pipeline.errors import UserError
@@ -35,17 +36,28 @@ class Choice:
     notes: list[str] = field(default_factory=list)
 
 
-def is_time(text: str) -> bool:
-    """Tell whether a field of a first row is a time, and so the row no header."""
+def is_time(text: str, form: str | None = None) -> bool:
+    """Tell whether a field of a first row is a time, and so the row no header; `form` is that of `read_times`."""
     try:
-        return not read_times(pl.Series([text], dtype=pl.String), "", "").values.has_nulls()
+        return not read_times(pl.Series([text], dtype=pl.String), "", "", form).values.has_nulls()
     except UserError:
         return True  # a day or a month first
 
 
-def choose(path: Path, columns: str | None, first: Sequence[str], second: Sequence[str] | None) -> Choice:
+def _is_name(text: str, form: str | None) -> bool:
+    """Tell whether a field of a first row names a column of times: it begins with a letter, and is no time or null."""
+    begins = text[:1].isalpha() or text[:1] in ("_", "#", "$")
+    return (
+        begins and text.upper() != "NA" and not without_nulls(pl.Series([text])).has_nulls() and not is_time(text, form)
+    )
+
+
+def choose(
+    path: Path, columns: str | None, first: Sequence[str], second: Sequence[str] | None, form: str | None = None
+) -> Choice:
     """Choose the columns by `columns` or by what is obvious; `first` and `second` are rows of text, or names alone.
 
+    `form` is how times are written, as for `read_times`.
     Raises UserError where a column is not there, stands twice or is not clear, and for a header that is a click.
     """
     names = [name.strip() for name in first]
@@ -54,7 +66,7 @@ def choose(path: Path, columns: str | None, first: Sequence[str], second: Sequen
     asked = _parse(columns)
     found = {role: _find(names, name) for role, name in asked.items()}
     if second is not None and all(name.isdigit() for name in asked.values()) and None in found.values():
-        return _by_position(path, asked, names)
+        return _by_position(path, asked, names, form)
     for role, name in asked.items():
         if (at := found[role]) is None:
             if second is None and name.isdigit():
@@ -63,7 +75,8 @@ def choose(path: Path, columns: str | None, first: Sequence[str], second: Sequen
             raise UserError(f"{path} has no column '{name}': it has {some(names)}.{close}")
         refuse_twice(path, names, names[at])
     chosen = {role: at for role, at in found.items() if at is not None}
-    if second is not None and (is_time(names[chosen[TIMESTAMP]]) or (DATE in chosen and is_time(names[chosen[DATE]]))):
+    _refuse_same(columns, chosen)
+    if second is not None and any(is_time(names[chosen[role]], form) for role in (TIMESTAMP, DATE) if role in chosen):
         raise _no_header(path, names, chosen)
     return Choice(chosen, {role: names[at] for role, at in chosen.items()}, header=True)
 
@@ -96,8 +109,17 @@ def _find(names: Sequence[str], name: str) -> int | None:
     return close[0] if len(close) == 1 else None
 
 
-def _by_position(path: Path, asked: dict[str, str], first: Sequence[str]) -> Choice:
-    """Take positions, from 1; a first row whose time is none is a header."""
+def _refuse_same(columns: str, at: dict[str, int]) -> None:
+    """Raise UserError where one column is to be two of session, time and item."""
+    needed = [at[SHORT[short]] for short in _NEEDED]
+    if len(set(needed)) < len(needed):
+        raise UserError(
+            f"--columns {columns!r} takes one column for two of session, time and item: a click needs all three."
+        )
+
+
+def _by_position(path: Path, asked: dict[str, str], first: Sequence[str], form: str | None) -> Choice:
+    """Take positions, from 1; a first row that has a name where others have their time is a header."""
     at = {role: int(name) - 1 for role, name in asked.items()}
     for role, position in at.items():
         if not 0 <= position < len(first):
@@ -106,7 +128,8 @@ def _by_position(path: Path, asked: dict[str, str], first: Sequence[str]) -> Cho
                 f"{path}: --columns {short}={asked[role]} is no position, as there are {len(first)} columns: "
                 f"choose 1 to {len(first)}, or a name of the header."
             )
-    header = not is_time(first[at[DATE] if DATE in at else at[TIMESTAMP]])
+    _refuse_same(",".join(f"{short}={asked[role]}" for short, role in SHORT.items() if role in asked), at)
+    header = _is_name(first[at[DATE] if DATE in at else at[TIMESTAMP]], form)
     said = "the first row is taken for a header" if header else "without a header"
     names = {role: first[position] if header else f"{position + 1}" for role, position in at.items()}
     return Choice(at, names, header, [f"Columns are taken by their position, {said}."])

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -181,7 +182,7 @@ def _from_kaggle(data: DataSet, target: Path, progress: Progress) -> None:
             f"{data.name} could not be downloaded from Kaggle ({reason}): see that this machine reaches it and that "
             f"your account may download it; {_instead(data)}"
         ) from error
-    _copy(found, target)
+    _copy(found, target, os.link)  # no second copy of gigabytes, where that can be
 
 
 def bring(name: str, path: Path, progress: Progress = silent) -> tuple[DataSet, Path]:
@@ -197,7 +198,7 @@ def bring(name: str, path: Path, progress: Progress = silent) -> tuple[DataSet, 
                 f"get it from {data.page}, or import it under another name."
             )
         kind = next((f for f in data.files if f.endswith(path.suffix)), data.files[0])
-        return data, _copy(path, _made_folder() / kind)
+        return data, _copy(path, _made_folder() / kind, shutil.copyfile)
     suffixes = "".join(s for s in path.suffixes[-2:] if s in _SUFFIXES)
     if not _OWN.fullmatch(name) or name in [d.name for d in KNOWN]:
         raise UserError(f"'{name}' is no name for a data set: use a-z, 0-9, - and _, and none that is taken.")
@@ -206,14 +207,15 @@ def bring(name: str, path: Path, progress: Progress = silent) -> tuple[DataSet, 
     for before in folder().glob(f"own-{name}.*"):
         if before.suffix in _SUFFIXES and before.name != f"own-{name}{suffixes}":
             raise UserError(f"There is a data set '{name}' already, {before}: remove it or take another name.")
-    copied = _copy(path, _made_folder() / f"own-{name}{suffixes}")
+    copied = _copy(path, _made_folder() / f"own-{name}{suffixes}", shutil.copyfile)
     return _own(copied), copied
 
 
-def _copy(path: Path, target: Path) -> Path:
+def _copy(path: Path, target: Path, by: Callable[[Path, Path], object]) -> Path:
+    """Copy a file to its place; a link is for files that nobody changes in place, as a person may do with theirs."""
     with whole(target) as beside:
         try:
-            os.link(path, beside)  # the same disk: no second copy of gigabytes
+            by(path.resolve(), beside)
         except OSError:
             shutil.copyfile(path, beside)
     return target

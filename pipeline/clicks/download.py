@@ -16,10 +16,13 @@ from pipeline.progress import Progress, silent
 from pipeline.workspace import read_json, write_json
 
 _BLOCK = 1 << 16
-_TRIES = 3  # in a row that bring nothing
+_TRIES = 3  # in a row that bring nothing new
+_MOST_TRIES = 100
 _PAUSE_S = 1.0  # before the second try; twice as long before each one after it
 _TIMEOUT_S = (10, 30)  # to connect, and between two blocks
 _MOST_BYTES = 1 << 30
+_SLOWEST = 100  # bytes a second
+_WINDOW_S = 60  # over which that is told
 
 
 @dataclass(frozen=True)
@@ -69,14 +72,15 @@ def _bring(wanted: Wanted, instead: str, progress: Progress) -> None:
 
 
 def _all_of(url: str, part: Path, instead: str, progress: Progress) -> None:
-    failed, pause = 0, _PAUSE_S
-    while True:
-        before = part.stat().st_size if part.exists() else 0
+    failed, pause, furthest = 0, _PAUSE_S, part.stat().st_size if part.exists() else 0
+    for tried in range(1, _MOST_TRIES + 1):
         try:
             _rest_of(url, part, instead, progress)
         except _Cut as error:
-            failed = 0 if (part.stat().st_size if part.exists() else 0) > before else failed + 1
-            if failed >= _TRIES:
+            reached = part.stat().st_size if part.exists() else 0
+            failed = 0 if reached > furthest else failed + 1
+            furthest = max(furthest, reached)  # of all tries: a server that lets each begin anew gets no further
+            if failed >= _TRIES or tried == _MOST_TRIES:
                 raise UserError(f"{urlsplit(url).hostname} could not be reached ({error}): {instead}") from error
             progress(0, 1, f"{error}; trying again")
             time.sleep(pause if failed else 0)
@@ -111,21 +115,29 @@ def _rest_of(url: str, part: Path, instead: str, progress: Progress) -> None:
             if reply.status_code == 200:
                 beginning = 0
                 write_json(_note(part), {"url": url, "validator": _validator(reply)})
-            _write(reply, part, beginning, progress)
+            _write(reply, part, beginning, instead, progress)
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise _Cut(_reason(error)) from error
 
 
-def _write(reply: Any, part: Path, beginning: int, progress: Progress) -> None:
+def _write(reply: Any, part: Path, beginning: int, instead: str, progress: Progress) -> None:
     length = reply.headers.get("Content-Length", "")
     total = beginning + int(length) if length.isdecimal() else 0
-    done = beginning
+    done = at_first = beginning
+    since = time.monotonic()
     with part.open("ab" if beginning else "wb") as file:
         while block := reply.raw.read1(_BLOCK):  # what has come, so that a cut loses nothing
             file.write(block)
             done += len(block)
             if done > _MOST_BYTES:
                 raise UserError(f"{reply.url} sends more than {_MOST_BYTES >> 20} MB: that is not the file meant.")
+            if (took := time.monotonic() - since) > _WINDOW_S:
+                if done - at_first < _SLOWEST * took:
+                    raise UserError(
+                        f"{urlsplit(reply.url).hostname} sends less than {_SLOWEST} bytes a second: fetch it later, as "
+                        f"what has come is kept; {instead}"
+                    )
+                since, at_first = time.monotonic(), done
             progress(done, max(total, done), f"{done / 1e6:,.1f} MB")
         file.flush()
         os.fsync(file.fileno())

@@ -7,6 +7,7 @@ import polars as pl
 from pipeline.errors import UserError
 
 NULLS = ("", "\\N", "NULL", "Null", "null", "NaN", "NAN", "nan", "<NA>", "NaT", "None", "#N/A")  # text for nothing
+_BLOCK = 1 << 18  # rows
 _DIGITS = {pl.Float16: 11, pl.Float32: 24, pl.Float64: 53}  # bits that whole numbers have in a float
 _POINT = r"^-?(0|[1-9]\d*)\.0$"  # as programs write a whole float; a person's 1e5 is text
 _EXPONENT = r"^-?[1-9](\.\d+)?e\+\d\d$"
@@ -50,8 +51,13 @@ def whole_or_text(values: pl.Series) -> pl.Series:
         whole = values.cast(pl.Int64, strict=False)
         return whole if whole.null_count() == values.null_count() else values.cast(pl.String)
     whole = values.cast(pl.Int64, strict=False)
-    same = whole.null_count() == values.null_count() and (whole.cast(pl.String) == values).all()
-    return whole if same else values
+    return whole if whole.null_count() == values.null_count() and _reads_back(whole, values) else values
+
+
+def _reads_back(whole: pl.Series, text: pl.Series) -> bool:
+    """Tell whether each whole number is written as its text is, a block at a time, as text takes much memory."""
+    starts = range(0, len(text), _BLOCK)
+    return all((whole.slice(at, _BLOCK).cast(pl.String) == text.slice(at, _BLOCK)).all() for at in starts)
 
 
 def decoded(values: pl.Series) -> tuple[pl.Series, pl.Series]:
@@ -68,11 +74,10 @@ def decoded(values: pl.Series) -> tuple[pl.Series, pl.Series]:
 
 
 def _from_text(text: pl.Series, column: str) -> Ids:
-    text = text.str.strip_chars()
     whole = whole_or_text(text)
     if whole.dtype == pl.Int64 and not whole.null_count():
         return Ids(whole)
-    text = without_nulls(text)
+    text = without_nulls(text.str.strip_chars())
     if not (text.str.ends_with(".0").any() or text.str.contains("e+", literal=True).any()):
         return Ids(whole_or_text(text))
     whole = text.set(~text.str.contains(_POINT), None).str.strip_suffix(".0").cast(pl.Int128, strict=False)

@@ -11,6 +11,8 @@ import polars as pl
 from pipeline.clicks.table import Table, unique_names
 from pipeline.errors import UserError
 
+_DAMAGED = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError)
+
 
 def column_names(path: Path, raw: bytes) -> list[str]:
     """List the columns, those that stand twice as often as they do; raise UserError for a damaged file."""
@@ -30,17 +32,30 @@ def read_parquet_table(path: Path, raw: bytes, columns: Sequence[int] | None = N
             series = [frame[names[at]].alias(label) for at, label in zip(wanted, labels, strict=True)]
         else:
             series = _through_arrow(raw, wanted, labels)
-    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+    except _DAMAGED as error:
         raise UserError(f"{path} is a damaged Parquet file ({_first_line(error)}): write it again.") from error
     return Table(path, pl.DataFrame(series), "row", lambda positions: [position + 1 for position in positions])
 
 
 def _schema(path: Path, raw: bytes) -> Any:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         return pq.ParquetFile(io.BytesIO(raw)).schema_arrow
+    except pa.ArrowNotImplementedError:
+        return _polars_schema(path, raw)
     except (OSError, ValueError) as error:
+        raise UserError(f"{path} is a damaged Parquet file ({_first_line(error)}): write it again.") from error
+
+
+def _polars_schema(path: Path, raw: bytes) -> Any:
+    """Give the schema of types that only Polars has, such as whole numbers of 128 bits."""
+    import pyarrow as pa
+
+    try:
+        return pa.schema([(name, pa.null()) for name in pl.read_parquet_schema(io.BytesIO(raw))])
+    except _DAMAGED as error:
         raise UserError(f"{path} is a damaged Parquet file ({_first_line(error)}): write it again.") from error
 
 
@@ -69,9 +84,21 @@ def _through_arrow(raw: bytes, wanted: list[int], labels: list[str]) -> list[pl.
         if pa.types.is_timestamp(column.type) and column.type.tz is not None:
             column = column.cast(pa.timestamp(column.type.unit, "UTC"))
         elif pa.types.is_decimal256(column.type):
-            column = column.cast(pa.string())
+            column = _narrow(column)
         series.append(pl.Series(label, pl.from_arrow(column)))
     return series
+
+
+def _narrow(column: Any) -> Any:
+    """Keep a decimal of 256 bits as one of 128, as text where its numbers are too large for that."""
+    import pyarrow as pa
+
+    if 0 <= column.type.scale <= 38:
+        try:
+            return column.cast(pa.decimal128(38, column.type.scale))
+        except pa.ArrowInvalid:
+            pass
+    return column.cast(pa.string())
 
 
 def _first_line(error: Exception) -> str:

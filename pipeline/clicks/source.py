@@ -1,13 +1,13 @@
 """What `--clicks` names: a data set with a name, made-up clicks, or a file of one's own."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
 from pipeline.clicks import datasets, eshop, shop, synthetic, tables
-from pipeline.clicks.canonical import Canonical, RawClicks, canonical, from_rows, item_table
+from pipeline.clicks.canonical import Canonical, RawClicks, canonical, from_rows, in_order, item_table
 from pipeline.clicks.metadata import usable
 from pipeline.errors import UserError
 from pipeline.names import SESSION_ID
@@ -81,9 +81,7 @@ def _feed(found: "hashlib._Hash", path: Path) -> None:
 def read(source: ClickSource, progress: Progress = silent) -> Clicks:
     """Read a source; raise UserError, in one sentence, for whatever cannot be read."""
     progress(0, 3, f"reading {source.clicks}")
-    raw, metadata = _raw(source)
-    progress(1, 3, f"sorting {raw.frame.height:,} clicks")
-    found = _canonical(source, raw)
+    found, metadata = _canonical(source, progress)
     sessions = found.clicks[SESSION_ID].n_unique()
     if sessions < 2:
         raise UserError(f"{source.clicks} holds {sessions} session: to learn and to test takes at least 2.")
@@ -97,15 +95,19 @@ def read(source: ClickSource, progress: Progress = silent) -> Clicks:
 
 def read_log(source: ClickSource) -> tuple[pl.DataFrame, list[str]]:
     """Read canonical clicks and sentences for the user, however few they are; raise UserError as `read` does."""
-    found = _canonical(source, _raw(source)[0])
+    found = _canonical(source)[0]
     return found.clicks, found.notes
 
 
-def _canonical(source: ClickSource, raw: RawClicks) -> Canonical:
+def _canonical(source: ClickSource, progress: Progress = silent) -> tuple[Canonical, pl.DataFrame | None]:
+    """Give the clicks in order, and the metadata that comes with them."""
+    raw, metadata = _raw(source)
+    progress(1, 3, f"sorting {raw.frame.height:,} clicks")
     found = canonical(raw, source.bad_rows)
+    del raw  # the file and its text take more memory than the clicks, and sorting takes theirs twice
     if found.clicks.is_empty():
         raise UserError(f"{source.clicks} holds no click: bring a file with at least two sessions.")
-    return found
+    return replace(found, clicks=in_order(found.clicks)), metadata
 
 
 def _raw(source: ClickSource) -> tuple[RawClicks, pl.DataFrame | None]:

@@ -15,6 +15,8 @@ from pipeline.clicks.table import Table, refuse_twice
 from pipeline.errors import UserError
 from pipeline.names import CATEGORY, ITEM_ID, SESSION_ID, TIMESTAMP
 
+_HEAD = 1 << 16  # bytes
+_NOTHING = b"\0 \t\r\n\xef\xbb\xbf\xff\xfe"
 _ISO_START = re.compile(r"\d{4}-\d\d-\d\dT\d\d:")
 _YOOCHOOSE = {SESSION_ID: 0, TIMESTAMP: 1, ITEM_ID: 2, CATEGORY: 3}
 
@@ -22,7 +24,7 @@ _YOOCHOOSE = {SESSION_ID: 0, TIMESTAMP: 1, ITEM_ID: 2, CATEGORY: 3}
 def content(path: Path) -> bytes:
     """Read a file's bytes, unpacked; raise UserError where they are damaged or nothing."""
     raw = archives.unpack(path)
-    if not raw.strip(b"\0 \t\r\n\xef\xbb\xbf\xff\xfe"):
+    if not (raw[:_HEAD].strip(_NOTHING) or raw.strip(_NOTHING)):
         raise UserError(f"{path} holds nothing: bring a file with at least two sessions.")
     return raw
 
@@ -36,7 +38,7 @@ def read_clicks(path: Path, raw: bytes, asked: str | None, time_format: str | No
     else:
         text = text_files.open_text(path, raw)
         known = _yoochoose(text.first) if asked is None else None
-        choice = known or columns.choose(path, asked, text.first, text.second)
+        choice = known or columns.choose(path, asked, text.first, text.second, time_format)
         table = text_files.read_text_table(text, header=choice.header)
         frame = table.frame.select(table.frame.to_series(at).alias(name) for name, at in choice.at.items())
     return RawClicks(

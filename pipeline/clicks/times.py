@@ -38,9 +38,9 @@ def read_times(values: pl.Series, file: object, column: str, form: str | None = 
         values = decoded(values)[0]
     if isinstance(dtype, pl.Datetime):
         utc = values.dt.convert_time_zone("UTC") if dtype.time_zone else values.dt.replace_time_zone("UTC")
-        found = Times(utc.cast(UTC_US), [] if dtype.time_zone else [ASSUMED])
+        found = Times(utc.cast(UTC_US, strict=False), [] if dtype.time_zone else [ASSUMED])
     elif dtype == pl.Date:
-        found = Times(values.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"), [ASSUMED, DAYS])
+        found = Times(values.cast(pl.Datetime("us"), strict=False).dt.replace_time_zone("UTC"), [ASSUMED, DAYS])
     elif values.dtype == pl.String:
         found = _from_text(values, file, column, form)
     elif dtype.is_numeric():
@@ -70,6 +70,9 @@ def _in_range(times: pl.Series) -> pl.Series:
 
 def _from_text(values: pl.Series, file: object, column: str, form: str | None) -> Times:
     """Read each row as a number where it is one, else as ISO text or what `form` says."""
+    whole = values.cast(pl.Int64, strict=False)  # as most are; a copy without spaces takes much memory
+    if form is None and not whole.null_count():
+        return _from_numbers(whole, column)
     text = without_nulls(values.str.strip_chars()).alias("")
     whole = text.cast(pl.Int64, strict=False)
     if form is None and whole.null_count() == text.null_count():

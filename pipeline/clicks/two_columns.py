@@ -8,6 +8,7 @@ from pipeline.clicks.times import Times, read_times
 from pipeline.errors import UserError
 
 _DAY = 86_400  # seconds
+_LONGEST = 1e12  # milliseconds or seconds since a date; what is longer is no time
 
 
 def read_date_and_time(
@@ -41,7 +42,7 @@ def read_date_and_time(
     if isinstance(clocks.dtype, pl.Duration):
         return Times(days.values + clocks, notes)
     numbers = clocks.cast(pl.Float64, strict=False).fill_nan(None)
-    numbers = numbers.set((numbers.is_infinite() | (numbers < 0)).fill_null(value=False), None)
+    numbers = numbers.set((numbers.is_infinite() | (numbers < 0) | (numbers >= _LONGEST)).fill_null(value=False), None)
     longest = float(numbers.max() or 0)  # type: ignore[arg-type]
     unit, factor = ("milliseconds", 1e3) if longest > _DAY or clock.lower() == "timeframe" else ("seconds", 1e6)
     since = (numbers * factor).round().cast(pl.Int64).cast(pl.Duration("us"))

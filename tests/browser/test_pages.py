@@ -344,7 +344,20 @@ def test_clicks_are_sent_from_the_browser_or_fetched(
         expect(opened.get_by_role("button", name="Only read the clicks")).to_be_enabled()
         opened.get_by_role("button", name="Only read the clicks").click()
         expect(opened.get_by_text("From 2014-04-07").or_(opened.get_by_text("Columns taken"))).to_be_visible()
-        assert (tmp_path / "ws" / "uploads" / "my_clicks.zip").read_bytes() == sent.read_bytes()
+        uploads = tmp_path / "ws" / "uploads"
+        assert [path.read_bytes() for path in uploads.glob("*/my_clicks.zip")] == [sent.read_bytes()]
+        other = browser.new_context(base_url=address).new_page()
+        other.goto("/data?data=file")
+        settled(other)
+        for name, content in (("../../my clicks.zip", b"another's"), ("empty.csv", b"")):
+            other.locator("input[type=file]").set_input_files({"name": name, "mimeType": "", "buffer": content})
+            expect(other.get_by_role("button", name="Only read the clicks")).to_be_enabled()
+            wait_for(
+                lambda held=content: held in [p.read_bytes() for p in uploads.glob("*/*")], 20, f"{name} to be kept"
+            )  # type: ignore[misc]
+        assert sorted(p.name for p in uploads.glob("*/*")) == ["empty.csv", "my_clicks.zip", "my_clicks.zip"]
+        assert not list(tmp_path.glob("my*clicks.zip.*"))
+        other.context.close()
         opened.context.close()
     finally:
         process.terminate()

@@ -2,8 +2,9 @@
 
 import hashlib
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -17,6 +18,8 @@ class Site:
     validators: bool = True
     ranges: bool = True
     status: int = 200
+    misplaced: int = 0  # bytes by which a reply to a range begins elsewhere
+    pause_s: float = 0.0  # between bytes, one by one
     asked: list[str | None] = field(default_factory=list)  # the Range of each request
     url: str = ""
 
@@ -39,6 +42,7 @@ def serving(site: Site) -> Iterator[Site]:
             if begin >= len(site.content):
                 self.send_error(416)
                 return
+            begin += site.misplaced if begin else 0
             body = site.content[begin:]
             self.send_response(206 if begin else 200)
             self.send_header("Content-Length", str(len(body)))
@@ -47,7 +51,14 @@ def serving(site: Site) -> Iterator[Site]:
             if site.validators:
                 self.send_header("ETag", site.etag)
             self.end_headers()
-            self.wfile.write(body[: site.cut_after.pop(0)] if site.cut_after else body)
+            sent = body[: site.cut_after.pop(0)] if site.cut_after else body
+            if not site.pause_s:
+                self.wfile.write(sent)
+                return
+            with suppress(OSError):
+                for byte in sent:
+                    self.wfile.write(bytes([byte]))
+                    time.sleep(site.pause_s)
 
         def log_message(self, *_: object) -> None:
             pass

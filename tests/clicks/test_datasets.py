@@ -216,3 +216,39 @@ def test_what_cannot_be_imported_is_one_sentence(tmp_path: Path, name: str, file
 @pytest.mark.realdata
 def test_the_kept_sum_is_that_of_the_real_eshop_file(eshop_file: Path) -> None:
     assert datasets.click_sum(eshop_file, datasets.ESHOP) == datasets.ESHOP.sha256
+
+
+def test_a_server_that_never_gets_further_ends_in_a_sentence(folder: Path) -> None:
+    with (
+        serving(Site(BODY, cut_after=[1000] * 50, misplaced=7)) as site,
+        pytest.raises(UserError, match="could not be reached .*; here"),
+    ):
+        download.download(_wanted(site, folder), "; here")
+    assert len(site.asked) <= 10
+
+
+def test_a_server_that_sends_a_byte_each_time_ends_in_a_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "_MOST_TRIES", 9)
+    with serving(Site(BODY, cut_after=[1] * 50)) as site, pytest.raises(UserError, match="could not be reached"):
+        download.download(_wanted(site, folder), "")
+    assert len(site.asked) == 9
+
+
+def test_a_body_that_trickles_ends_in_a_sentence_and_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "_WINDOW_S", 0.3)
+    with serving(Site(BODY, pause_s=0.05)) as site:
+        with pytest.raises(UserError, match="sends less than 100 bytes a second: fetch it later, as what has come is"):
+            download.download(_wanted(site, folder), "")
+        assert _left(folder) == ["file.zip.part", "file.zip.part.json"]
+
+
+def test_an_imported_file_does_not_change_with_the_one_it_was_copied_from(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "log.csv").write_bytes(b"session,time,item\n")
+    (tmp_path / "link.csv").symlink_to("log.csv")
+    for name, given in (("mine", "log.csv"), ("linked", "link.csv")):
+        _, copied = datasets.bring(name, tmp_path / given)
+        assert copied.read_bytes() == b"session,time,item\n"
+        assert not copied.is_symlink()
+    with (tmp_path / "log.csv").open("ab") as file:
+        file.write(b"more")
+    assert (folder / "own-mine.csv").read_bytes() == b"session,time,item\n"

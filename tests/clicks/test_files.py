@@ -4,9 +4,11 @@ import bz2
 import gzip
 import io
 import lzma
+import random
 import struct
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.clicks import ClickSource, source
+from pipeline.clicks import ClickSource, archives, source
 from pipeline.clicks.source import Clicks
 from pipeline.errors import UserError
 from pipeline.names import CATEGORY, ITEM_ID, SESSION_ID, TIMESTAMP
@@ -403,3 +405,102 @@ def test_a_category_that_is_null_is_unknown(text: Build) -> None:
         text(GOOD.replace("item\n", "item,category\n").replace(",a\n", ",a,NULL\n").replace(",b\n", ",b,3.0\n"))
     )
     assert found.clicks[CATEGORY].to_list() == ["0", "3", "0"]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, lambda raw: zipped(("a.csv", raw))])
+def test_what_is_packed_is_bounded_before_it_fills_the_memory(
+    pack: Callable[[bytes], bytes], text: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(archives.MOST_VARIABLE, "1")
+    path = text(pack(GOOD.encode() + b"1,2014-04-07T10:51:09Z,a\n" * 60_000), "c.packed")
+    assert path.stat().st_size < 1_000_000
+    assert "unpacks to more than 1 MB, the most that is read here" in refused(path)
+    monkeypatch.setenv(archives.MOST_VARIABLE, "2")
+    assert read(path).clicks.height == 60_003
+
+
+def test_a_zip_that_lies_about_its_size_is_bounded_too(text: Build) -> None:
+    raw = bytearray(zipped(("a.csv", b"a" * 3_000_000)))
+    raw[raw.find(b"PK\1\2") + 24 : raw.find(b"PK\1\2") + 28] = struct.pack("<I", 10)
+    with pytest.raises(UserError, match=r"damaged|more than"):
+        archives.unpack(text(bytes(raw), "c.zip"), 1_000_000)
+
+
+def test_a_plain_file_is_bounded_and_the_bound_is_a_number(text: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = text(GOOD)
+    with pytest.raises(UserError, match="holds more than 0 MB"):
+        archives.unpack(path, 10)
+    monkeypatch.setenv(archives.MOST_VARIABLE, "lots")
+    assert "CLICK_ROAD_MOST_MB is 'lots': set it to a whole number" in refused(path)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, lambda raw: zipped(("a.csv", raw))])
+def test_damage_anywhere_in_what_is_packed_is_one_sentence(pack: Callable[[bytes], bytes], text: Build) -> None:
+    whole, chance = pack(GOOD.encode()), random.Random(7)
+    for _ in range(60):
+        raw = bytearray(whole[: chance.randrange(len(whole) // 2, len(whole) + 1)])
+        for _ in range(chance.randrange(3)):
+            raw[chance.randrange(len(raw))] = chance.randrange(256)
+        with suppress(UserError):
+            read(text(bytes(raw), "c.packed"))
+
+
+def test_a_zip_whose_only_file_is_called_as_a_note_is_read(text: Build) -> None:
+    assert read(text(zipped(("readme_clicks.csv", GOOD)), "c.zip")).clicks.height == 3
+
+
+@pytest.mark.parametrize("header", [b"session,time,item,Gr\xf6\xdfe", b"\xffsession,time,item"])
+def test_a_header_that_is_not_utf8_is_no_defect(header: bytes, text: Build) -> None:
+    path = text(GOOD.encode().replace(b"session,time,item", header))
+    if header.startswith(b"s"):
+        assert read(path).clicks.height == 3
+    else:
+        assert "which is the session is not clear" in refused(path)
+
+
+@pytest.mark.parametrize(
+    ("first", "form"),
+    [
+        ("", None),
+        ("NULL", None),
+        ("NA", None),
+        ("?", None),
+        ("2014-13-45", None),
+        ("07.Apr.2014 10:00", "%d.%b.%Y %H:%M"),
+    ],
+)
+def test_no_first_click_is_taken_for_a_header_by_position(first: str, form: str | None, text: Build) -> None:
+    time = "08.Apr.2014 10:00" if form else TIMES[0]
+    path, by = text(f"1,{first},a\n1,{time},b\n2,{time},a\n"), "session=1,time=2,item=3"
+    if form:
+        assert read(path, by, time_format=form).clicks.height == 3
+        assert "its first row is a click" in refused(path, f"session=1,time={first},item=a", time_format=form)
+    else:
+        assert ": line 1 has" in refused(path, by)
+        assert read(path, by, bad_rows=1).clicks.height == 2
+
+
+@pytest.mark.parametrize("columns", ["session=session,time=time,item=session", "session=1,time=2,item=1"])
+def test_one_column_is_not_taken_for_two(columns: str, text: Build) -> None:
+    assert "takes one column for two" in refused(text(GOOD), columns)
+
+
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_times_beyond_every_calendar_are_refused_with_their_row(unit: str, zone: str | None, parquet: Build) -> None:
+    for far in (2**63 - 1, 1 - 2**63):
+        path = parquet(time=pa.array([far, 0, 0], pa.int64()).cast(pa.timestamp(unit, zone)))
+        assert ": row 1 has" in refused(path)
+
+
+def test_numbers_of_more_than_64_bits_are_read_as_ids(parquet: Build, tmp_path: Path) -> None:
+    path = parquet(item=pa.array([Decimal(7), Decimal(8), Decimal(7)], pa.decimal256(60, 2)))
+    assert read(path).clicks[ITEM_ID].to_list() == [7, 8, 7]
+    frame = pl.DataFrame({"session": [1, 1, 2], "time": TIMES, "item": [7, 8, 7]})
+    frame.with_columns(pl.col("item").cast(pl.Int128)).write_parquet(tmp_path / "wide.parquet")
+    assert read(tmp_path / "wide.parquet").clicks[ITEM_ID].to_list() == [7, 8, 7]
+
+
+def test_a_time_since_the_date_that_no_clock_has_is_refused_with_its_row(text: Build) -> None:
+    path = text("session,date,time,item\n1,2014-04-07,1e300,a\n2,2014-04-07,10,b\n")
+    assert ": line 2 has '2014-04-07' and '1e300'" in refused(path)
