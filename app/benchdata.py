@@ -60,7 +60,7 @@ def choose_runs(known: Sequence[Run]) -> list[str]:
         names,
         format_func=lambda name: f"{name} – {notes[name]}" if notes.get(name) else name,
         help="Several are drawn together; 'published' is the study of 2023.",
-        **url.bound("runs", names[:1], url.some_of(names), url.joined),
+        **url.segments("runs", names[:1], url.some_of(names), url.joined),
     )
     return chosen
 
@@ -91,7 +91,7 @@ def _select(column: Any, name: str, title: str, there: list[Any], default: Any, 
         options,
         format_func=lambda v: "all" if v is None else f"{v:,}" if isinstance(v, int) else str(v),
         help=about,
-        **url.bound(name, default, named.get),
+        **url.choice(name, default, options, read=named.get),
     )
 
 

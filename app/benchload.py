@@ -102,7 +102,7 @@ def _rates() -> dict[str, str]:
         "At given rates: requests come by the clock, as visitors do, and one that has to wait counts its waiting."
     )
     usual = OPEN if url.value("rate", "", url.text) else CLOSED
-    shown = url.bound(
+    shown = url.segments(
         "requests", usual, {"rates": OPEN, "fast": CLOSED}.get, lambda w: "rates" if w == OPEN else "fast"
     )
     if st.segmented_control("Requests", [CLOSED, OPEN], required=True, help=about, **shown) != OPEN:

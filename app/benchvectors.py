@@ -41,13 +41,13 @@ def choose(left: Any, right: Any, server: str, *, collections: bool) -> Asked | 
         right.selectbox(
             "Vectors", offered, format_func=_named,
             help="Of a model, made up, or those of a collection on the server, which is only read.",
-            **url.bound("vectors", usual[1], url.one_of(offered)),
+            **url.choice("vectors", usual[1], offered),
         )
     )  # fmt: skip
     if model == _THERE:
         return _collection(left, server)
     names = list(SPLITS)
-    shown = url.bound("of", usual[0], url.one_of(names))
+    shown = url.choice("of", usual[0], names)
     scenario = str(left.selectbox("What is asked", names, help=" ".join(_ABOUT.values()), **shown))
     st.caption(_ABOUT[scenario])
     return Asked(*_sizes(scenario, model), scenario, model)
@@ -90,7 +90,7 @@ def _collection(column: Any, server: str) -> Asked | None:
     if not names:
         parts.empty(f"The server '{server}' has no collection: build an index first.", "index", "To the Index page")
         return None
-    name = str(column.selectbox("Collection", names, **url.bound("collection", names[0], url.one_of(names))))
+    name = str(column.selectbox("Collection", names, **url.choice("collection", names[0], names)))
     about = foreign.searchable(engine, name)
     if about["index"] not in CATALOGUE or about["rows"] < MIN_INDEXED_ROWS:
         parts.empty(

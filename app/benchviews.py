@@ -146,7 +146,7 @@ def _sides(settings: pl.DataFrame) -> list[str]:
 
 
 def _side(column: Any, name: str, title: str, sides: list[str]) -> str:
-    shown = url.bound(name, sides[0], url.one_of(sides))
+    shown = url.choice(name, sides[0], sides)
     return str(column.selectbox(title, sides, format_func=_said, **shown))
 
 

@@ -37,7 +37,7 @@ def edit() -> None:
         rows = prices.load(state.workspace())
         names = [row.name for row in rows]
         left, right = st.columns(2)
-        left.selectbox("Prices", names, **url.bound("prices", names[0], url.one_of(names)))
+        left.selectbox("Prices", names, **url.choice("prices", names[0], names))
         shown = url.bound("cores", _CORES, url.whole(1, _MOST_CORES))
         right.number_input("Cores", 1, _MOST_CORES, help="Of the server; memory is the index's own.", **shown)
         st.caption(f"{sources(price)} 730 hours a month, in USD.")

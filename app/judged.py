@@ -35,7 +35,7 @@ def show() -> None:
     if not models:
         parts.empty("No model is measured yet: press “Evaluate” above.")
         return
-    shown = url.bound("measure", "recall@20", url.one_of(MEASURES))
+    shown = url.segments("measure", "recall@20", url.one_of(MEASURES))
     measure = str(st.segmented_control("Measure", MEASURES, required=True, **shown))
     bounds = intervals(state.workspace(), config)
     sure = certain(state.workspace(), measure, config)
@@ -123,7 +123,7 @@ def _verdict(difference: float, sure: bool) -> str:
 
 
 def _slices(models: dict[str, Any], measure: str, config: EvaluateConfig) -> None:
-    shown = url.bound("by", LENGTH, url.one_of((LENGTH, POPULARITY)))
+    shown = url.segments("by", LENGTH, url.one_of((LENGTH, POPULARITY)))
     name = str(st.segmented_control("By", (LENGTH, POPULARITY), required=True, **shown))
     tables = {model: state.table(evaluation_stage(model, config), SLICES) for model in models}
     rows = pl.concat(

@@ -63,7 +63,7 @@ def _vectors() -> tuple[str, str, int, int]:
     }
     usual = f"{state.model()}/items"
     names = list(choices)
-    shown = url.bound("vectors", usual if usual in names else names[0], url.one_of(names))
+    shown = url.choice("vectors", usual if usual in names else names[0], names)
     left, _ = st.columns([2, 1])
     name = left.selectbox(
         "Vectors",
@@ -96,7 +96,9 @@ def _vectors_label(name: str, metrics: dict[str, Any]) -> str:
 def _type(server: ServerFacts) -> IndexType:
     names = supported_names(server)
     usual = "HNSW" if server.device == "cpu" else "GPU_CAGRA"
-    shown = url.bound("type", usual if usual in names else names[0], url.one_of(names), key=f"url-type-{server.name}")
+    shown = url.segments(
+        "type", usual if usual in names else names[0], url.one_of(names), key=f"url-type-{server.name}"
+    )
     name = str(st.segmented_control("Index type", names, required=True, **shown))
     st.caption(f"{CATALOGUE[name].summary} {CATALOGUE[name].when_to_use}")
     refused = {n: why_not(index, server) for n, index in CATALOGUE.items() if n not in names}

@@ -40,7 +40,7 @@ def choose_model() -> None:
     able = [name for name in trained(state.workspace()) if KINDS[name].has_vectors]
     if len(able) < 2:
         return
-    shown = url.bound("model", state.usual_model(), url.one_of(able))
+    shown = url.segments("model", state.usual_model(), url.one_of(able))
     st.segmented_control("Model", able, format_func=lambda name: KINDS[name].title, required=True, **shown)
 
 

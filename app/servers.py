@@ -18,7 +18,7 @@ _START = "docker compose -f compose.milvus.yaml --env-file milvus.env --profile 
 def choose() -> ServerFacts | None:
     """Draw the switch and the servers of that device; give the one chosen, None where there is none."""
     left, right = st.columns([1, 2], vertical_alignment="bottom")
-    shown = url.bound("device", "CPU", {"gpu": "GPU"}.get, str.lower)
+    shown = url.segments("device", "CPU", {"gpu": "GPU"}.get, str.lower)
     device = _DEVICES[left.segmented_control("Search on", list(_DEVICES), required=True, **shown)]
     there = {name: facts for name, facts in known().items() if facts.device == device}
     with right:
@@ -42,7 +42,7 @@ def _pick(there: dict[str, ServerFacts]) -> ServerFacts:
         "Server",
         names,
         format_func=lambda n: f"{n} · Milvus {there[n].version}" if there[n].version != "0" else n,
-        **url.bound("server", names[0], url.one_of(names)),
+        **url.choice("server", names[0], names),
     )
     return there[name]
 

@@ -37,7 +37,7 @@ def show() -> None:
 
 
 def _scenario() -> str:
-    shown = url.bound("study", retold.SCENARIOS[0], url.one_of(retold.SCENARIOS))
+    shown = url.segments("study", retold.SCENARIOS[0], url.one_of(retold.SCENARIOS))
     return str(st.segmented_control("Scenario", retold.SCENARIOS, required=True, **shown))
 
 

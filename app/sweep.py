@@ -70,14 +70,14 @@ def _way(column: Any) -> str:
         "A sweep measures every setting that you name. A tuning looks for the one with the most queries a second that "
         "keeps a recall, and tries so many settings."
     )
-    shown = url.bound("do", SWEEP, {"tune": TUNE}.get, lambda way: "tune" if way == TUNE else "")
+    shown = url.segments("do", SWEEP, {"tune": TUNE}.get, lambda way: "tune" if way == TUNE else "")
     return str(column.segmented_control("What to do", [SWEEP, TUNE], required=True, help=about, **shown))
 
 
 def _preset(column: Any) -> str:
     names = list(PRESETS)
     about = "; ".join(f"{name}: {preset.summary}" for name, preset in PRESETS.items())
-    shown = url.bound("preset", names[0], url.one_of(names))
+    shown = url.segments("preset", names[0], url.one_of(names))
     return str(column.segmented_control("Preset", names, required=True, help=f"{about}.", **shown))
 
 
@@ -87,14 +87,14 @@ def _server(column: Any) -> ServerFacts:
     names = list(known)
     if len(names) == 1:
         return known[names[0]]
-    return known[str(column.selectbox("Server", names, **url.bound("on", names[0], url.one_of(names))))]
+    return known[str(column.selectbox("Server", names, **url.choice("on", names[0], names)))]
 
 
 def _types(preset: str, server: ServerFacts, *, tuning: bool) -> tuple[IndexGrid, ...]:
     """Choose index types: a sweep has the preset's with its values, a tuning HNSW and all values."""
     usual = {"HNSW": IndexGrid("HNSW")} if tuning else {grid.index: grid for grid in PRESETS[preset].indexes}
     names = supported_names(server)
-    shown = url.bound("types", [n for n in usual if n in names], url.some_of(names), url.joined)
+    shown = url.segments("types", [n for n in usual if n in names], url.some_of(names), url.joined)
     chosen = st.pills("Index types", names, selection_mode="multi", **shown)
     grids = {name: IndexGrid(name) if tuning else _tried(IndexGrid(name)) for name in names}
     return tuple((grids | usual)[name] for name in names if name in chosen)

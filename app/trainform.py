@@ -41,7 +41,7 @@ def form() -> str:
 
 def _model() -> str:
     names = list(KINDS)
-    shown = url.bound("model", state.usual_model(), url.one_of(names))
+    shown = url.choice("model", state.usual_model(), names)
     return str(st.selectbox("Model", names, format_func=lambda name: KINDS[name].title, **shown))
 
 

@@ -46,15 +46,31 @@ def value(name: str, default: Value, read: Read[Value]) -> Value:
 def bound(
     name: str, default: Value, read: Read[Value], write: Callable[[Value], str] = str, key: str = ""
 ) -> dict[str, Any]:
-    """Give `key`, `on_change` and `args` of a widget that shows a value of the URL and writes it there.
+    """Give `value`, `key`, `on_change` and `args` of a widget that shows a value of the URL and writes it there.
 
-    A widget whose choices depend on something else takes a `key` of its own for each.
+    A widget whose choices depend on something else takes a `key` of its own for each. The value is given in both ways
+    that Streamlit has: one that is only in the session's state reaches a browser only if it draws that very run, and
+    would be overwritten by the widget's own default where the next run comes first.
     """
     key = key or f"url-{name}"
     now = value(name, default, read)
     if key not in st.session_state or st.session_state[key] != now:
         st.session_state[key] = now
-    return {"key": key, "on_change": _changed, "args": (name, key, default, write)}
+    return {"value": now, "key": key, "on_change": _changed, "args": (name, key, default, write)}
+
+
+def choice(name: str, default: Any, options: Sequence[Any], read: Read[Any] | None = None) -> dict[str, Any]:
+    """Give what `bound` does to a select box of `options`, which takes an `index`."""
+    shown = bound(name, default, read or one_of(options))
+    return {"index": list(options).index(shown.pop("value"))} | shown
+
+
+def segments(
+    name: str, default: Value, read: Read[Value], write: Callable[[Value], str] = str, key: str = ""
+) -> dict[str, Any]:
+    """Give what `bound` does to segments, pills or a multiselect, which take a `default`."""
+    shown = bound(name, default, read, write, key)
+    return {"default": shown.pop("value")} | shown
 
 
 def put(**texts: str | None) -> None:

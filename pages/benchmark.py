@@ -59,7 +59,7 @@ def _results() -> None:
 def _view(measured: bool) -> str:
     views = [*benchviews.VIEWS, STUDY]
     usual = views[0] if measured else STUDY
-    shown = url.bound("view", usual, url.one_of(views))  # the first run that is there takes the study's place
+    shown = url.segments("view", usual, url.one_of(views))  # the first run that is there takes the study's place
     return str(st.segmented_control("View", views, required=True, label_visibility="collapsed", **shown))
 
 

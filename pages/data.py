@@ -40,7 +40,7 @@ def _choose() -> None:
         read = {kind: title for title, kind in CHOICES.items()}.get
         chosen = str(
             st.segmented_control(
-                "Data set", keys, required=True, **url.bound("data", keys[0], read, CHOICES.__getitem__)
+                "Data set", keys, required=True, **url.segments("data", keys[0], read, CHOICES.__getitem__)
             )
         )
         arguments = _arguments(CHOICES[chosen])

@@ -51,7 +51,7 @@ def _built(recommender: Recommender) -> list[str]:
 
 
 def _session(recommender: Recommender) -> tuple[list[str], str | None]:
-    shown = url.bound("pick", _usual_pick(), url.one_of(MODES))
+    shown = url.segments("pick", _usual_pick(), url.one_of(MODES))
     st.segmented_control(
         "Session", list(MODES), format_func=MODES.__getitem__, required=True, label_visibility="collapsed", **shown
     )
@@ -75,7 +75,7 @@ def _together(recommender: Recommender) -> tuple[list[str], None]:
         list(names),
         format_func=names.__getitem__,
         placeholder="Search an item",
-        **url.bound("items", nothing, url.some_of(names), url.joined, key=_BASKET),
+        **url.segments("items", nothing, url.some_of(names), url.joined, key=_BASKET),
     )
     return history, None
 
@@ -121,7 +121,7 @@ def _another() -> None:
 
 def _controls(recommender: Recommender, built: list[str]) -> Query:
     left, middle, right = st.columns([2, 2, 1], vertical_alignment="bottom")
-    index = str(left.selectbox("Index", built, **url.bound("index", built[0], url.one_of(built))))
+    index = str(left.selectbox("Index", built, **url.choice("index", built[0], built)))
     row = find_index(state.workspace(), index)
     known = recommender.of(row)
     most = min(50, len(known.rows))

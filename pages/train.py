@@ -29,7 +29,7 @@ def main() -> None:
 def _view() -> str:
     """Let one of the views be chosen: all of them at once would be a long way down on a phone."""
     usual = next(iter(VIEWS))
-    shown = url.bound("view", usual, url.one_of(list(VIEWS)))
+    shown = url.segments("view", usual, url.one_of(list(VIEWS)))
     return str(
         st.segmented_control(
             "View",

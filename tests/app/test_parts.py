@@ -16,11 +16,11 @@ ITEM = {"item_id": "i1", "category": "lamp", "score": 0.5, "rank": 1}
 @pytest.mark.parametrize(
     ("more", "shown"),
     [
-        ({"price": 25.0, "name": "Lamp <b>"}, ("25 $", "Lamp &lt;b&gt;", "score 0.50")),
+        ({"price": 25.0, "name": "Lamp <b>"}, ("$25.00", "Lamp &lt;b&gt;", "score 0.50")),
         ({"price": None, "name": None}, ("i1", "lamp · score 0.50")),
         ({"price": "25 EUR", "name": 7}, ("7", "lamp · score 0.50")),
         ({"price": True, "colour": 3, "image_url": 4, "day": date(2024, 1, 1)}, ("lamp · score 0.50",)),
-        ({"category": None, "price": 3}, ("unknown to the model · 3 $",)),
+        ({"category": None, "price": 3}, ("unknown to the model · $3.00",)),
     ],
 )
 def test_a_card(more: dict[str, Any], shown: tuple[str, ...]) -> None:

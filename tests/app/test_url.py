@@ -5,6 +5,7 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
 
 from app import url
 
@@ -46,6 +47,29 @@ def test_names_are_those_that_there_are(text: str) -> None:
 @given(st.lists(st.text(min_size=1, max_size=10), unique=True, max_size=6))
 def test_names_are_read_as_they_were_written_whatever_is_in_them(names: list[str]) -> None:
     assert url.some_of(names)(url.joined(names)) == names
+
+
+def _page() -> None:
+    import streamlit as st
+
+    from app import url
+
+    st.number_input("Number", 0.0, 1.0, **url.bound("number", 0.95, url.real(0.0, 1.0)))
+    st.selectbox("Choice", ["x", "y"], **url.choice("choice", "y", ["x", "y"]))
+    st.segmented_control("Segments", ["x", "y"], required=True, **url.segments("segment", "y", url.one_of("xy")))
+    st.slider("Slider", 1, 50, **url.bound("slider", 10, url.whole(1, 50)))
+
+
+def test_a_browser_that_misses_a_run_still_has_the_value_and_not_the_widgets_own_default() -> None:
+    """A value that is only in the session's state is sent once; a box of a recall fell to 0 by itself."""
+    page = AppTest.from_function(_page).run().run()
+    assert page.number_input[0].proto.default == 0.95
+    assert page.selectbox[0].proto.default == 1
+    assert list(page.button_group[0].proto.default) == [1]
+    assert list(page.slider[0].proto.default) == [10]
+    page.query_params["number"] = "0.5"
+    page.run()
+    assert (page.number_input[0].value, page.number_input[0].proto.default) == (0.5, 0.5)
 
 
 def test_no_page_binds_a_widget_to_the_url_in_another_way() -> None:

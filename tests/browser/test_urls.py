@@ -29,7 +29,7 @@ def _query(page: Page) -> dict[str, str]:
 
 def test_every_value_that_a_page_reads_is_tried_here() -> None:
     source = "".join(f.read_text() for f in [*ROOT.glob("app/**/*.py"), *ROOT.glob("pages/*.py")])
-    read = set(re.findall(r"url\.(?:bound|value)\(\s*\"(\w+)\"", source))
+    read = set(re.findall(r"url\.(?:bound|choice|segments|value)\(\s*\"(\w+)\"", source))
     assert read
     assert read <= set(NAMES), read - set(NAMES)
 
