@@ -94,6 +94,7 @@ def build(
         from pipeline.errors import UserError
         from pipeline.index import IndexConfig, build_index, index_name
         from pipeline.indexes import serve as serve_index
+        from pipeline.indexes import serving
         from pipeline.vectors.catalogue import index_type
         from pipeline.vectors.params import check_build, parse_params, validate_search
         from pipeline.vectors.server import connect, facts, server_name
@@ -117,9 +118,16 @@ def build(
             job.result = stage_answer(build_index(opened, config, engine, job.progress("index"), can))
             if serve:
                 serve_index(opened, called, search)
+            if vectors == "items":
+                job.result["serving"] = serving(opened, model)["name"]
             return job.result
 
-    finish(workspace, json, body, show_stage)
+    def show(answer: Answer) -> None:
+        show_stage(answer)
+        if (serves := answer.get("serving")) and f"indexes/{serves}" != answer["stage"]:
+            print(f"  Recommendations still come from {serves}: `index serve NAME` chooses this one.")
+
+    finish(workspace, json, body, show)
 
 
 @index_app.command("list")

@@ -20,7 +20,7 @@ from pipeline.index import IndexConfig, free_name, identity, index_name
 from pipeline.stage import run_stage
 from pipeline.vectors.catalogue import CATALOGUE
 from pipeline.vectors.engine import Engine
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, write_json
 
 
 def _put(workspace: Workspace, under: str = "", **chosen: Any) -> str:
@@ -116,6 +116,27 @@ def test_the_newest_serves_until_another_is_chosen(workspace: Workspace) -> None
         indexes.serve(workspace, sessions)
     indexes.set_aside(workspace, second)  # one that is gone serves no more
     assert indexes.serving(workspace, "session")["name"] == first
+
+
+def test_an_index_built_later_serves_only_when_it_is_chosen(workspace: Workspace) -> None:
+    indexes.keep_serving(workspace, "session")  # nothing serves yet
+    first, other = _put(workspace), _put(workspace, model="two_tower")
+    indexes.serve(workspace, other, "ef=120")
+    indexes.keep_serving(workspace, "session")  # as each build of an items index does
+    second = _put(workspace, index="FLAT")
+    assert indexes.serving(workspace, "session")["name"] == first
+    indexes.serve(workspace, second)
+    assert indexes.serving(workspace, "session")["name"] == second
+    assert indexes.serving(workspace, "two_tower")["name"] == other  # each model has a choice of its own
+    assert indexes.served_search(workspace, other) == "ef=120"
+
+
+def test_the_one_choice_of_an_earlier_version_is_kept(workspace: Workspace) -> None:
+    first = _put(workspace)
+    _put(workspace, label="b")
+    write_json(workspace.root / indexes.SERVING, {"index": first, "search": "ef=90"})
+    assert indexes.serving(workspace, "session")["name"] == first
+    assert indexes.served_search(workspace, first) == "ef=90"
 
 
 def test_what_is_dropped_comes_back_as_it_was(workspace: Workspace) -> None:
