@@ -10,6 +10,7 @@ from app.figure import Figure, blank
 from app.theme import OTHER, Palette
 from pipeline.names import CATEGORY, ITEM_ID
 from pipeline.spread import MAYBE_CHANCE, Spread, kept, told_apart
+from pipeline.text import category
 
 _MOST_CATEGORIES = 8
 _RECALL = 0.95
@@ -22,7 +23,7 @@ def item_map(
     path: Sequence[str] = (),
     found: Sequence[str] = (),
 ) -> Figure:
-    """Draw the items (item_id, x, y, category, name), a session's path over them and the recommended items."""
+    """Draw the items (item_id, x, y, category, name), a session's path over them and the items found by a search."""
     common = points[CATEGORY].value_counts(sort=True)[CATEGORY].head(_MOST_CATEGORIES).to_list()
     figure, palette = blank(mode, _map_title(points), 620)
     colours = dict(zip(common, palette.categories, strict=False)) | {OTHER: palette.exact}
@@ -34,8 +35,8 @@ def item_map(
     for group in [*common, OTHER]:
         part = grouped.filter(pl.col("group") == group)
         if part.height:
-            _dots(add, part, str(group), colours[group])
-    _overlay(add, points, list(found), palette, "recommended", "circle-open", line=False)
+            _dots(add, part, category(group) or "no category", colours[group])
+    _overlay(add, points, list(found), palette, "found", "circle-open", line=False)
     _overlay(add, points, list(path), palette, "the session", "star", line=True)
     hidden = {"visible": False}
     figure.update_layout(xaxis=hidden, yaxis={**hidden, "scaleanchor": "x"}, dragmode="pan")

@@ -9,7 +9,7 @@ import streamlit as st
 from app import url
 from pipeline.filters import Choice, compose, read
 from pipeline.names import CATEGORY, PRICE
-from pipeline.text import number
+from pipeline.text import category, number
 
 _CATEGORIES, _PRICES, _POPULARITY = "filter_categories", "filter_prices", "filter_popularity"
 
@@ -37,7 +37,7 @@ def _choose(choice: Choice, categories: list[str], prices: tuple[float, float] |
     left, middle, right = st.columns(3)
     shown: Any = {"on_change": _changed, "args": (prices,)}
     st.session_state[_CATEGORIES] = list(choice.categories)
-    left.multiselect("Category", categories, key=_CATEGORIES, placeholder="Any", **shown)
+    left.multiselect("Category", categories, key=_CATEGORIES, placeholder="Any", format_func=_named, **shown)
     if prices is not None:
         low, high = prices
         between = (choice.cheapest, choice.dearest)
@@ -45,6 +45,10 @@ def _choose(choice: Choice, categories: list[str], prices: tuple[float, float] |
         middle.slider("Price, $", low, high, key=_PRICES, **shown)
     st.session_state[_POPULARITY] = choice.popularity or 0
     right.number_input("Least popularity", 0, key=_POPULARITY, help="Clicks on the item in training.", **shown)
+
+
+def _named(value: str) -> str:
+    return category(value) or "no category"
 
 
 def _changed(prices: tuple[float, float] | None) -> None:

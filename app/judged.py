@@ -88,7 +88,8 @@ def _measure(models: dict[str, Any], config: EvaluateConfig) -> None:
     arguments = ["evaluate", *(["--baselines"] if absent else []), *(["--exclude-seen"] if config.exclude_seen else [])]
     arguments += ["--max-clicks", str(config.max_clicks)] if config.max_clicks else []
     wanted = bool(missing or absent)
-    if left.button("Evaluate", disabled=not wanted, width="stretch", icon=":material/checklist:"):
+    why = None if wanted else "Every trained model is measured."
+    if left.button("Evaluate", disabled=not wanted, width="stretch", icon=":material/checklist:", help=why):
         tray.launch(arguments, "evaluate")
     named = ", ".join(TITLES[name] for name in [*absent, *missing])
     right.caption(f"Not measured yet: {named}." if wanted else "Every trained model is measured.")

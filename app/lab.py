@@ -35,7 +35,8 @@ def form(server: ServerFacts) -> None:
         )
         if refusal := _refusal(label):
             st.error(refusal, icon=":material/error:")
-        if st.button(f"Build {chosen.name} over {rows:,} {vectors}", type="primary", disabled=bool(refusal)):
+        text, why = f"Build {chosen.name} over {rows:,} {vectors}", refusal or None
+        if st.button(text, type="primary", disabled=bool(refusal), help=why):
             command = ["index", "build", "--index", chosen.name, "--vectors", vectors, "--model", model]
             command += ["--build", format_params(values), "--metric", metric, "--server", server.name]
             tray.launch([*command, *(["--label", label] if label else [])], f"build {chosen.name} of {vectors}")

@@ -9,6 +9,7 @@ import streamlit as st
 from app import routes, state, url
 from app.theme import PALETTES
 from pipeline.kinds import KINDS
+from pipeline.text import category
 from pipeline.train import trained
 
 TERMS = {
@@ -72,14 +73,14 @@ def _card(item: dict[str, Any], gold: str, star: str | None, position: int | Non
     number = item.get("rank", position)
     border = f"border-color:{gold};box-shadow:0 0 0 1px {gold};" if is_next else ""
     label = f"<b style='color:{gold}'>★ the real next click</b>" if is_next else ""
-    facts = [str(item.get("category") or "unknown to the model")]
+    facts = [category(item["category"]) if "category" in item else "unknown to the model"]
     facts += [f"{item['price']:g} $"] if type(item.get("price")) in (int, float) else []
     facts += [f"score {item['score']:.2f}"] if isinstance(item.get("score"), float) else []
     name = html.escape(str(item.get("name") or item["item_id"]))
     return (
         f"<div class='road-card' style='{border}'><div class='road-top'><span class='road-rank'>{number or ''}</span>"
         f"{_picture(item)}</div><div class='road-name'>{name}</div>"
-        f"<div class='road-facts'>{html.escape(' · '.join(facts))}</div>{label}</div>"
+        f"<div class='road-facts'>{html.escape(' · '.join(filter(None, facts)))}</div>{label}</div>"
     )
 
 

@@ -60,7 +60,8 @@ def _start(chosen: Chosen) -> None:
     for note in found.notes:
         st.caption(note)
     st.code(shlex.join(["python", "-m", "pipeline", *chosen.command]), language="bash", wrap_lines=True)
-    if st.button("Run", type="primary", icon=":material/play_arrow:", disabled=not many):
+    why = None if many else "No setting is left to measure: choose more values."
+    if st.button("Run", type="primary", icon=":material/play_arrow:", disabled=not many, help=why):
         tray.launch(chosen.command, chosen.title)
 
 

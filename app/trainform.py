@@ -106,7 +106,7 @@ def _train(model: str, chosen: list[str], clicks: list[str], retrieval: str | No
         waits = f"It orders what {title} retrieves, which is not trained on these sessions yet: train {title} first."
     if waits:
         st.caption(f":material/info: {waits}")
-    if st.button("Train", type="primary", width="stretch", disabled=bool(waits)):
+    if st.button("Train", type="primary", width="stretch", disabled=bool(waits), help=waits or None):
         tray.launch(["train", *chosen], f"train {model}")
 
 

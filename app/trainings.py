@@ -33,7 +33,6 @@ _FORMATS = {"took": "%.1f s", "validation": "%.3f", "test recall@20": "%.3f", "t
 def show() -> None:
     """Draw the table, what can be done with the selected ones, and what was deleted."""
     known = trainings.list_trainings(state.workspace())
-    _refresh(known)
     if not known:
         st.caption("Every training that ends is kept here, to compare, to serve again or to delete.")
         _aside()
@@ -90,29 +89,14 @@ def _state(training: Training) -> str:
     return "" if training.current else "other data"
 
 
-def _refresh(known: Sequence[Training]) -> None:
-    """Offer to make anew what was made from another training than the one that serves."""
-    stale = [
-        training.model
-        for training in known
-        if training.serves and training.current and is_stale(state.workspace(), f"vectors/{training.model}")
-    ]
-    for model in stale:
-        told, button = st.columns([3, 1], vertical_alignment="center")
-        told.markdown(
-            f":material/update: {KINDS[model].title}: vectors, index, map and evaluation are of the training before."
-        )
-        if button.button("Refresh them", key=f"refresh-{model}", width="stretch", icon=":material/refresh:"):
-            tray.launch(["run", "--model", model], f"refresh what {model} makes")
-
-
 def _actions(chosen: Sequence[Training]) -> None:
     left, right = st.columns(2)
     one = chosen[0]
-    may = len(chosen) == 1 and not one.serves and one.current
-    why = None if may else "Select one that does not serve yet and learned from the sessions as they are now."
-    if left.button("Let it serve", disabled=not may, width="stretch", icon=":material/play_circle:", help=why):
+    why = _why_not(chosen)
+    if left.button("Let it serve", disabled=bool(why), width="stretch", icon=":material/play_circle:", help=why):
         tray.launch(["trainings", "serve", one.name], f"serve {one.name}")
+    if why:
+        st.caption(f":material/info: {why}")
     gone = [training.name for training in chosen if not training.serves]
     why = None if gone else "The one that serves cannot be deleted: let another serve first."
     label = f"Delete {len(gone)}" if len(gone) > 1 else "Delete"
@@ -120,6 +104,15 @@ def _actions(chosen: Sequence[Training]) -> None:
         for name in gone:
             archive.set_aside(state.workspace(), name)
         st.rerun()
+
+
+def _why_not(chosen: Sequence[Training]) -> str | None:
+    """Say why what is selected cannot be chosen to serve, None where it can."""
+    if len(chosen) > 1:
+        return "Several are selected: select one alone."
+    if chosen[0].serves:
+        return "It serves already."
+    return None if chosen[0].current else "It learned from sessions that have been replaced since: train it again."
 
 
 def _curves(chosen: Sequence[Training]) -> None:

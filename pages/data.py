@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import charts, parts, state, tray, uploads, url
+from app import charts, freshness, parts, state, tray, uploads, url
 from app.errors import errors
 from pipeline.clicks import datasets
 from pipeline.text import number
@@ -28,6 +28,7 @@ def main() -> None:
     if manifest is None:
         parts.empty("There are no clicks yet: press “Run the whole road” above, and this page shows what is in them.")
         return
+    freshness.notice(state.model())
     _facts(manifest)
     _figures(manifest["metrics"])
     _split()
@@ -46,9 +47,10 @@ def _choose() -> None:
         left, right = st.columns([1, 1])
         ready = arguments is not None
         first = "Fetch and run the whole road" if "--fetch" in (arguments or []) else "Run the whole road"
-        if left.button(first, type="primary", disabled=not ready, width="stretch"):
+        why = None if ready else "Choose a file first."
+        if left.button(first, type="primary", disabled=not ready, help=why, width="stretch"):
             tray.launch(["run", *(arguments or [])], f"run on {Path((arguments or ['', ''])[1]).name}")
-        if right.button("Only read the clicks", disabled=not ready, width="stretch"):
+        if right.button("Only read the clicks", disabled=not ready, help=why, width="stretch"):
             tray.launch(["ingest", *(arguments or [])], "read clicks")
         st.caption("Models and indexes of the data before it stay until the new ones are ready.")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import charts, comparison, costs, lab, library, others, parts, servers, state, tray
+from app import charts, comparison, costs, freshness, lab, library, others, parts, servers, state, tray
 from app.errors import errors
 from pipeline import indexes
 from pipeline.approximation import approximations
@@ -33,6 +33,7 @@ def main() -> None:
     if not state.workspace().stages("vectors"):
         parts.empty("There are no vectors to index yet.", "train", "Train and embed on the Train page")
         return
+    freshness.notice(state.model())
     chosen = servers.choose()
     if chosen is not None:
         lab.form(chosen)
@@ -49,7 +50,8 @@ def _built() -> None:
     if not rows:
         parts.empty("No index is built yet: choose a type above and press Build.")
         return
-    serving = _serving()
+    serving = _serving(rows)
+    _newer(rows, serving)
     elsewhere = any(row["server"] != EMBEDDED.name for row in rows)
     picked: Any = st.dataframe(
         [_line(row, serving, elsewhere) for row in rows],
@@ -79,12 +81,26 @@ def _built() -> None:
                 st.plotly_chart(charts.index_quality(shown, state.mode()), theme=None, key=f"quality-{vectors}")
 
 
-def _serving() -> str:
-    items = [row for row in indexes.list_indexes(state.workspace()) if row["vectors"] == "items"]
-    return str(indexes.serving(state.workspace(), items[0]["model"])["name"]) if items else ""
+def _serving(rows: list[dict[str, Any]]) -> set[str]:
+    """Name the index that answers for each model."""
+    models = {row["model"] for row in rows if row["vectors"] == "items"}
+    return {indexes.serving(state.workspace(), model)["name"] for model in models}
 
 
-def _line(row: dict[str, Any], serving: str, elsewhere: bool) -> dict[str, Any]:
+def _newer(rows: list[dict[str, Any]], serving: set[str]) -> None:
+    """Say which index answers where a newer one is built, and let that one be chosen."""
+    for model in dict.fromkeys(row["model"] for row in rows if row["vectors"] == "items"):
+        newest = next(row["name"] for row in rows if row["vectors"] == "items" and row["model"] == model)
+        now = indexes.serving(state.workspace(), model)["name"]
+        if newest != now:
+            said, button = st.columns([3, 1], vertical_alignment="center")
+            said.markdown(f"Recommendations come from **{now}**; **{newest}** was built later.")
+            if button.button(f"Use {newest}", key=f"use-{newest}", width="stretch", icon=":material/play_circle:"):
+                indexes.serve(state.workspace(), newest)
+                st.rerun()
+
+
+def _line(row: dict[str, Any], serving: set[str], elsewhere: bool) -> dict[str, Any]:
     line = {
         "index": row["name"],
         "state": _state(row, serving),
@@ -109,30 +125,41 @@ def _rows(row: dict[str, Any]) -> str:
     return " ".join([number(row["count"]), *changed])
 
 
-def _state(row: dict[str, Any], serving: str) -> str:
-    if row["name"] == serving:
+def _state(row: dict[str, Any], serving: set[str]) -> str:
+    if row["name"] in serving:
         return "serves, out of date" if row["stale"] else "serves"
     if row["stale"]:
         return "out of date"
     return "brute force" if row["note"] else "ready"
 
 
-def _actions(row: dict[str, Any], serving: str) -> None:
+def _actions(row: dict[str, Any], serving: set[str]) -> None:
     name = row["name"]
     serve, load, release, drop = st.columns(4)
-    may_serve = row["vectors"] == "items" and name != serving
-    if serve.button("Let it serve", disabled=not may_serve, width="stretch", icon=":material/play_circle:"):
+    why = _why_not(row, serving)
+    if serve.button("Let it serve", disabled=bool(why), help=why, width="stretch", icon=":material/play_circle:"):
         indexes.serve(state.workspace(), name)
         st.rerun()
     if load.button("Load into memory", width="stretch"):
         tray.launch(["index", "load", name], f"load {name}")
     if release.button("Release from memory", width="stretch"):
         tray.launch(["index", "release", name], f"release {name}")
+    if why:
+        st.caption(f":material/info: {why}")
+    if row["stale"] and st.button("Build it again", icon=":material/refresh:", help="With the same parameters."):
+        tray.launch(freshness.build_again(row), f"build {name} again")
     _through(row)
     library.show(row)
     if drop.button("Drop", width="stretch", icon=":material/delete:"):
         indexes.set_aside(state.workspace(), name)
         st.rerun()
+
+
+def _why_not(row: dict[str, Any], serving: set[str]) -> str | None:
+    """Say why an index cannot be chosen to serve, None where it can."""
+    if row["vectors"] != "items":
+        return "It holds sessions, and what is recommended are items: select an index of items."
+    return "It serves already." if row["name"] in serving else None
 
 
 def _through(row: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from app import charts, parts, state, tray, url
+from app import charts, freshness, parts, state, tray, url
 from app.errors import errors
 from pipeline.errors import UserError
 from pipeline.ids import matched
@@ -24,6 +24,7 @@ def main() -> None:
         if recommender and st.button("Draw the map", type="primary"):
             tray.launch(["map", "--model", state.model()], f"map {state.model()}")
         return
+    freshness.notice(recommender.model)
     left, right = st.columns(2)
     session = left.text_input("Draw a session", placeholder="a session id", **url.bound("session", "", url.text))
     find = right.text_input("Find an item", placeholder="name or id", **url.bound("find", "", url.text))

@@ -5,10 +5,11 @@ from typing import Any
 
 import streamlit as st
 
-from app import benchnews, modelcharts, parts, routes, state, tray
+from app import benchnews, freshness, modelcharts, parts, routes, state, tray
 from app.errors import errors
 from pipeline.compare import certain
 from pipeline.evaluate import ALL_CLICKS, evaluations, intervals
+from pipeline.indexes import index_stage
 from pipeline.kinds import KINDS, baselines
 from pipeline.overview import describe
 from pipeline.vectors.server import status
@@ -45,8 +46,8 @@ def _stage(workspace: Workspace, name: str) -> dict[str, Any] | None:
         name = f"{name}/{state.model()}"
     if name != "indexes":
         return describe(workspace, name)
-    built = [found for index in workspace.stages("indexes") if (found := describe(workspace, index))]
-    return next((found for found in built if found["state"] == "ready"), built[0] if built else None)
+    index = freshness.serving(state.model())
+    return None if index is None else describe(workspace, index_stage(index["name"]))
 
 
 def _box(title: str, found: dict[str, Any] | None, page: str) -> None:
@@ -74,7 +75,7 @@ def _next(workspace: Workspace, missing: list[str]) -> None:
         if st.button("Run the whole demo", type="primary", icon=":material/play_arrow:"):
             tray.launch(DEMO, "run on shop")
         _made_up()
-    else:
+    elif not freshness.notice(state.model()):
         st.page_link(
             routes.page("recommend"),
             label="**Everything is ready: see recommendations**",

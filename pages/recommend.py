@@ -1,18 +1,17 @@
 """Recommend: a session's clicks, and what Milvus and the model answer."""
 
-from typing import Any
+import random
 
 import polars as pl
 import streamlit as st
 
-from app import charts, filtering, parts, routes, state, url
+from app import basket, charts, filtering, freshness, parts, routes, state, url, visits
 from app.errors import errors
 from pipeline.indexes import find_index, list_indexes
 from pipeline.names import ITEM_ID
 from pipeline.recommend import Query, Recommender
 
 SHOWN = 12  # cards of clicks; earlier ones are counted
-_NEXT, _BASKET = "next_click", "basket"
 MODES = {"session": "A real session", "items": "Put one together"}
 
 
@@ -31,10 +30,10 @@ def main() -> None:
             "Run the demo on the Overview page",
         )
         return
+    freshness.notice(recommender.model)
     history, real = _session(recommender)
     query = _controls(recommender, built)
     if not history:
-        parts.empty("Choose one item or more: each is a click of the session.")
         return
     earlier = max(0, len(history) - SHOWN)
     st.markdown(f"**Clicked so far** {f'– the last {SHOWN} of {len(history)}' if earlier else ''}")
@@ -68,15 +67,9 @@ def _picked() -> str:
 
 
 def _together(recommender: Recommender) -> tuple[list[str], None]:
-    names = _names(recommender)
-    nothing: list[str] = []
-    history = st.multiselect(
-        "Items, in the order clicked",
-        list(names),
-        format_func=names.__getitem__,
-        placeholder="Search an item",
-        **url.bound("items", nothing, url.some_of(names), url.joined, key=_BASKET),
-    )
+    history = basket.edit(_names(recommender))
+    if not history:
+        parts.empty("Choose one item or more: each is a click of the session.")
     return history, None
 
 
@@ -91,9 +84,22 @@ def _names(recommender: Recommender) -> dict[str, str]:
 
 
 def _real(recommender: Recommender) -> tuple[list[str], str | None]:
+    ids = visits.answerable(recommender)
     left, right = st.columns([3, 1], vertical_alignment="bottom")
-    right.button("One at random", icon=":material/casino:", width="stretch", on_click=_another)
-    session = left.text_input("Session id", **url.bound("session", _newest(), url.text))
+    why = None if ids else _NONE_LEFT
+    right.button(
+        "One at random",
+        icon=":material/casino:",
+        width="stretch",
+        on_click=_another,
+        args=(ids,),
+        disabled=not ids,
+        help=why,
+    )
+    session = left.text_input("Session id", **url.bound("session", ids[-1] if ids else "", url.text))
+    if not session:
+        parts.empty(f"{_NONE_LEFT} Refresh the model, or build a session of items that it knows.")
+        return [], None
     clicks = recommender.session(session)
     if len(clicks) < 2:
         return clicks, None
@@ -103,20 +109,13 @@ def _real(recommender: Recommender) -> tuple[list[str], str | None]:
     return clicks[:after], clicks[after]
 
 
-def _ids() -> pl.Series:
-    """Give the sessions that have vectors, as they ended."""
-    sessions = state.table(f"vectors/{state.model()}", "sessions.parquet")
-    return pl.Series("id", [""]) if sessions is None else sessions["id"].cast(pl.String)
+_NONE_LEFT = "No session in the clicks that were read last begins with an item that this model knows."
 
 
-def _newest() -> str:
-    return str(_ids()[-1])
-
-
-def _another() -> None:
+def _another(ids: list[str]) -> None:
     """Choose one of the last fifth of the sessions."""
-    ids = _ids()
-    url.put(session=str(ids.tail(max(1, len(ids) // 5)).sample(1)[0]), after=None)
+    newest = ids[-max(1, len(ids) // 5) :]
+    url.put(session=random.choice(newest), after=None)
 
 
 def _controls(recommender: Recommender, built: list[str]) -> Query:
@@ -140,7 +139,8 @@ def _answer(recommender: Recommender, history: list[str], real: str | None, quer
         answer = recommender.recommend(history, query, state.hold().engine(index["server"]))
     items = answer["items"]
     if _picked() == "items":
-        _go_on([item for item in items if item["item_id"] in recommender.now.rows])
+        known_now = (item for item in items if item["item_id"] in recommender.now.rows)
+        basket.offer({item["item_id"]: str(item.get("name") or item["item_id"]) for item in known_now}, history)
     rank = next((i["rank"] for i in items if i["item_id"] == real), None)
     st.markdown(f"**Recommended** {_verdict(real, rank, len(items))}")
     if filtered := answer.get("filter"):
@@ -174,27 +174,8 @@ def _answer(recommender: Recommender, history: list[str], real: str | None, quer
             routes.page("map"),
             label="See this session on the map",
             icon=":material/map:",
-            query_params={"session": url.value("session", _newest(), url.text)},
+            query_params={"session": str(st.session_state["url-session"])},
         )
-
-
-def _go_on(items: list[dict[str, Any]]) -> None:
-    names = {i["item_id"]: str(i.get("name") or i["item_id"]) for i in items if i["item_id"] not in _basket()}
-    st.pills(
-        "Click one to go on with the session", list(names), format_func=names.__getitem__, key=_NEXT, on_change=_add
-    )
-
-
-def _basket() -> list[str]:
-    return list(st.session_state.get(_BASKET, []))
-
-
-def _add() -> None:
-    """Append the clicked recommendation; a callback, as a widget's value cannot change after it is drawn."""
-    clicked = st.session_state.get(_NEXT)
-    if clicked:
-        url.put(items=url.joined([*_basket(), clicked]))
-        st.session_state[_NEXT] = None
 
 
 def _verdict(real: str | None, rank: int | None, shown: int) -> str:

@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from app import judged, learning, lesson, parts, state, trainform, trainings, url
+from app import freshness, judged, learning, lesson, parts, state, trainform, trainings, url
 from app.errors import errors
+from pipeline.kinds import KINDS
+from pipeline.train import trained
 
 VIEWS = {
     "baselines": ("Against the baselines", judged.show),
@@ -20,6 +22,9 @@ def main() -> None:
     if state.workspace().manifest("data") is None:
         parts.empty("There are no sessions to train on yet.", "data", "Choose clicks on the Data page")
         return
+    for name in trained(state.workspace()):
+        if KINDS[name].has_vectors:
+            freshness.notice(name)
     model = trainform.form()
     learning.show(model)
     _, show = VIEWS[_view()]

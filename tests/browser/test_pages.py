@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.routes import PAGES
 from pipeline import archive
-from pipeline.indexes import list_indexes
+from pipeline.indexes import list_indexes, serving
 from pipeline.jobs import jobs
 from pipeline.trainings import list_trainings
 from pipeline.workspace import Workspace
@@ -86,6 +86,8 @@ def test_build_an_index_from_the_page(page: Page, shop: Workspace) -> None:
     wait_for(lambda: _job_done(shop, "build IVF_FLAT of items"), 120, "building from the page")
     expect(page.get_by_text("Nothing is running.")).to_be_visible()
     assert (shop.manifest("indexes/items-session-ivf_flat") or {})["metrics"]["params"] == {"nlist": 16}
+    expect(page.get_by_role("button", name="Use items-session-ivf_flat")).to_be_visible()
+    assert serving(shop, "session")["name"] == "items-session-hnsw"  # until the newer one is chosen
 
 
 def test_without_a_gpu_it_says_what_is_missing_and_shows_what_was_published(page: Page) -> None:
@@ -158,7 +160,7 @@ def test_a_training_is_chosen_and_another_deleted(page: Page, shop: Workspace) -
     _choose_training(page, rows[1], len(known))
     page.get_by_role("button", name="Let it serve").click()
     wait_for(lambda: _job_done(shop, f"serve {old.name}"), 60, "the other training to serve")
-    expect(page.get_by_text("are of the training before")).to_be_visible()
+    expect(page.get_by_text("Out of date since the model was trained again")).to_be_visible()
     archive.serve(shop, new.name)  # as it was for the tests that follow
     page.reload()
     _choose_training(page, rows[1], len(known))
@@ -258,7 +260,7 @@ def test_a_filter_is_composed_and_its_link_reproduces_it(page: Page) -> None:
 def test_a_session_put_together_by_clicking(page: Page) -> None:
     page.goto("/recommend?items=A508")
     settled(page)
-    expect(page.get_by_text("Click one to go on with the session")).to_be_visible(timeout=90_000)
+    expect(page.get_by_text("Click one to continue the session")).to_be_visible(timeout=90_000)
     page.get_by_test_id("stButtonGroup").last.get_by_role("radio").or_(
         page.get_by_test_id("stBaseButton-pills")
     ).first.click()
