@@ -92,5 +92,8 @@ def page(browser: Browser, app: str) -> Iterator[Page]:
 def settled(page: Page) -> None:
     """Wait until the page's script has ended and nothing changes."""
     page.wait_for_selector("h1")
+    page.wait_for_timeout(
+        300
+    )  # a script that a click has started says so by then, on an idle machine: assert by `expect`
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
     page.wait_for_selector("[data-testid=stStatusWidget]", state="detached")
-    page.wait_for_timeout(300)
