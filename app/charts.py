@@ -195,17 +195,19 @@ def _quickest(rows: Sequence[dict[str, Any]]) -> str:
         return "Every index is out of date: build them again to compare" if rows else "No index is measured yet"
     good = sorted((row for row in known if row["recall@10"] >= _RECALL), key=lambda row: float(row["p50_ms"]))
     if not good:
-        return f"No index reaches {_RECALL}"
+        return f"No index reaches recall {_RECALL}"
     first, *others = good
     if not others:
-        return f"{first['name']} alone reaches {_RECALL} recall: {_ms(first['p50_ms'])}"
+        return f"{first['name']} is the only index with recall ≥ {_RECALL}: {_ms(first['p50_ms'])}"
     other = next((row for row in others if not told_apart(_p50(first), [_p50(row)], _ms)), None)
     if other is None:
-        return f"{first['name']} is the quickest above {_RECALL} recall: {_ms(first['p50_ms'])}"
+        return f"{first['name']} has the lowest latency at recall ≥ {_RECALL}: {_ms(first['p50_ms'])}"
     if _ms(first["p50_ms"]) == _ms(other["p50_ms"]):
-        return f"{first['name']} and {other['name']} are level above {_RECALL} recall: {_ms(first['p50_ms'])}"
+        return (
+            f"{first['name']} and {other['name']} have the same latency at recall ≥ {_RECALL}: {_ms(first['p50_ms'])}"
+        )
     return (
-        f"Above {_RECALL} recall {first['name']} came first with {_ms(first['p50_ms'])}, before "
+        f"At recall ≥ {_RECALL}, {first['name']} came first with {_ms(first['p50_ms'])}, before "
         f"{other['name']} with {_ms(other['p50_ms'])}; that {MAYBE_CHANCE}"
     )
 

@@ -18,7 +18,7 @@ HELP = {
     "recall@10": "Share of the 10 exact nearest vectors that the index finds with its default search, over 200 queries.",
     "recall@100": "Share of the 100 exact nearest vectors that the index finds with its default search, over 200 queries.",
     "p50": "Half of the queries, one at a time, were answered within this time; measured when the index was built.",
-    "memory": "Estimated from the type's layout: the server does not tell.",
+    "memory": "Estimated from the index type's layout; the server does not report it.",
     "disk": "Estimated: the vectors as they were inserted, and the index.",
     "rows": "As the server counts them; + added and − deleted since the index was built.",
     "a month": "Memory of the index and the cores of its server, by the prices below.",
@@ -28,10 +28,10 @@ HELP = {
 def main() -> None:
     parts.heading(
         "Which index finds near vectors fastest?",
-        "Build several side by side over the same vectors; each is a collection in Milvus.",
+        "Build several over the same vectors and compare them; each is a collection in Milvus.",
     )
     if not state.workspace().stages("vectors"):
-        parts.empty("There are no vectors to index yet.", "train", "Train and embed on the Train page")
+        parts.empty("There are no vectors to index yet.", "train", "Train a model on the Train page")
         return
     freshness.notice(state.model())
     chosen = servers.choose()
@@ -71,9 +71,7 @@ def _built() -> None:
     elif len(chosen) == 2:
         comparison.show(*chosen)
     else:
-        st.caption(
-            "Select a row to let it serve, to release or to drop it; select two to compare them on the same queries."
-        )
+        st.caption("Select a row to use, release or drop that index; select two to compare them on the same queries.")
         for vectors in dict.fromkeys((row["model"], row["vectors"]) for row in rows):
             same = [row for row in rows if (row["model"], row["vectors"]) == vectors and not row["note"]]
             if len(same) > 1:
@@ -120,14 +118,14 @@ def _line(row: dict[str, Any], serving: set[str], elsewhere: bool) -> dict[str, 
 
 def _rows(row: dict[str, Any]) -> str:
     if row["count"] is None:
-        return "unknown: a change was cut off"
+        return "unknown: a change was interrupted"
     changed = [f"{sign}{number(row[name])}" for name, sign in (("added", "+"), ("deleted", "−")) if row[name]]
     return " ".join([number(row["count"]), *changed])
 
 
 def _state(row: dict[str, Any], serving: set[str]) -> str:
     if row["name"] in serving:
-        return "serves, out of date" if row["stale"] else "serves"
+        return "in use, out of date" if row["stale"] else "in use"
     if row["stale"]:
         return "out of date"
     return "brute force" if row["note"] else "ready"
@@ -137,7 +135,7 @@ def _actions(row: dict[str, Any], serving: set[str]) -> None:
     name = row["name"]
     serve, load, release, drop = st.columns(4)
     why = _why_not(row, serving)
-    if serve.button("Let it serve", disabled=bool(why), help=why, width="stretch", icon=":material/play_circle:"):
+    if serve.button("Use this index", disabled=bool(why), help=why, width="stretch", icon=":material/play_circle:"):
         indexes.serve(state.workspace(), name)
         st.rerun()
     if load.button("Load into memory", width="stretch"):
@@ -158,8 +156,8 @@ def _actions(row: dict[str, Any], serving: set[str]) -> None:
 def _why_not(row: dict[str, Any], serving: set[str]) -> str | None:
     """Say why an index cannot be chosen to serve, None where it can."""
     if row["vectors"] != "items":
-        return "It holds sessions, and what is recommended are items: select an index of items."
-    return "It serves already." if row["name"] in serving else None
+        return "This index holds sessions; only an index of items can make recommendations."
+    return "It is already in use." if row["name"] in serving else None
 
 
 def _through(row: dict[str, Any]) -> None:
@@ -170,11 +168,14 @@ def _through(row: dict[str, Any]) -> None:
     if found is not None:
         lost = found["lost"]["recall@20"]
         st.markdown(
-            f"Next clicks through it: recall@20 **{found['through']['recall@20']:.3f}**, exact "
+            f"Next clicks predicted with this index: recall@20 **{found['through']['recall@20']:.3f}**, exact "
             f"{found['exact']['recall@20']:.3f}, lost {lost['difference']:.3f} ({lost['low']:.3f} to {lost['high']:.3f}); "
             f"of the 20 nearest it finds {found['index_recall@20']:.3f}."
         )
-    elif st.button("Measure next clicks through it", help="The same next clicks as on the Train page, by this index."):
+    elif st.button(
+        "Measure recommendation quality with this index",
+        help="Predicts the same next clicks as the Train page, through this index.",
+    ):
         tray.launch(["evaluate", "--index", row["name"]], f"evaluate through {row['name']}")
 
 
@@ -208,7 +209,7 @@ def _server() -> None:
             st.warning(found["warning"], icon=":material/lock_open:")
         if found.get("last_restart"):
             st.caption(str(found["last_restart"]))
-        if found["state"] == "ready" and st.button("Restart the server", help="Ends builds that were cancelled, too."):
+        if found["state"] == "ready" and st.button("Restart the server", help="This also ends cancelled builds."):
             tray.launch(["milvus", "restart"], "restart Milvus")
 
 

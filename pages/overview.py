@@ -31,7 +31,7 @@ def main() -> None:
     workspace = state.workspace()
     parts.heading(
         "How do clicks become recommendations?",
-        "A real model, a real Milvus: each box is a stage of the road; follow it from left to right.",
+        "A real model and a real Milvus: each box is a stage of the pipeline, from left to right.",
     )
     boxes = [(title, _stage(workspace, name), page) for title, name, page in ROAD]
     for column, (title, found, page) in zip(st.columns(len(boxes)), boxes, strict=True):
@@ -71,8 +71,8 @@ def _next(workspace: Workspace, missing: list[str]) -> None:
     if tray.live():
         st.info("A job is running: the tray on the left shows how far it is.", icon=":material/hourglass_top:")
     elif missing:
-        parts.empty(f"Still missing: {', '.join(missing).lower()}. One press takes you there, in about two minutes.")
-        if st.button("Run the whole demo", type="primary", icon=":material/play_arrow:"):
+        parts.empty(f"Still missing: {', '.join(missing).lower()}. The demo builds them in about two minutes.")
+        if st.button("Run the demo", type="primary", icon=":material/play_arrow:"):
             tray.launch(DEMO, "run on shop")
         _made_up()
     elif not freshness.notice(state.model()):
@@ -87,9 +87,9 @@ def _next(workspace: Workspace, missing: list[str]) -> None:
 
 def _made_up() -> None:
     st.caption(
-        "The shop and its visitors are made up. Real clicks are one press away: the e-shop, YOOCHOOSE, or a file of yours."
+        "The shop and its visitors are made up. You can use real clicks instead: the e-shop, YOOCHOOSE or your own file."
     )
-    st.page_link(routes.page("data"), label="Take real clicks", icon=":material/database:")
+    st.page_link(routes.page("data"), label="Use real clicks", icon=":material/database:")
 
 
 def _latest(workspace: Workspace) -> None:
@@ -102,7 +102,9 @@ def _latest(workspace: Workspace) -> None:
         figure = modelcharts.evaluation(models, intervals(workspace), titles, baselines(), state.mode(), certain=sure)
         left.plotly_chart(figure, theme=None)
         examples = max(int(m["examples"]) for m in models.values())
-        left.caption(f"Measured here on {examples:,} next clicks of sessions that no model has seen.")
+        left.caption(
+            f"{parts.next_clicks(models)} Measured here on {examples:,} next clicks of sessions that no model has seen."
+        )
     if points is not None:
         right.plotly_chart(modelcharts.training(points.to_dicts(), state.mode()), theme=None)
     benchnews.show()

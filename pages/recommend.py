@@ -12,13 +12,13 @@ from pipeline.names import ITEM_ID
 from pipeline.recommend import Query, Recommender
 
 SHOWN = 12  # cards of clicks; earlier ones are counted
-MODES = {"session": "A real session", "items": "Put one together"}
+MODES = {"session": "A real session", "items": "Build a session"}
 
 
 def main() -> None:
     parts.heading(
         "What would this visitor click next?",
-        "Pick a session, or click items together; the answer comes from the index, live.",
+        "Pick a session or build one; the recommendations come live from the index.",
     )
     parts.choose_model()
     recommender = state.recommender()
@@ -69,7 +69,7 @@ def _picked() -> str:
 def _together(recommender: Recommender) -> tuple[list[str], None]:
     history = basket.edit(_names(recommender))
     if not history:
-        parts.empty("Choose one item or more: each is a click of the session.")
+        parts.empty("Add one or more items: each is a click in the session.")
     return history, None
 
 
@@ -98,7 +98,7 @@ def _real(recommender: Recommender) -> tuple[list[str], str | None]:
     )
     session = left.text_input("Session id", **url.bound("session", ids[-1] if ids else "", url.text))
     if not session:
-        parts.empty(f"{_NONE_LEFT} Refresh the model, or build a session of items that it knows.")
+        parts.empty(f"{_NONE_LEFT} Refresh the model, or build a session from items it knows.")
         return [], None
     clicks = recommender.session(session)
     if len(clicks) < 2:
@@ -109,7 +109,7 @@ def _real(recommender: Recommender) -> tuple[list[str], str | None]:
     return clicks[:after], clicks[after]
 
 
-_NONE_LEFT = "No session in the clicks that were read last begins with an item that this model knows."
+_NONE_LEFT = "No session in the current clicks starts with an item this model knows."
 
 
 def _another(ids: list[str]) -> None:
@@ -127,7 +127,7 @@ def _controls(recommender: Recommender, built: list[str]) -> Query:
     shown = url.bound("k", min(10, most), url.whole(1, most))
     k = middle.slider("How many", 1, most, **shown) if most > 1 else 1
     shown = url.bound("seen", False, url.flag, url.write_flag)
-    seen = right.toggle("Leave out seen", help="Leave out what the session has clicked.", **shown)
+    seen = right.toggle("Exclude seen items", help="Leave out items already clicked in the session.", **shown)
     expression = filtering.control(known.catalogue, row.get("columns", []))
     return Query(k=k, index=index, exclude_seen=seen, filter=expression)
 
@@ -135,7 +135,7 @@ def _controls(recommender: Recommender, built: list[str]) -> Query:
 def _answer(recommender: Recommender, history: list[str], real: str | None, query: Query) -> None:
     index = recommender.serving(query.index)
     known = recommender.of(index)
-    with st.spinner("Asking Milvus; the first time it starts, which takes some ten seconds"):
+    with st.spinner("Searching Milvus; the first search starts it, which takes about ten seconds"):
         answer = recommender.recommend(history, query, state.hold().engine(index["server"]))
     items = answer["items"]
     if _picked() == "items":
@@ -146,7 +146,7 @@ def _answer(recommender: Recommender, history: list[str], real: str | None, quer
     if filtered := answer.get("filter"):
         st.caption(filtering.caption(filtered))
     if not items:
-        parts.empty(answer["note"] or "Nothing is left to recommend.")
+        parts.empty(answer["note"] or "There is nothing left to recommend.")
         return
     parts.cards(items, state.mode(), star=real)
     narrowed = query.exclude_seen or query.filter or index["changed"]
@@ -158,7 +158,7 @@ def _answer(recommender: Recommender, history: list[str], real: str | None, quer
         right.metric(
             "Same as exact search",
             f"{same} of {len(exact)}",
-            help="Compared with the model's own ranking of every item.",
+            help="Compared with the model's exact ranking of all items.",
         )
     if answer["note"]:
         right.caption(answer["note"])

@@ -16,8 +16,8 @@ VIEWS = {
 
 def main() -> None:
     parts.heading(
-        "How well can the next click be foreseen?",
-        "A model learns from sessions that have ended; those that it has never seen tell how well.",
+        "How well can we predict the next click?",
+        "A model learns from past sessions and is tested on sessions it has never seen.",
     )
     if state.workspace().manifest("data") is None:
         parts.empty("There are no sessions to train on yet.", "data", "Choose clicks on the Data page")

@@ -91,7 +91,7 @@ def find_index(workspace: Workspace, name: str) -> dict[str, Any]:
     if name not in built:
         if aside := dropped(workspace, name):
             raise UserError(
-                f"Index '{name}' is dropped and set aside: bring it back on the Index page, or remove it for good with "
+                f"Index '{name}' is dropped and set aside: restore it on the Index page, or remove it for good with "
                 f"`index drop {name} --aside {aside[0]['aside']}`."
             )
         known = ", ".join(built) or "none yet; make one with `index build`"
@@ -189,9 +189,7 @@ def bring_back(workspace: Workspace, name: str, aside: int | None = None) -> Non
     """Undo `set_aside`, of the newest of that name or of number `aside`; UserError while another has the name."""
     found = _find_aside(workspace, name, aside)
     if workspace.manifest(index_stage(name)) is not None:
-        raise UserError(
-            f"There is an index '{name}' that was built since: drop it first, then bring the older one back."
-        )
+        raise UserError(f"There is an index '{name}' that was built since: drop it first, then restore the older one.")
     workspace.move(_aside_stage(name, found["aside"]), index_stage(name))
 
 
@@ -200,7 +198,7 @@ def _find_aside(workspace: Workspace, name: str, aside: int | None) -> dict[str,
         if aside in (None, row["aside"]):
             return row
     which = "" if aside is None else f" of number {aside}"
-    raise UserError(f"There is no dropped index '{name}'{which} to bring back: it is dropped for good, or never was.")
+    raise UserError(f"There is no dropped index '{name}'{which} to restore: it was removed for good, or never existed.")
 
 
 def to_drop(workspace: Workspace, name: str, aside: int | None = None) -> dict[str, Any]:

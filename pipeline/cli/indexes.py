@@ -78,7 +78,7 @@ def build(
     label: Annotated[
         str, typer.Option(help="Part of the index's name, so that two of a type stand side by side.")
     ] = "",
-    serve: Annotated[bool, typer.Option("--serve", help="Let it answer as soon as it is built.")] = False,
+    serve: Annotated[bool, typer.Option("--serve", help="Use it for recommendations once it is built.")] = False,
     search: SearchOption = "",
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
@@ -171,7 +171,7 @@ def list_(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
 def serve(
     name: NameArgument, search: SearchOption = "", workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False
 ) -> None:
-    """Let an index answer queries that name none, with search parameters of its own; nothing is built anew.
+    """Use an index for queries that name none, with its own search parameters; nothing is rebuilt.
 
     Example: python -m pipeline index serve items-session-hnsw --search ef=120
     """
@@ -238,7 +238,7 @@ def drop(
     json: JsonOption = False,
     wait: WaitOption = False,
 ) -> None:
-    """Remove an index for good; `index list` also tells those that the Index page set aside, with their numbers.
+    """Remove an index for good; `index list` also shows those set aside on the Index page, with their numbers.
 
     Example: python -m pipeline index drop items-session-flat
     """

@@ -56,7 +56,7 @@ def _path(text: str) -> Path:
         close = did_you_mean(text, names) or f" The data sets with a name are {', '.join(names)}."
         raise UserError(f"There is no file {path}, and no data set of that name.{close}")
     if path.stat().st_size == 0:
-        raise UserError(f"{path} is empty (0 bytes): bring a file with at least two sessions.")
+        raise UserError(f"{path} is empty (0 bytes): use a file with at least two sessions.")
     return path
 
 
@@ -104,7 +104,7 @@ def read_log(source: ClickSource) -> tuple[pl.DataFrame, list[str]]:
 def _canonical(source: ClickSource, raw: RawClicks) -> Canonical:
     found = canonical(raw, source.bad_rows)
     if found.clicks.is_empty():
-        raise UserError(f"{source.clicks} holds no click: bring a file with at least two sessions.")
+        raise UserError(f"{source.clicks} holds no click: use a file with at least two sessions.")
     return found
 
 

@@ -62,9 +62,9 @@ def test_a_slider_moves_at_every_press_and_back_undoes_the_last(page: Page) -> N
 def test_a_switch_switches_at_every_click(page: Page) -> None:
     page.goto("/recommend")
     settled(page)
-    box = page.locator("label", has_text="Leave out seen").locator("input").first
+    box = page.locator("label", has_text="Exclude seen items").locator("input").first
     for expected in (True, False, True):
-        page.get_by_text("Leave out seen").click()
+        page.get_by_text("Exclude seen items").click()
         settled(page)
         expect(box).to_be_checked(checked=expected)
         _expect_query(page, "seen", "1" if expected else None)
@@ -86,7 +86,7 @@ CHOICES = [
     ("/train", "view", ["trainings", "lesson", "trainings"], ["Trainings", "Why the published model", "Trainings"]),
     ("/index", "type", ["IVF_PQ", "FLAT", "IVF_PQ"], ["IVF_PQ", "FLAT", "IVF_PQ"]),
     ("/index", "device", ["gpu", None, "gpu"], ["GPU", "CPU", "GPU"]),
-    ("/recommend", "pick", ["items", None, "items"], ["Put one together", "A real session", "Put one together"]),
+    ("/recommend", "pick", ["items", None, "items"], ["Build a session", "A real session", "Build a session"]),
     ("/benchmark", "do", ["tune", None, "tune"], ["Tune", "Sweep", "Tune"]),
     ("/benchmark", "study", ["user-user", "user-item", "user-user"], ["user-user", "user-item", "user-user"]),
 ]

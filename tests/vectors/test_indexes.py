@@ -201,7 +201,7 @@ def test_dropping_for_good_takes_the_one_that_is_named(workspace: Workspace) -> 
     at = ["--workspace", str(workspace.root)]
     answer = CliRunner().invoke(app, ["index", "drop", name, *at])
     assert answer.exit_code == 2
-    assert f"set aside: bring it back on the Index page, or remove it for good with `index drop {name} --aside 1`" in (
+    assert f"set aside: restore it on the Index page, or remove it for good with `index drop {name} --aside 1`" in (
         answer.output
     )
     assert f"set aside: {name}" in CliRunner().invoke(app, ["index", "list", *at]).output
