@@ -6,7 +6,7 @@ PYTHON := .venv/bin/python
 help:            ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo:            ## environment, the whole road on a made-up shop, the app in the browser
+demo:            ## environment, the whole pipeline on a made-up shop, the app in the browser
 	@scripts/demo.sh
 
 setup:           ## make or refresh .venv

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import costs, serving, url
+from app import costs, parts, serving, url
 from app.benchdata import TARGET
 from pipeline.bench.advise import Advice, Wish, advise
 from pipeline.bench.cost import with_cost
@@ -13,10 +13,11 @@ from pipeline.bench.quality import told
 from pipeline.bench.settings import label
 from pipeline.text import number, usd
 
+_TERMS = " ".join(f"{name}: {parts.TERMS[name]}" for name in ("QPS", "recall", "p99"))
 _MOST = 1e12  # of any wish: more digits than a number box holds
 _WISHES = (
-    ("p99", "p99 at most (ms)", "Of a request: 99 of 100 are answered sooner."),
-    ("qps", "Queries a second", "All instances together; decides how many are needed."),
+    ("p99", "p99 at most (ms)", "99 of 100 requests are answered within this time."),
+    ("qps", "Queries a second", "For all instances together; sets how many are needed."),
     ("memory", "Memory at most (MB)", "Of one instance."),
     ("budget", "A month at most ($)", "Of all instances together."),
 )
@@ -26,7 +27,7 @@ def wish() -> Wish:
     """Draw what can be wanted; the URL keeps it."""
     recall = st.number_input(
         "I need recall of at least", 0.0, 1.0, step=0.01, format="%.3f",
-        help="Share of the exact nearest neighbours that the answers hold.",
+        help="Share of the exact nearest neighbours that are found.",
         **url.bound("recall", TARGET, url.real(0.0, 1.0)),
     )  # fmt: skip
     chosen = {}
@@ -57,14 +58,15 @@ def show(settings: pl.DataFrame, wanted: Wish) -> None:
         for sentence in found.why:
             st.markdown(dollars(sentence))
         return
-    st.markdown(f"## → {label(found.best)}  \n{_figures(found.best)}")
-    for sentence in filter(None, [*found.why, told(found.best)]):
+    st.markdown(f"## → {label(found.best)}  \n{_figures(found.best)}", help=_TERMS)
+    plain = f"It answers {number(found.best['qps'])} queries per second and finds {100 * found.best['recall']:.1f} of 100 exact neighbours."
+    for sentence in filter(None, [plain, *found.why, told(found.best)]):
         st.caption(dollars(sentence))
     price, _ = costs.chosen()
     gpu = found.best["device"] == "gpu"
-    what = "one with a GPU, whole" if gpu else "the index's memory and the cores"
+    what = "a whole one with a GPU" if gpu else "the index's memory and the cores"
     source = costs.origin(price, "gpu" if gpu else "cpu")
-    st.caption(f"An instance is {what}. Prices: “{price.name}”, {source}; to be changed under Cost.")
+    st.caption(f"An instance is {what}. Prices: “{price.name}”, {source}; change them under Cost.")
     serving.offer(found.best, "best")
     for row, why in found.alternatives:
         st.markdown(dollars(f"**{label(row)}**  \n{why}"))

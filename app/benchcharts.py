@@ -13,7 +13,7 @@ from pipeline.bench.settings import fresh, label, rival, spread
 from pipeline.spread import MAYBE_CHANCE, told_apart
 from pipeline.text import duration, number, size, usd
 
-OUT_OF_DATE = "All of it is out of date: the vectors that it searched have been replaced since"
+OUT_OF_DATE = "Everything is out of date: the vectors have since been replaced"
 MOST_BEATEN = 200  # of the settings that another beats, so many are drawn: each costs a browser .3 ms
 KEY = ("run", "index", "build", "search")
 _BY = ("run", "device", "index", "client")
@@ -277,7 +277,7 @@ def building(settings: pl.DataFrame, mode: str) -> Figure:
 
 def _building(rows: pl.DataFrame) -> str:
     if rows.is_empty():
-        return "Nothing built has told its time yet"
+        return "No build has been timed yet"
     current = fresh(rows)
     if current.is_empty():
         return OUT_OF_DATE
@@ -289,7 +289,7 @@ def _building(rows: pl.DataFrame) -> str:
     takes = size(least["memory_mb"] * 1e6)
     alike = {row["index"] for row in current.iter_rows(named=True) if size(row["memory_mb"] * 1e6) == takes}
     one = alike == {least["index"]} and current["index"].n_unique() > 1
-    return told + (f"; {least['index']} takes least memory, {_kept(takes)}" if least["memory_mb"] and one else "")
+    return told + (f"; {least['index']} takes the least memory, {_kept(takes)}" if least["memory_mb"] and one else "")
 
 
 def _kept(text: str) -> str:

@@ -19,7 +19,7 @@ _FIELDS = {
     "concurrency": ("Clients", "Processes that ask at once, e.g. 1,4; each has one request under way."),
     "top-k": ("Top-k", "Neighbours asked for, e.g. 10,100."),
     "seconds": ("Seconds", "Measured at each point."),
-    "repeats": ("Repeats", "Three tell how far a figure varies."),
+    "repeats": ("Repeats", "Three repeats show how much a figure varies."),
 }
 
 
@@ -81,8 +81,8 @@ def load(preset: str, *, tuning: bool) -> tuple[dict[str, str], list[str]]:
     if tuning:
         return given, []
     given |= _rates()
-    through = st.toggle("Also through pymilvus", help="What its users see beside what the server can do.")
-    skip = st.toggle("Skip what another setting has beaten", help="Saves time; those points say why they are missing.")
+    through = st.toggle("Also through pymilvus", help="Shows what pymilvus users see, beside what the server can do.")
+    skip = st.toggle("Skip settings that another one beats", help="Saves time; skipped points say why.")
     return given, (["--client", "pymilvus"] if through else []) + (["--skip-dominated"] if skip else [])
 
 

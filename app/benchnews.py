@@ -18,7 +18,7 @@ _MOST = 5  # settings
 
 def show() -> None:
     """Draw it, or say that nothing was measured yet, with a link."""
-    st.markdown("**How fast, at which recall**")
+    st.markdown("**Speed and recall**")
     known = [run for run in benchdata.list_runs() if run.points]
     settings = under(benchdata.read([known[0].name], known)[0], {}) if known else pl.DataFrame()
     if settings.is_empty():
@@ -30,7 +30,8 @@ def show() -> None:
     if best.is_empty():
         parts.empty(f"Run {known[0].name} is out of date.", "benchmark", "Measure recall and QPS again")
         return
-    parts.table([_line(row) for row in best.iter_rows(named=True)], {"recall": "Share of the exact neighbours found."})
+    st.caption(parts.answers(max(best.iter_rows(named=True), key=lambda row: float(row["qps"]))))
+    parts.table([_line(row) for row in best.iter_rows(named=True)], parts.TERMS)
     one = settings.row(0, named=True)
     asked = f"{one['scenario']}, nq {one['nq']:,}, top-k {one['top_k']:,}"
     st.caption(f"Measured here, run {known[0].name}: {asked}. No other was measured with more of both, recall and QPS.")

@@ -68,9 +68,9 @@ def failures(failed: pl.DataFrame) -> None:
 def export(names: Sequence[str], given: dict[str, Any]) -> None:
     """Offer one run as files; each is made when its button is pressed."""
     left, *buttons = st.columns([2, 1, 1, 1], vertical_alignment="bottom")
-    name = str(left.selectbox("Take out", names)) if len(names) > 1 else names[0]
+    name = str(left.selectbox("Export", names)) if len(names) > 1 else names[0]
     if len(names) == 1:
-        left.markdown(f"Take **{name}** out as")
+        left.markdown(f"Export **{name}** as")
     for column, (suffix, mime) in zip(buttons, _FILES.items(), strict=True):
         column.download_button(
             suffix.upper() if suffix != "parquet" else "Parquet",

@@ -48,7 +48,7 @@ def choose(left: Any, right: Any, server: str, *, collections: bool) -> Asked | 
         return _collection(left, server)
     names = list(SPLITS)
     shown = url.choice("of", usual[0], names)
-    scenario = str(left.selectbox("What is asked", names, help=" ".join(_ABOUT.values()), **shown))
+    scenario = str(left.selectbox("Scenario", names, help=" ".join(_ABOUT.values()), **shown))
     st.caption(_ABOUT[scenario])
     return Asked(*_sizes(scenario, model), scenario, model)
 

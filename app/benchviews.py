@@ -40,7 +40,7 @@ def clickable(figure: Figure, settings: pl.DataFrame, key: str) -> None:
     chosen = next((p["customdata"] for p in picked.selection.points if p.get("customdata")), None)
     row = _row(settings, chosen) if chosen else None
     if row is None:
-        st.caption("Click on a point to serve with it. The camera above the figure saves it as PNG.")
+        st.caption("Click a point to use its setting. The camera above the figure saves it as PNG.")
         return
     left, right = st.columns([3, 2], vertical_alignment="center")
     left.markdown(f"**{label(row)}**: recall {row['recall']:.3f}, {row['qps']:,.0f} QPS")

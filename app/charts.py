@@ -11,7 +11,7 @@ from app.marks import index_colour, symbol
 from app.theme import OTHER, Palette
 from pipeline.names import CATEGORY, ITEM_ID
 from pipeline.spread import MAYBE_CHANCE, Spread, kept, told_apart
-from pipeline.text import percent
+from pipeline.text import category, percent
 
 _MOST_CATEGORIES = 8
 _RECALL = 0.95
@@ -24,7 +24,7 @@ def item_map(
     path: Sequence[str] = (),
     found: Sequence[str] = (),
 ) -> Figure:
-    """Draw the items (item_id, x, y, category, name), a session's path over them and the items found."""
+    """Draw the items (item_id, x, y, category, name), a session's path over them and the items found by a search."""
     common = points[CATEGORY].value_counts(sort=True)[CATEGORY].head(_MOST_CATEGORIES).to_list()
     figure, palette = blank(mode, _map_title(points), 620)
     colours = dict(zip(common, palette.categories, strict=False)) | {OTHER: palette.exact}
@@ -36,7 +36,7 @@ def item_map(
     for group in [*common, OTHER]:
         part = grouped.filter(pl.col("group") == group)
         if part.height:
-            _dots(add, part, str(group), colours[group])
+            _dots(add, part, category(group) or "no category", colours[group])
     _overlay(add, points, list(found), palette, "found", "circle-open", line=False)
     _overlay(add, points, list(path), palette, "the session", "star", line=True)
     hidden = {"visible": False}
@@ -208,17 +208,19 @@ def _quickest(rows: Sequence[dict[str, Any]]) -> str:
         return "Every index is out of date: build them again to compare" if rows else "No index is measured yet"
     good = sorted((row for row in known if row["recall@10"] >= _RECALL), key=lambda row: float(row["p50_ms"]))
     if not good:
-        return f"No index reaches {_RECALL}"
+        return f"No index reaches recall {_RECALL}"
     first, *others = good
     if not others:
-        return f"{first['name']} alone reaches {_RECALL} recall: {_ms(first['p50_ms'])}"
+        return f"{first['name']} is the only index with recall ≥ {_RECALL}: {_ms(first['p50_ms'])}"
     other = next((row for row in others if not told_apart(_p50(first), [_p50(row)], _ms)), None)
     if other is None:
-        return f"{first['name']} is the quickest above {_RECALL} recall: {_ms(first['p50_ms'])}"
+        return f"{first['name']} has the lowest latency at recall ≥ {_RECALL}: {_ms(first['p50_ms'])}"
     if _ms(first["p50_ms"]) == _ms(other["p50_ms"]):
-        return f"{first['name']} and {other['name']} are level above {_RECALL} recall: {_ms(first['p50_ms'])}"
+        return (
+            f"{first['name']} and {other['name']} have the same latency at recall ≥ {_RECALL}: {_ms(first['p50_ms'])}"
+        )
     return (
-        f"Above {_RECALL} recall {first['name']} came first with {_ms(first['p50_ms'])}, before "
+        f"At recall ≥ {_RECALL}, {first['name']} came first with {_ms(first['p50_ms'])}, before "
         f"{other['name']} with {_ms(other['p50_ms'])}; that {MAYBE_CHANCE}"
     )
 

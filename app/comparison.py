@@ -51,7 +51,9 @@ def show(left: dict[str, Any], right: dict[str, Any]) -> None:
             delta_color="off",
             delta_arrow="off",
         )
-    number = st.slider("Query", 1, len(queries), 1, help="Each is a stored vector; the first answer is mostly itself.")
+    number = st.slider(
+        "Query", 1, len(queries), 1, help="Each query is a stored vector, so the first answer is usually itself."
+    )
     names = dict(zip(keys.tolist(), ids.cast(pl.String).to_list(), strict=True))
     for row in (left, right):
         names |= _added(row, {int(key) for key in answers[row["name"]][0].ravel() if key >= 0} - names.keys())

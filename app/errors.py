@@ -26,8 +26,8 @@ def errors() -> Iterator[None]:
         reference = uuid.uuid4().hex[:8]
         _write(reference)
         st.error(
-            f"This part of the page could not be drawn, by a fault of ours. Reload the page or go to another one; if it stays, "
-            f"report reference {reference}, which stands with the details in {LOG} in the workspace.",
+            f"This part of the page could not be drawn, because of an error in the program. Reload the page or go to another one; if it happens again, "
+            f"report reference {reference}, details are in {LOG} in the workspace.",
             icon=":material/error:",
         )
 

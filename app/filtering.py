@@ -9,7 +9,7 @@ import streamlit as st
 from app import url
 from pipeline.filters import Choice, compose, read
 from pipeline.names import CATEGORY, PRICE
-from pipeline.text import number
+from pipeline.text import category, number
 
 _CATEGORIES, _PRICES, _POPULARITY = "filter_categories", "filter_prices", "filter_popularity"
 
@@ -19,7 +19,7 @@ def control(catalogue: pl.DataFrame, columns: Sequence[str]) -> str:
     asked = url.value("filter", "", url.text)
     with st.expander("Filter", icon=":material/filter_alt:"):
         if not columns:
-            st.caption("This index was built without columns to filter by: build it again on the Index page.")
+            st.caption("This index has no columns to filter by: rebuild it on the Index page.")
             return asked
         categories = sorted(catalogue[CATEGORY].drop_nulls().unique().to_list())
         prices = _range(catalogue) if PRICE in columns else None
@@ -37,14 +37,18 @@ def _choose(choice: Choice, categories: list[str], prices: tuple[float, float] |
     left, middle, right = st.columns(3)
     shown: Any = {"on_change": _changed, "args": (prices,)}
     st.session_state[_CATEGORIES] = list(choice.categories)
-    left.multiselect("Category", categories, key=_CATEGORIES, placeholder="Any", **shown)
+    left.multiselect("Category", categories, key=_CATEGORIES, placeholder="Any", format_func=_named, **shown)
     if prices is not None:
         low, high = prices
         between = (choice.cheapest, choice.dearest)
         st.session_state[_PRICES] = tuple(end if at is None else at for at, end in zip(between, prices, strict=True))
         middle.slider("Price, $", low, high, key=_PRICES, **shown)
     st.session_state[_POPULARITY] = choice.popularity or 0
-    right.number_input("Least popularity", 0, key=_POPULARITY, help="Clicks on the item in training.", **shown)
+    right.number_input("Minimum popularity", 0, key=_POPULARITY, help="Clicks on the item in training.", **shown)
+
+
+def _named(value: str) -> str:
+    return category(value) or "no category"
 
 
 def _changed(prices: tuple[float, float] | None) -> None:
@@ -85,6 +89,6 @@ def caption(filtered: dict[str, Any]) -> str:
     """Say in one line what a filter lets through and how good the answer is among that."""
     text = (
         f"Filter: {number(filtered['matching'])} of {number(filtered['rows'])} items "
-        f"({number(100 * filtered['selectivity'])} %) are let through"
+        f"({number(100 * filtered['selectivity'])} %) match"
     )
     return text if filtered["recall"] is None else f"{text}; recall among them {number(filtered['recall'])}"

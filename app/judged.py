@@ -42,8 +42,8 @@ def show() -> None:
     figure = modelcharts.evaluation(models, bounds, TITLES, baselines(), state.mode(), measure, sure)
     draw.figure(figure, "models")
     st.caption(
-        f"{parts.TERMS.get(measure, '')} Measured here on {max(int(m['examples']) for m in models.values()):,} next clicks, "
-        "each ranked over the whole catalogue of training; bars are 95 % intervals, sessions drawn anew 1,000 times; "
+        f"{parts.next_clicks(models)} {parts.TERMS.get(measure, '')} Measured here on {max(int(m['examples']) for m in models.values()):,} next clicks, "
+        "each ranked over the whole catalogue of training; bars are 95 % intervals, from 1,000 bootstrap resamples of sessions; "
         "the baselines are grey."
     )
     _longest(config)
@@ -53,7 +53,7 @@ def show() -> None:
     _indexes()
 
 
-_UNSEEN = "Recommend nothing that the session has clicked, and leave out the clicks that return to it."
+_UNSEEN = "Recommend no item already clicked in the session, and skip clicks that return to one."
 
 
 def _bound(whole: EvaluateConfig) -> int:
@@ -64,19 +64,19 @@ def _bound(whole: EvaluateConfig) -> int:
         return 0
     shown = url.bound("most", 0, read)
     return int(
-        st.number_input("Next clicks of a session, at most", 0, _MOST_CLICKS, step=10, help=_MOST, width=240, **shown)
+        st.number_input("Maximum next clicks per session", 0, _MOST_CLICKS, step=10, help=_MOST, width=240, **shown)
     )
 
 
 _MOST_CLICKS = 1_000_000_000
-_MOST = "Only the first so many next clicks of each session are ranked; 0 ranks all. Press “Evaluate” after a change."
+_MOST = "Only this many next clicks of each session are ranked, from the first; 0 ranks all. Press “Evaluate” after a change."
 
 
 def _longest(config: EvaluateConfig) -> None:
     """Say where few sessions make most of what is measured."""
     longest = longest_sessions(state.workspace(), config)
     if longest and longest.note:
-        st.warning(f"{longest.note} Bound each session's above.", icon=":material/warning:")
+        st.warning(f"{longest.note} You can limit each session above.", icon=":material/warning:")
 
 
 def _measure(models: dict[str, Any], config: EvaluateConfig) -> None:
@@ -88,7 +88,8 @@ def _measure(models: dict[str, Any], config: EvaluateConfig) -> None:
     arguments = ["evaluate", *(["--baselines"] if absent else []), *(["--exclude-seen"] if config.exclude_seen else [])]
     arguments += ["--max-clicks", str(config.max_clicks)] if config.max_clicks else []
     wanted = bool(missing or absent)
-    if left.button("Evaluate", disabled=not wanted, width="stretch", icon=":material/checklist:"):
+    why = None if wanted else "Every trained model is measured."
+    if left.button("Evaluate", disabled=not wanted, width="stretch", icon=":material/checklist:", help=why):
         tray.launch(arguments, "evaluate")
     named = ", ".join(TITLES[name] for name in [*absent, *missing])
     right.caption(f"Not measured yet: {named}." if wanted else "Every trained model is measured.")
@@ -135,7 +136,7 @@ def _slices(models: dict[str, Any], measure: str, config: EvaluateConfig) -> Non
     st.caption(
         "Item popularity: the share of the catalogue, most clicked items first, that the next click is in."
         if name == POPULARITY
-        else "Session length: the clicks that had been revealed."
+        else "Session length: the number of clicks seen so far."
     )
 
 
@@ -169,7 +170,7 @@ def _indexes() -> None:
     ]
     if not rows:
         return
-    st.markdown("**Through an index in Milvus**, each for the same next clicks exactly and through it:")
+    st.markdown("**With an index in Milvus**, on the same next clicks as the exact search:")
     measured = [name for name in rows[0] if name not in ("index", "next clicks")]
     columns = {n: st.column_config.NumberColumn(n, format="%.3f", help=_LOST.get(n)) for n in measured}
     columns["next clicks"] = st.column_config.NumberColumn("next clicks", format="localized")
@@ -179,5 +180,5 @@ def _indexes() -> None:
 _LOST = {
     "recall@20 of the index": "Share of the 20 exact nearest vectors that the index finds.",
     "recall@20": "Of next clicks, by the exact search.",
-    "lost in recall@20": "How much less is found through the index.",
+    "lost in recall@20": "How much lower it is with the index than with the exact search.",
 }

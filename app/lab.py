@@ -31,12 +31,13 @@ def form(server: ServerFacts) -> None:
         if rows < MIN_INDEXED_ROWS:
             st.caption(
                 f":material/info: {rows:,} vectors: Milvus builds no index under about {MIN_INDEXED_ROWS:,} rows and compares "
-                "with every one, so all types answer alike."
+                "with every one, so all types give the same answers."
             )
         st.markdown(f"**Estimate:** {size(takes.memory_bytes)} of memory, about {duration(takes_s)} to build")
         if refusal := _refusal(label):
             st.error(refusal, icon=":material/error:")
-        if st.button(f"Build {chosen.name} over {rows:,} {vectors}", type="primary", disabled=bool(refusal)):
+        text, why = f"Build {chosen.name} over {rows:,} {vectors}", refusal or None
+        if st.button(text, type="primary", disabled=bool(refusal), help=why):
             command = ["index", "build", "--index", chosen.name, "--vectors", vectors, "--model", model]
             command += ["--build", format_params(values), "--metric", metric, "--server", server.name]
             tray.launch([*command, *(["--label", label] if label else [])], f"build {chosen.name} of {vectors}")
@@ -77,10 +78,10 @@ def _vectors() -> tuple[str, str, int, int]:
 
 
 def _bring() -> None:
-    with st.expander("Bring vectors of your own", icon=":material/upload_file:"), st.form("bring", border=False):
+    with st.expander("Import your own vectors", icon=":material/upload_file:"), st.form("bring", border=False):
         left, right = st.columns([2, 1])
         path = left.text_input("Path on this machine", placeholder="vectors.npy, .npz, .parquet, .csv or .hdf5")
-        name = right.text_input("What to call them", placeholder="mine")
+        name = right.text_input("Name", placeholder="mine")
         if st.form_submit_button("Import") and path and name:
             with errors():
                 check_name(name)
@@ -133,18 +134,18 @@ def _field(column: Any, param: Param, context: Values, key: str) -> Value:
 
 
 def _more(chosen: IndexType, model: str) -> tuple[str, str]:
-    with st.expander("Metric and name"):
+    with st.expander("Metric and label"):
         left, right = st.columns(2)
         metrics = list(chosen.metrics)
         metric = left.selectbox(
             "Metric",
             metrics,
             metrics.index("IP"),
-            help="The models score by dot product (IP); another ranks otherwise.",
+            help="The models score by dot product (IP); another metric ranks differently.",
         )
         label = right.text_input(
-            "Label in its name",
+            "Label",
             placeholder="e.g. m32",
-            help="Another label keeps an index of the same type beside it: up to 30 of a to z, 0 to 9 and hyphens.",
+            help="Add a label to keep several indexes of the same type: up to 30 of a to z, 0 to 9 and hyphens.",
         )
     return metric, label.strip()

@@ -59,11 +59,11 @@ def _how_far(job: Job) -> None:
         width="stretch",
         disabled=asked,
         key=f"stop-{job.id}",
-        help=f"As `python -m pipeline jobs stop {job.id}`. What follows the training goes on; Cancel, at the left, ends all.",
+        help=f"As `python -m pipeline jobs stop {job.id}`. The steps after training still run; Cancel, on the left, ends everything.",
     ):
         try:
             stop(job)
-            st.toast("It ends after this batch and keeps the best so far.", icon=":material/stop_circle:")
+            st.toast("Training stops after this batch and keeps the best model so far.", icon=":material/stop_circle:")
         except UserError as error:  # it ended by itself meanwhile
             st.toast(str(error))
 
@@ -73,9 +73,9 @@ def _cut_off(found: Interrupted) -> None:
         told, button = st.columns([3, 1], vertical_alignment="center")
         best = f", recall@20 of held-out sessions {found.validation:.3f}" if found.validation is not None else ""
         told.markdown(
-            f":material/pause_circle: **A training of {KINDS[found.model].title} was cut off after pass {found.passes}** "
-            f"({duration(found.seconds)}{best}). Resumed, it goes on from there with the same settings; "
-            "another training of this model discards it."
+            f":material/pause_circle: **A training of {KINDS[found.model].title} was interrupted after pass {found.passes}** "
+            f"({duration(found.seconds)}{best}). Resume continues from there with the same settings; "
+            "training this model again discards it."
         )
         if button.button("Resume", icon=":material/resume:", width="stretch", key=f"resume-{found.model}"):
             command = "run" if KINDS[found.model].has_vectors else "train"
@@ -88,7 +88,7 @@ def _last(model: str) -> None:
     if manifest is None:
         parts.empty(f"{title} is not trained yet: press “Train” above.")
     elif points is None:
-        st.caption(f"{title} counts the clicks once: there is no curve to draw. {_facts(manifest)}")
+        st.caption(f"{title} only counts the clicks, so there is no training curve. {_facts(manifest)}")
     else:
         draw.figure(modelcharts.training(points.to_dicts(), state.mode()), "last")
         st.caption(_facts(manifest))

@@ -29,7 +29,7 @@ def show() -> None:
     points = state.table(stage_name(MODEL), "curve.parquet")
     manifest = state.workspace().manifest(stage_name(MODEL))
     if points is None or manifest is None:
-        parts.empty("It is not trained here yet: that takes some seconds, and changes no other model.")
+        parts.empty("It is not trained here yet: it takes a few seconds and changes no other model.")
         if st.button("Train it as published", icon=":material/school:"):
             tray.launch(["train", "--model", MODEL], f"train {MODEL}")
         return
@@ -71,9 +71,7 @@ def _mended() -> None:
     found = evaluations(state.workspace())
     named = [name for name in (MODEL, *_MENDED) if name in found]
     if len(named) < 2:
-        st.caption("“Against the baselines” shows what models reach that read the session's clicks instead.")
+        st.caption("“Against the baselines” shows how models that read the session's clicks do instead.")
         return
     reached = ", ".join(f"{KINDS[name].title} **{found[name]['recall@20']:.3f}**" for name in named)
-    st.markdown(
-        f"What mends it is to read the session's clicks. recall@20 of the next click in test sessions: {reached}."
-    )
+    st.markdown(f"Reading the session's clicks fixes this. recall@20 of the next click in test sessions: {reached}.")

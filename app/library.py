@@ -44,7 +44,7 @@ def show(row: dict[str, Any]) -> None:
             f"columns, updates, persistence and many users for it. FAISS built in {duration(measured['build_s'])}, "
             f"Milvus in {duration(row['build_s'])}."
         )
-    elif st.button("Measure its library beside it (FAISS)", icon=":material/compare_arrows:"):
+    elif st.button("Compare with FAISS", icon=":material/compare_arrows:"):
         command = ["library", "bench", "--index", row["index"], "--vectors", row["vectors"], "--model", row["model"]]
         build = {k: v for k, v in row["params"].items() if k != "with_raw_data"}
         tray.launch([*command, "--build", format_params(build), "--metric", row["metric"], "--threads", "1"], title)

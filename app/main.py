@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from app import memory, routes, state, tray, url  # noqa: E402
+from app import memory, refused, routes, state, tray, url  # noqa: E402
 from pipeline.errors import UserError  # noqa: E402
 
 
@@ -29,6 +29,7 @@ def main() -> None:
     with st.sidebar:
         tray.show()
         st.caption(f"Workspace `{opened.root.name}`")
+    refused.show()
     chosen.run()
     if opened.stages("indexes"):
         state.hold()  # begins to start Milvus beside, once the page is painted

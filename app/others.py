@@ -14,8 +14,8 @@ _K, _QUERIES = 10, 20
 
 def show(chosen: ServerFacts) -> None:
     """List them when asked to, as that takes several requests each."""
-    with st.expander("Collections of others on this server", icon=":material/visibility:"):
-        st.caption("They are looked at, queried and compared, and never changed, loaded, released or dropped.")
+    with st.expander("Other collections on this server", icon=":material/visibility:"):
+        st.caption("You can query and compare them; they are never changed, loaded, released or dropped.")
         if st.toggle("Look", key=f"look-{chosen.name}"):
             with errors():
                 _table(chosen.name)
@@ -27,7 +27,7 @@ def _table(server: str) -> None:
     engine: Any = state.hold().engine(server)
     names = [name for name in engine.collections() if not name.startswith(state.workspace().prefix)]
     if not names:
-        st.caption("There is none: all collections on this server belong to this workspace.")
+        st.caption("None: all collections on this server belong to this workspace.")
         return
     found = [foreign.look(engine, name) for name in names]
     picked: Any = st.dataframe(

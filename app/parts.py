@@ -10,16 +10,21 @@ import streamlit as st
 from app import routes, state, url
 from app.theme import PALETTES
 from pipeline.kinds import KINDS
-from pipeline.text import usd
+from pipeline.text import category, number, usd
 from pipeline.train import trained
 
 TERMS = {
     "recall@20": "Share of next clicks that are among the 20 recommended items.",
-    "mrr@20": "Mean of 1 / rank of the next click, 0 where it is not among the 20: high when it comes first.",
-    "ndcg@20": "As MRR, but late ranks count more: mean of 1 / log2(rank + 1).",
-    "coverage@20": "Share of the catalogue that is recommended to anyone at all.",
+    "mrr@20": "Mean of 1 / rank of the next click, 0 where it is not among the 20: high when it is ranked near the top.",
+    "ndcg@20": "Like MRR, but lower ranks count for more: mean of 1 / log2(rank + 1).",
+    "coverage@20": "Share of the catalogue that is recommended to anyone.",
+    "QPS": "Queries per second that the server answered.",
+    "recall": "Share of the exact nearest neighbours that the index finds.",
+    "nq": "Queries in one request.",
+    "top-k": "Nearest neighbours asked for with each query.",
+    "p99": "99 of 100 requests were answered within this time.",
     "session": "One visit to the shop: the items that somebody clicked, in order.",
-    "vector": "The numbers by which a model describes an item or a session; near means alike.",
+    "vector": "The numbers a model describes an item or session with; similar ones are close together.",
 }
 _SWATCHES = {
     "beige": "#D9C7A3", "black": "#2A2A2A", "blue": "#3B6FB6", "brown": "#7A5234", "burgundy": "#7B1E3A",
@@ -27,6 +32,21 @@ _SWATCHES = {
     "olive": "#7C7A3A", "pink": "#E8A3B8", "red": "#C2352F", "violet": "#7A5AA6", "white": "#F4F4F2", "yellow": "#E3C34B",
     "many-coloured": "linear-gradient(135deg,#C2352F,#D9C7A3,#3B6FB6)",
 }  # fmt: skip
+
+
+def next_clicks(models: Mapping[str, Mapping[str, float]]) -> str:
+    """Say in plain words what recall@20 the best of the measured models has."""
+    best = max(models, key=lambda name: models[name]["recall@20"])
+    title = KINDS[best].title if best in KINDS else best
+    return f"{title}: {100 * models[best]['recall@20']:.0f} of 100 next clicks were among 20 suggestions (recall@20)."
+
+
+def answers(row: Mapping[str, Any]) -> str:
+    """Say in plain words what recall and QPS a measured setting has."""
+    return (
+        f"The fastest of these answers {number(row['qps'])} queries per second (QPS) and finds "
+        f"{100 * row['recall']:.1f} of 100 exact nearest neighbours (recall)."
+    )
 
 
 def heading(question: str, about: str) -> None:
@@ -81,14 +101,14 @@ def _card(item: dict[str, Any], gold: str, star: str | None, position: int | Non
     number = item.get("rank", position)
     border = f"border-color:{gold};box-shadow:0 0 0 1px {gold};" if is_next else ""
     label = f"<b style='color:{gold}'>★ the real next click</b>" if is_next else ""
-    facts = [str(item.get("category") or "unknown to the model")]
+    facts = [category(item["category"]) if "category" in item else "unknown to the model"]
     facts += [usd(item["price"])] if type(item.get("price")) in (int, float) else []
     facts += [f"score {item['score']:.2f}"] if isinstance(item.get("score"), float) else []
     name = html.escape(str(item.get("name") or item["item_id"]))
     return (
         f"<div class='road-card' style='{border}'><div class='road-top'><span class='road-rank'>{number or ''}</span>"
         f"{_picture(item)}</div><div class='road-name'>{name}</div>"
-        f"<div class='road-facts'>{html.escape(' · '.join(facts))}</div>{label}</div>"
+        f"<div class='road-facts'>{html.escape(' · '.join(filter(None, facts)))}</div>{label}</div>"
     )
 
 

@@ -53,11 +53,11 @@ def _add() -> None:
         name = left.text_input("Name", placeholder="mine")
         uri = right.text_input("URI", placeholder="http://127.0.0.1:19530 or https://HOST")
         token = st.text_input(
-            "Token", type="password", help="'user:password' or an API key; kept in a file that only you can read."
+            "Token", type="password", help="'user:password' or an API key; saved in a file that only you can read."
         )
-        if st.form_submit_button("Test and keep"):
+        if st.form_submit_button("Test and save"):
             try:
-                with st.spinner("Asking the server what it can do"):
+                with st.spinner("Testing the server"):
                     found = profiles.add(state.workspace(), name.strip(), uri.strip(), token.strip())
             except UserError as error:
                 st.error(str(error), icon=":material/error:")

@@ -20,11 +20,11 @@ def offer(row: dict[str, Any], key: str) -> None:
     same = _same(row["index"], build)
     if same is not None and _serves(same, search):
         st.page_link(
-            routes.page("recommend"), label=f"**{same['name']} serves with it**", icon=":material/shopping_bag:"
+            routes.page("recommend"), label=f"**{same['name']} uses this setting**", icon=":material/shopping_bag:"
         )
         return
     possible = state.workspace().manifest(f"vectors/{state.model()}") is not None and row["device"] == "cpu"
-    text = "Serve with it" if same is not None else "Build it for the items and serve with it"
+    text = "Use this setting" if same is not None else "Build this index and use it"
     help_ = (
         f"{label(row)}, over the items of {state.model()}." if possible else "Needs item vectors: see the Train page."
     )

@@ -61,14 +61,15 @@ def _start(chosen: Chosen) -> None:
     for note in found.notes:
         st.caption(note)
     st.code(shlex.join(["python", "-m", "pipeline", *chosen.command]), language="bash", wrap_lines=True)
-    if st.button("Run", type="primary", icon=":material/play_arrow:", disabled=not many):
+    why = None if many else "No setting is left to measure: choose more values."
+    if st.button("Run", type="primary", icon=":material/play_arrow:", disabled=not many, help=why):
         tray.launch(chosen.command, chosen.title)
 
 
 def _way(column: Any) -> str:
     about = (
-        "A sweep measures every setting that you name. A tuning looks for the one with the most queries a second that "
-        "keeps a recall, and tries so many settings."
+        "A sweep measures every setting that you name. A tuning searches for the setting with the most queries per second that "
+        "reaches a recall."
     )
     shown = url.segments("do", SWEEP, {"tune": TUNE}.get, lambda way: "tune" if way == TUNE else "")
     return str(column.segmented_control("What to do", [SWEEP, TUNE], required=True, help=about, **shown))
@@ -106,4 +107,4 @@ def _tried(grid: IndexGrid) -> IndexGrid:
 
 def progress(points: int, planned: int) -> None:
     """Draw how many of a living run's points are there."""
-    st.progress(min(points / max(planned, 1), 1.0), f"{points:,} of {planned:,} points are there; more arrive.")
+    st.progress(min(points / max(planned, 1), 1.0), f"{points:,} of {planned:,} points measured so far.")

@@ -13,7 +13,7 @@ from pipeline.evaluate import current
 from pipeline.kinds import KINDS
 from pipeline.options import Option, arguments, options
 
-_LABELS = {"budget": "Minutes at most", "dim": "Numbers in a vector", "go_on": "Go on from the model before"}
+_LABELS = {"budget": "Minutes at most", "dim": "Numbers in a vector", "go_on": "Continue from the previous model"}
 _IN_A_ROW = 5
 
 
@@ -24,7 +24,7 @@ def form() -> str:
         with left:
             model = _model()
         clicks = _clicks(right)
-        st.caption(KINDS[model].about + ("" if options(model) else " There is nothing to choose."))
+        st.caption(KINDS[model].about + ("" if options(model) else " It has no settings."))
         every = options(model)
         usual = [option for option in every if option.usual] or every
         values = _fields(model, usual)
@@ -53,7 +53,7 @@ def _clicks(column: Any) -> list[str]:
     now = manifest["config"]["clicks"]
     others = {d.name: d.title for d in known() if d.name != now and d.state != "not fetched"}
     names = {now: f"{Path(now).name}, as it is", **others}
-    help_ = "Others are read and split before the training. A file of your own is chosen on the Data page."
+    help_ = "Other clicks are read and split before training. Choose your own file on the Data page."
     chosen = str(column.selectbox("Clicks", list(names), format_func=lambda name: names[name], help=help_))
     return [] if chosen == now else ["--clicks", chosen]
 
@@ -100,13 +100,13 @@ def _train(model: str, chosen: list[str], clicks: list[str], retrieval: str | No
     """Offer to train what has no vectors to refresh; say what it waits for."""
     waits = ""
     if clicks:
-        waits = "Only a training with vectors reads other clicks: choose Session encoder or Two-tower for it first."
+        waits = "This model cannot read other clicks: train the session encoder or the two-tower on them first."
     elif retrieval is not None and retrieval not in current(state.workspace()):
         title = KINDS[retrieval].title
         waits = f"It orders what {title} retrieves, which is not trained on these sessions yet: train {title} first."
     if waits:
         st.caption(f":material/info: {waits}")
-    if st.button("Train", type="primary", width="stretch", disabled=bool(waits)):
+    if st.button("Train", type="primary", width="stretch", disabled=bool(waits), help=waits or None):
         tray.launch(["train", *chosen], f"train {model}")
 
 
@@ -118,6 +118,6 @@ def _run_or_train(model: str, chosen: list[str], clicks: list[str]) -> None:
         "Train only",
         width="stretch",
         disabled=bool(clicks),
-        help="Other clicks need the whole road, at the left." if clicks else None,
+        help="Other clicks need the whole pipeline: use the button on the left." if clicks else None,
     ):
         tray.launch(["train", *chosen], f"train {model}")

@@ -17,15 +17,15 @@ from pipeline.trainings import Training
 
 _MOST_CURVES = 8  # colours that can be told apart
 _HELP = {
-    "state": "Serves: what the model's name stands for, on every page. Out of date: it does, and the sessions or the model that "
-    "retrieves for it have changed since. Other data: it learned from other sessions, and cannot serve now.",
+    "state": "In use: every page uses this training of the model. Out of date: it is in use, but the sessions or the model it "
+    "ranks for have changed. Other data: it learned from other sessions, so it cannot be used now.",
     "took": "Seconds.",
-    "passes": "Over the training clicks; a training that no longer gains ends before the most that were asked for.",
+    "passes": "Passes over the training clicks; training stops early when it no longer improves.",
     "settings": "Those that differ from the defaults.",
-    "validation": "Best recall@20 on the sessions held out of training. Each kind of model holds out others: compare kinds by the test.",
-    "test recall@20": parts.TERMS["recall@20"] + " On the test sessions; empty until it is evaluated while it serves.",
-    "test mrr@20": parts.TERMS["mrr@20"] + " On the test sessions; empty until it is evaluated while it serves.",
-    "MB": "On disk. A training that serves shares its files with the model.",
+    "validation": "Best recall@20 on the sessions held out of training. Each kind of model holds out different sessions: compare kinds by their test figures.",
+    "test recall@20": parts.TERMS["recall@20"] + " On the test sessions; empty until it is evaluated while in use.",
+    "test mrr@20": parts.TERMS["mrr@20"] + " On the test sessions; empty until it is evaluated while in use.",
+    "MB": "On disk. The training in use shares its files with the model.",
 }
 _FORMATS = {"took": "%.1f s", "validation": "%.3f", "test recall@20": "%.3f", "test mrr@20": "%.3f", "MB": "%.1f"}
 
@@ -33,9 +33,8 @@ _FORMATS = {"took": "%.1f s", "validation": "%.3f", "test recall@20": "%.3f", "t
 def show() -> None:
     """Draw the table, what can be done with the selected ones, and what was deleted."""
     known = trainings.list_trainings(state.workspace())
-    _refresh(known)
     if not known:
-        st.caption("Every training that ends is kept here, to compare, to serve again or to delete.")
+        st.caption("Finished trainings are kept here to compare, use again or delete.")
         _aside()
         return
     picked: Any = st.dataframe(
@@ -59,8 +58,8 @@ def show() -> None:
     else:
         total = sum(t.bytes for t in known if not t.serves)
         st.caption(
-            "Select a row to let it serve or to delete it; select several to compare their curves. "
-            f"Those that do not serve take {size(total)}; the newest {archive.KEPT} of them are kept. "
+            "Select a row to use or delete that training; select several to compare their curves. "
+            f"Trainings not in use take {size(total)}; the newest {archive.KEPT} of them are kept. "
             "As `python -m pipeline trainings list`, `serve` and `delete`."
         )
     _aside()
@@ -86,35 +85,20 @@ def _line(training: Training) -> dict[str, Any]:
 
 def _state(training: Training) -> str:
     if training.serves:
-        return "out of date" if is_stale(state.workspace(), f"models/{training.model}") else "serves"
+        return "out of date" if is_stale(state.workspace(), f"models/{training.model}") else "in use"
     return "" if training.current else "other data"
-
-
-def _refresh(known: Sequence[Training]) -> None:
-    """Offer to make anew what was made from another training than the one that serves."""
-    stale = [
-        training.model
-        for training in known
-        if training.serves and training.current and is_stale(state.workspace(), f"vectors/{training.model}")
-    ]
-    for model in stale:
-        told, button = st.columns([3, 1], vertical_alignment="center")
-        told.markdown(
-            f":material/update: {KINDS[model].title}: vectors, index, map and evaluation are of the training before."
-        )
-        if button.button("Refresh them", key=f"refresh-{model}", width="stretch", icon=":material/refresh:"):
-            tray.launch(["run", "--model", model], f"refresh what {model} makes")
 
 
 def _actions(chosen: Sequence[Training]) -> None:
     left, right = st.columns(2)
     one = chosen[0]
-    may = len(chosen) == 1 and not one.serves and one.current
-    why = None if may else "Select one that does not serve yet and learned from the sessions as they are now."
-    if left.button("Let it serve", disabled=not may, width="stretch", icon=":material/play_circle:", help=why):
+    why = _why_not(chosen)
+    if left.button("Use this training", disabled=bool(why), width="stretch", icon=":material/play_circle:", help=why):
         tray.launch(["trainings", "serve", one.name], f"serve {one.name}")
+    if why:
+        st.caption(f":material/info: {why}")
     gone = [training.name for training in chosen if not training.serves]
-    why = None if gone else "The one that serves cannot be deleted: let another serve first."
+    why = None if gone else "The training in use cannot be deleted: use another one first."
     label = f"Delete {len(gone)}" if len(gone) > 1 else "Delete"
     if right.button(label, disabled=not gone, width="stretch", icon=":material/delete:", help=why):
         for name in gone:
@@ -122,11 +106,20 @@ def _actions(chosen: Sequence[Training]) -> None:
         st.rerun()
 
 
+def _why_not(chosen: Sequence[Training]) -> str | None:
+    """Say why what is selected cannot be chosen to serve, None where it can."""
+    if len(chosen) > 1:
+        return "Select a single training."
+    if chosen[0].serves:
+        return "It is already in use."
+    return None if chosen[0].current else "It learned from sessions that have since been replaced: train it again."
+
+
 def _curves(chosen: Sequence[Training]) -> None:
     """Draw the curves of the selected trainings, those that have one."""
     files = {t.name: file for t in chosen if (file := trainings.curve_file(state.workspace(), t.name))}
     if not files:
-        st.caption("What is selected counts the clicks once: it has no curve.")
+        st.caption("The selected models only count the clicks, so there is no training curve.")
         return
     shown = list(files)[:_MOST_CURVES]
     curves: dict[str, Sequence[dict[str, float]]] = {name: _points(files[name]) for name in shown}
@@ -138,8 +131,8 @@ def _curves(chosen: Sequence[Training]) -> None:
     draw.figure(figure, "curves")
     if not alike:
         st.caption(
-            "Other models hold other sessions out and have another loss, and other data are easier or harder: "
-            "compare those by the test."
+            "These trainings use different models or data, so their curves are not comparable: "
+            "compare their test figures."
         )
     if len(files) > len(shown):
         st.caption(f"The first {_MOST_CURVES} of {len(files)} are drawn.")

@@ -1,9 +1,11 @@
 """The tray of jobs in the sidebar of every page: what runs, how far, time left, cancel, log."""
 
 import time
+from collections.abc import Sequence
 
 import streamlit as st
 
+from app import refused
 from app.errors import errors
 from app.state import workspace
 from pipeline.errors import UserError
@@ -14,10 +16,11 @@ from pipeline.text import duration
 _EVERY_S = 1.0
 
 
-def launch(arguments: list[str], title: str) -> None:
-    """Start a job from a page and show it at once."""
-    started = start(workspace(), arguments, title)
-    st.session_state.setdefault("watched", set()).add(started.id)
+def launch(arguments: list[str], title: str, then: Sequence[tuple[list[str], str]] = ()) -> None:
+    """Start a job from a page and show it at once; those of `then` wait behind it."""
+    started = [start(workspace(), command, called) for command, called in [(arguments, title), *then]]
+    st.session_state.setdefault("watched", set()).update(job.id for job in started)
+    refused.remember(started)
     st.toast(f"Started: {title}", icon=":material/play_arrow:")
     st.rerun()
 

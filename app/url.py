@@ -109,12 +109,12 @@ def one_of(names: Collection[str]) -> Read[str]:
     return lambda value: value if value in names else None
 
 
-def some_of(names: Collection[str]) -> Read[list[str]]:
-    """Take those of `names` that `joined` wrote, in its order; None where there is none of them."""
+def some_of(names: Collection[str], *, repeats: bool = False) -> Read[list[str]]:
+    """Take those of `names` that `joined` wrote, in its order, each once or with `repeats`; None where there is none."""
 
     def read(value: str) -> list[str] | None:
         found = [name for part in value.split(",") if (name := unquote(part)) in names]
-        return list(dict.fromkeys(found)) if found or value == _NONE else None
+        return (found if repeats else list(dict.fromkeys(found))) if found or value == _NONE else None
 
     return read
 

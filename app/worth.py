@@ -13,7 +13,7 @@ from pipeline.published import NAME as PUBLISHED
 from pipeline.vectors.catalogue import MIN_INDEXED_ROWS
 
 _HELP = {
-    "recall": "Share of the exact nearest neighbours that the answers hold.",
+    "recall": "Share of the exact nearest neighbours that are found.",
     "QPS": "Queries a second that the server answered, the median where it was measured several times.",
     "clients": "Client processes that asked at once.",
     **builds.MEMORY,
@@ -54,6 +54,6 @@ def _offer(run: str) -> None:
         return
     items = int(manifest["metrics"]["items"])
     if items < MIN_INDEXED_ROWS:
-        st.caption(f"Recommendations lose nothing here: {model} has {items:,} items, and all of them are compared.")
+        st.caption(f"Nothing is lost here: {model} has {items:,} items, so every search is exact.")
     elif st.button("Measure what recommendations lose at these settings", icon=":material/recommend:"):
         tray.launch(["bench", "quality", "--run", run, "--model", model], f"quality of {run}")

@@ -26,7 +26,7 @@ def _results() -> None:
     view = _view(bool(known))
     if view == STUDY:
         if not known:
-            parts.empty("Nothing has been measured here yet: press Run above. Until then, what others published:")
+            parts.empty("Nothing has been measured here yet: press Run above. Until then, here are published results:")
         study.show()
         return
     for run in known:
@@ -39,7 +39,7 @@ def _results() -> None:
     settings, failed = benchdata.read(names, known)
     benchruns.failures(failed)
     if settings.is_empty():
-        parts.empty("No point has arrived yet: the first comes when its index is built.")
+        parts.empty("No point yet: the first appears when its index is built.")
         return
     given = benchdata.choose_load(settings)
     figure, panel = st.columns([2, 1], gap="large")

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import charts, draw, parts, state, tray, uploads, url
+from app import charts, draw, freshness, parts, state, tray, uploads, url
 from app.errors import errors
 from pipeline.clicks import datasets
 from pipeline.stage import is_stale
@@ -17,18 +17,23 @@ CHOICES = {
     "Made-up shop": "shop",
     "E-shop (real)": "eshop",
     "YOOCHOOSE (real)": "yoochoose",
-    "A file of mine": "file",
+    "My own file": "file",
     "Made-up clicks of any size": "synthetic",
 }
 
 
 def main() -> None:
-    parts.heading("Which clicks do we learn from?", "Choose a data set, or bring your own; then run the road on it.")
+    parts.heading(
+        "Which clicks do we learn from?", "Choose a data set or upload your own, then run the pipeline on it."
+    )
     _choose()
     manifest = state.workspace().manifest("clicks")
     if manifest is None:
-        parts.empty("There are no clicks yet: press “Run the whole road” above, and this page shows what is in them.")
+        parts.empty(
+            "There are no clicks yet: press “Run the whole pipeline” above, and this page shows what is in them."
+        )
         return
+    freshness.notice(state.model())
     _facts(manifest)
     _figures(manifest["metrics"])
     _split()
@@ -46,12 +51,13 @@ def _choose() -> None:
         arguments = _arguments(CHOICES[chosen])
         left, right = st.columns([1, 1])
         ready = arguments is not None
-        first = "Fetch and run the whole road" if "--fetch" in (arguments or []) else "Run the whole road"
-        if left.button(first, type="primary", disabled=not ready, width="stretch"):
+        first = "Download and run the whole pipeline" if "--fetch" in (arguments or []) else "Run the whole pipeline"
+        why = None if ready else "Choose a file first."
+        if left.button(first, type="primary", disabled=not ready, help=why, width="stretch"):
             tray.launch(["run", *(arguments or [])], f"run on {Path((arguments or ['', ''])[1]).name}")
-        if right.button("Only read the clicks", disabled=not ready, width="stretch"):
+        if right.button("Only read the clicks", disabled=not ready, help=why, width="stretch"):
             tray.launch(["ingest", *(arguments or [])], "read clicks")
-        st.caption("Models and indexes of the data before it stay until the new ones are ready.")
+        st.caption("The current models and indexes stay in use until the new ones are ready.")
 
 
 def _arguments(kind: str) -> list[str] | None:
@@ -69,12 +75,12 @@ def _known(data: datasets.DataSet) -> list[str]:
         st.caption(f"{data.source}. Licence: {data.licence}.")
     if data.name == datasets.YOOCHOOSE.name:
         st.caption(
-            "All of it takes hours and tens of gigabytes of memory: a part of the file can be brought as a file of yours."
+            "The full data set takes hours and tens of gigabytes of memory; to use part of it, upload that part as your own file."
         )
     if data.state != "not fetched":
         return ["--clicks", data.name]
     st.caption(
-        f":material/download: It is downloaded into {datasets.folder()}; a file put there by hand counts as fetched."
+        f":material/download: It is downloaded into {datasets.folder()}; a file that you put there yourself is used as it is."
     )
     return ["--clicks", data.name, "--fetch"]
 
@@ -83,20 +89,20 @@ def _file() -> list[str] | None:
     left, right = st.columns(2, gap="large")
     with left:
         sent = uploads.upload(
-            "Send a file of clicks", "CSV, TSV, Parquet or YOOCHOOSE's raw format, plain, .gz or .zip."
+            "Upload a file of clicks", "CSV, TSV, Parquet or YOOCHOOSE's raw format, plain, .gz or .zip."
         )
     path = sent or right.text_input(
-        "Or its path on this machine",
+        "Or a path on this machine",
         placeholder="clicks.csv, .tsv, .parquet, .dat, .gz, .zip",
         help="YOOCHOOSE's raw format needs no columns.",
     )
     columns = st.text_input(
-        "Columns, where their names are not plain",
+        "Columns, if their names are not recognised",
         placeholder="session=sid,time=ts,item=sku, or positions: session=1,time=2,item=3",
     )
     left, right = st.columns(2)
-    form = left.text_input("How times are written, where that is not plain", placeholder="day-first, or %d.%m.%Y %H:%M")
-    bad = right.number_input("Rows that may be left out, as they cannot be read", 0, 1_000_000, 0)
+    form = left.text_input("Time format, if it is not recognised", placeholder="day-first, or %d.%m.%Y %H:%M")
+    bad = right.number_input("Unreadable rows to skip at most", 0, 1_000_000, 0)
     items = st.text_input("File of item titles, prices, image URLs (optional)", placeholder="items.csv")
     if not path:
         return None
@@ -143,12 +149,12 @@ def _figures(found: dict[str, Any]) -> None:
 
 def _split() -> None:
     manifest = state.workspace().manifest("data")
-    st.header("Sessions to train on, sessions to test with")
+    st.header("Training and test sessions")
     if manifest is not None:
         found = manifest["metrics"]
         st.write(
-            f"{found['train_sessions']:,} sessions ended before {found['boundary'][:16].replace('T', ' ')} UTC and are for training; "
-            f"{found['test_sessions']:,} ended later and are for testing. Sessions of one click are left out."
+            f"{found['train_sessions']:,} sessions ended before {found['boundary'][:16].replace('T', ' ')} UTC and are used for training; "
+            f"{found['test_sessions']:,} ended later and are used for testing. Sessions with a single click are left out."
         )
         if is_stale(state.workspace(), "data"):
             st.caption(
@@ -156,7 +162,7 @@ def _split() -> None:
             )
     left, right = st.columns(2)
     boundary = left.text_input("Test from (ISO time, UTC)", placeholder="empty: after 80 % of the sessions")
-    fewest = right.number_input("Leave out items clicked less than", 1, 1000, 1)
+    fewest = right.number_input("Minimum clicks", 1, 1000, 1, help="Items with fewer clicks are left out.")
     if st.button("Preprocess"):
         extra = ["--test-from", boundary] if boundary else []
         tray.launch(["preprocess", "--min-item-count", str(fewest), *extra], "preprocess")

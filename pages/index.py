@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import charts, comparison, costs, draw, lab, library, others, parts, servers, state, tray
+from app import charts, comparison, costs, draw, freshness, lab, library, others, parts, servers, state, tray
 from app.errors import errors
 from pipeline import indexes
 from pipeline.approximation import approximations
@@ -18,7 +18,7 @@ HELP = {
     "recall@10": "Share of the 10 exact nearest vectors that the index finds with its default search, over 200 queries.",
     "recall@100": "Share of the 100 exact nearest vectors that the index finds with its default search, over 200 queries.",
     "p50": "Half of the queries, one at a time, were answered within this time; measured when the index was built.",
-    "memory": "Estimated from the type's layout: the server does not tell.",
+    "memory": "Estimated from the index type's layout; the server does not report it.",
     "disk": "Estimated: the vectors as they were inserted, and the index.",
     "rows": "As the server counts them; + added and − deleted since the index was built.",
     "a month": "Memory of the index and the cores of its server, by the prices below.",
@@ -30,11 +30,12 @@ MAIN = ("index", "state", "recall@10", "p50", "memory", "a month")  # what fits 
 def main() -> None:
     parts.heading(
         "Which index finds near vectors fastest?",
-        "Build several side by side over the same vectors; each is a collection in Milvus.",
+        "Build several over the same vectors and compare them; each is a collection in Milvus.",
     )
     if not state.workspace().stages("vectors"):
-        parts.empty("There are no vectors to index yet.", "train", "Train and embed on the Train page")
+        parts.empty("There are no vectors to index yet.", "train", "Train a model on the Train page")
         return
+    freshness.notice(state.model())
     chosen = servers.choose()
     if chosen is not None:
         lab.form(chosen)
@@ -51,7 +52,8 @@ def _built() -> None:
     if not rows:
         parts.empty("No index is built yet: choose a type above and press Build.")
         return
-    serving = _serving()
+    serving = _serving(rows)
+    _newer(rows, serving)
     elsewhere = any(row["server"] != EMBEDDED.name for row in rows)
     lines = [_line(row, serving, elsewhere) for row in rows]
     picked: Any = st.dataframe(
@@ -74,9 +76,7 @@ def _built() -> None:
     elif len(chosen) == 2:
         comparison.show(*chosen)
     else:
-        st.caption(
-            "Select a row to let it serve, to release or to drop it; select two to compare them on the same queries."
-        )
+        st.caption("Select a row to use, release or drop that index; select two to compare them on the same queries.")
         for vectors in dict.fromkeys((row["model"], row["vectors"]) for row in rows):
             same = [row for row in rows if (row["model"], row["vectors"]) == vectors and not row["note"]]
             if len(same) > 1:
@@ -84,12 +84,26 @@ def _built() -> None:
                 draw.figure(charts.index_quality(shown, state.mode()), f"quality-{vectors}")
 
 
-def _serving() -> str:
-    items = [row for row in indexes.list_indexes(state.workspace()) if row["vectors"] == "items"]
-    return str(indexes.serving(state.workspace(), items[0]["model"])["name"]) if items else ""
+def _serving(rows: list[dict[str, Any]]) -> set[str]:
+    """Name the index that answers for each model."""
+    models = {row["model"] for row in rows if row["vectors"] == "items"}
+    return {indexes.serving(state.workspace(), model)["name"] for model in models}
 
 
-def _line(row: dict[str, Any], serving: str, elsewhere: bool) -> dict[str, str]:
+def _newer(rows: list[dict[str, Any]], serving: set[str]) -> None:
+    """Say which index answers where a newer one is built, and let that one be chosen."""
+    for model in dict.fromkeys(row["model"] for row in rows if row["vectors"] == "items"):
+        newest = next(row["name"] for row in rows if row["vectors"] == "items" and row["model"] == model)
+        now = indexes.serving(state.workspace(), model)["name"]
+        if newest != now:
+            said, button = st.columns([3, 1], vertical_alignment="center")
+            said.markdown(f"Recommendations come from **{now}**; **{newest}** was built later.")
+            if button.button(f"Use {newest}", key=f"use-{newest}", width="stretch", icon=":material/play_circle:"):
+                indexes.serve(state.workspace(), newest)
+                st.rerun()
+
+
+def _line(row: dict[str, Any], serving: set[str], elsewhere: bool) -> dict[str, str]:
     line = {
         "index": row["name"],
         "state": _state(row, serving),
@@ -109,35 +123,46 @@ def _line(row: dict[str, Any], serving: str, elsewhere: bool) -> dict[str, str]:
 
 def _rows(row: dict[str, Any]) -> str:
     if row["count"] is None:
-        return "unknown: a change was cut off"
+        return "unknown: a change was interrupted"
     changed = [f"{sign}{number(row[name])}" for name, sign in (("added", "+"), ("deleted", "−")) if row[name]]
     return " ".join([number(row["count"]), *changed])
 
 
-def _state(row: dict[str, Any], serving: str) -> str:
-    if row["name"] == serving:
-        return "serves, out of date" if row["stale"] else "serves"
+def _state(row: dict[str, Any], serving: set[str]) -> str:
+    if row["name"] in serving:
+        return "in use, out of date" if row["stale"] else "in use"
     if row["stale"]:
         return "out of date"
     return "brute force" if row["note"] else "ready"
 
 
-def _actions(row: dict[str, Any], serving: str) -> None:
+def _actions(row: dict[str, Any], serving: set[str]) -> None:
     name = row["name"]
     serve, load, release, drop = st.columns(4)
-    may_serve = row["vectors"] == "items" and name != serving
-    if serve.button("Let it serve", disabled=not may_serve, width="stretch", icon=":material/play_circle:"):
+    why = _why_not(row, serving)
+    if serve.button("Use this index", disabled=bool(why), help=why, width="stretch", icon=":material/play_circle:"):
         indexes.serve(state.workspace(), name)
         st.rerun()
     if load.button("Load into memory", width="stretch"):
         tray.launch(["index", "load", name], f"load {name}")
     if release.button("Release from memory", width="stretch"):
         tray.launch(["index", "release", name], f"release {name}")
+    if why:
+        st.caption(f":material/info: {why}")
+    if row["stale"] and st.button("Build it again", icon=":material/refresh:", help="With the same parameters."):
+        tray.launch(freshness.build_again(row), f"build {name} again")
     _through(row)
     library.show(row)
     if drop.button("Drop", width="stretch", icon=":material/delete:"):
         indexes.set_aside(state.workspace(), name)
         st.rerun()
+
+
+def _why_not(row: dict[str, Any], serving: set[str]) -> str | None:
+    """Say why an index cannot be chosen to serve, None where it can."""
+    if row["vectors"] != "items":
+        return "This index holds sessions; only an index of items can make recommendations."
+    return "It is already in use." if row["name"] in serving else None
 
 
 def _through(row: dict[str, Any]) -> None:
@@ -148,11 +173,14 @@ def _through(row: dict[str, Any]) -> None:
     if found is not None:
         lost = found["lost"]["recall@20"]
         st.markdown(
-            f"Next clicks through it: recall@20 **{found['through']['recall@20']:.3f}**, exact "
+            f"Next clicks predicted with this index: recall@20 **{found['through']['recall@20']:.3f}**, exact "
             f"{found['exact']['recall@20']:.3f}, lost {lost['difference']:.3f} ({lost['low']:.3f} to {lost['high']:.3f}); "
             f"of the 20 nearest it finds {found['index_recall@20']:.3f}."
         )
-    elif st.button("Measure next clicks through it", help="The same next clicks as on the Train page, by this index."):
+    elif st.button(
+        "Measure recommendation quality with this index",
+        help="Predicts the same next clicks as the Train page, through this index.",
+    ):
         tray.launch(["evaluate", "--index", row["name"]], f"evaluate through {row['name']}")
 
 
@@ -186,7 +214,7 @@ def _server() -> None:
             st.warning(found["warning"], icon=":material/lock_open:")
         if found.get("last_restart"):
             st.caption(str(found["last_restart"]))
-        if found["state"] == "ready" and st.button("Restart the server", help="Ends builds that were cancelled, too."):
+        if found["state"] == "ready" and st.button("Restart the server", help="This also ends cancelled builds."):
             tray.launch(["milvus", "restart"], "restart Milvus")
 
 

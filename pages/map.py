@@ -3,7 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from app import charts, draw, parts, state, tray, url
+from app import charts, draw, freshness, parts, state, tray, url
 from app.errors import errors
 from pipeline.errors import UserError
 from pipeline.ids import matched
@@ -15,20 +15,23 @@ _MOST_FOUND = 50  # items that are marked at once
 
 def main() -> None:
     parts.heading(
-        "Which items are alike to the model?",
-        "UMAP lays the item vectors out in two dimensions: near on the map means near for the search.",
+        "Which items does the model find similar?",
+        "UMAP projects the item vectors to two dimensions: items close on the map are close in the search.",
     )
     parts.choose_model()
     points = state.table(f"maps/{state.model()}", "items.parquet")
     recommender = state.recommender()
     if points is None or recommender is None:
         if recommender is None:
-            parts.empty("There is no model whose items could be drawn yet.", "train", "Train one on the Train page")
+            parts.empty(
+                "There is no trained model yet, so there are no items to draw.", "train", "Train one on the Train page"
+            )
             return
         parts.empty("The map is not drawn yet.")
         if st.button("Draw the map", type="primary"):
             tray.launch(["map", "--model", state.model()], f"map {state.model()}")
         return
+    freshness.notice(recommender.model)
     left, right = st.columns(2)
     session = left.text_input("Draw a session", placeholder="a session id", **url.bound("session", "", url.text))
     find = right.text_input("Find an item", placeholder="name or id", **url.bound("find", "", url.text))
@@ -65,10 +68,10 @@ def _find(drawn: pl.DataFrame, text: str) -> list[str]:
 
 
 def _again() -> None:
-    with st.expander("Draw it again with other settings"):
+    with st.expander("Redraw with other settings"):
         left, right = st.columns(2)
         neighbors = left.slider(
-            "Neighbours kept together", 2, 100, 15, help="Small shows detail, large shows the whole."
+            "Neighbours kept together", 2, 100, 15, help="Small values show detail, large values the overall structure."
         )
         distance = right.slider("Distance between points", 0.0, 0.9, 0.1, help="How close points may lie.")
         if st.button("Draw the map"):

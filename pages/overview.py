@@ -5,10 +5,11 @@ from typing import Any
 
 import streamlit as st
 
-from app import benchnews, draw, modelcharts, parts, routes, state, tray
+from app import benchnews, draw, freshness, modelcharts, parts, routes, state, tray
 from app.errors import errors
 from pipeline.compare import certain
 from pipeline.evaluate import ALL_CLICKS, evaluations, intervals
+from pipeline.indexes import index_stage
 from pipeline.kinds import KINDS, baselines
 from pipeline.overview import describe
 from pipeline.vectors.server import status
@@ -30,7 +31,7 @@ def main() -> None:
     workspace = state.workspace()
     parts.heading(
         "How do clicks become recommendations?",
-        "A real model, a real Milvus: each box is a stage of the road; follow it from left to right.",
+        "A real model and a real Milvus: each box is a stage of the pipeline, from left to right.",
     )
     boxes = [(title, _stage(workspace, name), page) for title, name, page in ROAD]
     for column, (title, found, page) in zip(st.columns(len(boxes)), boxes, strict=True):
@@ -45,8 +46,8 @@ def _stage(workspace: Workspace, name: str) -> dict[str, Any] | None:
         name = f"{name}/{state.model()}"
     if name != "indexes":
         return describe(workspace, name)
-    built = [found for index in workspace.stages("indexes") if (found := describe(workspace, index))]
-    return next((found for found in built if found["state"] == "ready"), built[0] if built else None)
+    index = freshness.serving(state.model())
+    return None if index is None else describe(workspace, index_stage(index["name"]))
 
 
 def _box(title: str, found: dict[str, Any] | None, page: str) -> None:
@@ -70,11 +71,11 @@ def _next(workspace: Workspace, missing: list[str]) -> None:
     if tray.live():
         st.info("A job is running: the tray on the left shows how far it is.", icon=":material/hourglass_top:")
     elif missing:
-        parts.empty(f"Still missing: {', '.join(missing).lower()}. One press takes you there, in about two minutes.")
-        if st.button("Run the whole demo", type="primary", icon=":material/play_arrow:"):
+        parts.empty(f"Still missing: {', '.join(missing).lower()}. The demo builds them in about two minutes.")
+        if st.button("Run the demo", type="primary", icon=":material/play_arrow:"):
             tray.launch(DEMO, "run on shop")
         _made_up()
-    else:
+    elif not freshness.notice(state.model()):
         st.page_link(
             routes.page("recommend"),
             label="**Everything is ready: see recommendations**",
@@ -86,9 +87,9 @@ def _next(workspace: Workspace, missing: list[str]) -> None:
 
 def _made_up() -> None:
     st.caption(
-        "The shop and its visitors are made up. Real clicks are one press away: the e-shop, YOOCHOOSE, or a file of yours."
+        "The shop and its visitors are made up. You can use real clicks instead: the e-shop, YOOCHOOSE or your own file."
     )
-    st.page_link(routes.page("data"), label="Take real clicks", icon=":material/database:")
+    st.page_link(routes.page("data"), label="Use real clicks", icon=":material/database:")
 
 
 def _latest(workspace: Workspace) -> None:
@@ -102,7 +103,9 @@ def _latest(workspace: Workspace) -> None:
         with left:
             draw.figure(figure)
         examples = max(int(m["examples"]) for m in models.values())
-        left.caption(f"Measured here on {examples:,} next clicks of sessions that no model has seen.")
+        left.caption(
+            f"{parts.next_clicks(models)} Measured here on {examples:,} next clicks of sessions that no model has seen."
+        )
     if points is not None:
         with right:
             draw.figure(modelcharts.training(points.to_dicts(), state.mode()))

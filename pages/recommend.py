@@ -1,25 +1,24 @@
 """Recommend: a session's clicks, and what Milvus and the model answer."""
 
-from typing import Any
+import random
 
 import polars as pl
 import streamlit as st
 
-from app import charts, draw, filtering, parts, routes, state, url
+from app import basket, charts, draw, filtering, freshness, parts, routes, state, url, visits
 from app.errors import errors
 from pipeline.indexes import find_index, list_indexes
 from pipeline.names import ITEM_ID
 from pipeline.recommend import Query, Recommender
 
 SHOWN = 12  # cards of clicks; earlier ones are counted
-_NEXT, _BASKET = "next_click", "basket"
-MODES = {"session": "A real session", "items": "Put one together"}
+MODES = {"session": "A real session", "items": "Build a session"}
 
 
 def main() -> None:
     parts.heading(
         "What would this visitor click next?",
-        "Pick a session, or click items together; the answer comes from the index, live.",
+        "Pick a session or build one; the recommendations come live from the index.",
     )
     parts.choose_model()
     recommender = state.recommender()
@@ -31,10 +30,10 @@ def main() -> None:
             "Run the demo on the Overview page",
         )
         return
+    freshness.notice(recommender.model)
     history, real = _session(recommender)
     query = _controls(recommender, built)
     if not history:
-        parts.empty("Choose one item or more: each is a click of the session.")
         return
     earlier = max(0, len(history) - SHOWN)
     st.markdown(f"**Clicked so far** {f'– the last {SHOWN} of {len(history)}' if earlier else ''}")
@@ -68,15 +67,9 @@ def _picked() -> str:
 
 
 def _together(recommender: Recommender) -> tuple[list[str], None]:
-    names = _names(recommender)
-    nothing: list[str] = []
-    history = st.multiselect(
-        "Items, in the order clicked",
-        list(names),
-        format_func=names.__getitem__,
-        placeholder="Search an item",
-        **url.segments("items", nothing, url.some_of(names), url.joined, key=_BASKET),
-    )
+    history = basket.edit(_names(recommender))
+    if not history:
+        parts.empty("Add one or more items: each is a click in the session.")
     return history, None
 
 
@@ -91,9 +84,22 @@ def _names(recommender: Recommender) -> dict[str, str]:
 
 
 def _real(recommender: Recommender) -> tuple[list[str], str | None]:
+    ids = visits.answerable(recommender)
     left, right = st.columns([3, 1], vertical_alignment="bottom")
-    right.button("One at random", icon=":material/casino:", width="stretch", on_click=_another)
-    session = left.text_input("Session id", **url.bound("session", _newest(), url.text))
+    why = None if ids else _NONE_LEFT
+    right.button(
+        "One at random",
+        icon=":material/casino:",
+        width="stretch",
+        on_click=_another,
+        args=(ids,),
+        disabled=not ids,
+        help=why,
+    )
+    session = left.text_input("Session id", **url.bound("session", ids[-1] if ids else "", url.text))
+    if not session:
+        parts.empty(f"{_NONE_LEFT} Refresh the model, or build a session from items it knows.")
+        return [], None
     clicks = recommender.session(session)
     if len(clicks) < 2:
         return clicks, None
@@ -103,20 +109,13 @@ def _real(recommender: Recommender) -> tuple[list[str], str | None]:
     return clicks[:after], clicks[after]
 
 
-def _ids() -> pl.Series:
-    """Give the sessions that have vectors, as they ended."""
-    sessions = state.table(f"vectors/{state.model()}", "sessions.parquet")
-    return pl.Series("id", [""]) if sessions is None else sessions["id"].cast(pl.String)
+_NONE_LEFT = "No session in the current clicks starts with an item this model knows."
 
 
-def _newest() -> str:
-    return str(_ids()[-1])
-
-
-def _another() -> None:
+def _another(ids: list[str]) -> None:
     """Choose one of the last fifth of the sessions."""
-    ids = _ids()
-    url.put(session=str(ids.tail(max(1, len(ids) // 5)).sample(1)[0]), after=None)
+    newest = ids[-max(1, len(ids) // 5) :]
+    url.put(session=random.choice(newest), after=None)
 
 
 def _controls(recommender: Recommender, built: list[str]) -> Query:
@@ -128,7 +127,7 @@ def _controls(recommender: Recommender, built: list[str]) -> Query:
     shown = url.bound("k", min(10, most), url.whole(1, most))
     k = middle.slider("How many", 1, most, **shown) if most > 1 else 1
     shown = url.bound("seen", False, url.flag, url.write_flag)
-    seen = right.toggle("Leave out seen", help="Leave out what the session has clicked.", **shown)
+    seen = right.toggle("Exclude seen items", help="Leave out items already clicked in the session.", **shown)
     expression = filtering.control(known.catalogue, row.get("columns", []))
     return Query(k=k, index=index, exclude_seen=seen, filter=expression)
 
@@ -136,18 +135,19 @@ def _controls(recommender: Recommender, built: list[str]) -> Query:
 def _answer(recommender: Recommender, history: list[str], real: str | None, query: Query) -> None:
     index = recommender.serving(query.index)
     known = recommender.of(index)
-    with st.spinner("Asking Milvus; the first time it starts, which takes some ten seconds"):
+    with st.spinner("Searching Milvus; the first search starts it, which takes about ten seconds"):
         answer = recommender.recommend(history, query, state.hold().engine(index["server"]))
     items = answer["items"]
     if _picked() == "items":
-        _go_on([item for item in items if item["item_id"] in recommender.now.rows])
+        known_now = (item for item in items if item["item_id"] in recommender.now.rows)
+        basket.offer({item["item_id"]: str(item.get("name") or item["item_id"]) for item in known_now}, history)
     rank = next((i["rank"] for i in items if i["item_id"] == real), None)
     known_as = "" if real is None else parts.plain(str(known.describe(real).get("name") or real))
     st.markdown(f"**Recommended** {_verdict(known_as, rank, len(items))}")
     if filtered := answer.get("filter"):
         st.caption(filtering.caption(filtered))
     if not items:
-        parts.empty(answer["note"] or "Nothing is left to recommend.")
+        parts.empty(answer["note"] or "There is nothing left to recommend.")
         return
     parts.cards(items, state.mode(), star=real)
     narrowed = query.exclude_seen or query.filter or index["changed"]
@@ -160,7 +160,7 @@ def _answer(recommender: Recommender, history: list[str], real: str | None, quer
         right.metric(
             "Same as exact search",
             f"{same} of {len(exact)}",
-            help="Compared with the model's own ranking of every item.",
+            help="Compared with the model's exact ranking of all items.",
         )
     if answer["note"]:
         right.caption(answer["note"])
@@ -176,27 +176,8 @@ def _answer(recommender: Recommender, history: list[str], real: str | None, quer
             routes.page("map"),
             label="See this session on the map",
             icon=":material/map:",
-            query_params={"session": url.value("session", _newest(), url.text)},
+            query_params={"session": str(st.session_state["url-session"])},
         )
-
-
-def _go_on(items: list[dict[str, Any]]) -> None:
-    names = {i["item_id"]: str(i.get("name") or i["item_id"]) for i in items if i["item_id"] not in _basket()}
-    st.pills(
-        "Click one to go on with the session", list(names), format_func=names.__getitem__, key=_NEXT, on_change=_add
-    )
-
-
-def _basket() -> list[str]:
-    return list(st.session_state.get(_BASKET, []))
-
-
-def _add() -> None:
-    """Append the clicked recommendation; a callback, as a widget's value cannot change after it is drawn."""
-    clicked = st.session_state.get(_NEXT)
-    if clicked:
-        url.put(items=url.joined([*_basket(), clicked]))
-        st.session_state[_NEXT] = None
 
 
 def _verdict(real: str, rank: int | None, shown: int) -> str:

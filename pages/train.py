@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from app import judged, learning, lesson, parts, state, trainform, trainings, url
+from app import freshness, judged, learning, lesson, parts, state, trainform, trainings, url
 from app.errors import errors
+from pipeline.kinds import KINDS
+from pipeline.train import trained
 
 VIEWS = {
     "baselines": ("Against the baselines", judged.show),
@@ -14,12 +16,15 @@ VIEWS = {
 
 def main() -> None:
     parts.heading(
-        "How well can the next click be foreseen?",
-        "A model learns from sessions that have ended; those that it has never seen tell how well.",
+        "How well can we predict the next click?",
+        "A model learns from past sessions and is tested on sessions it has never seen.",
     )
     if state.workspace().manifest("data") is None:
         parts.empty("There are no sessions to train on yet.", "data", "Choose clicks on the Data page")
         return
+    for name in trained(state.workspace()):
+        if KINDS[name].has_vectors:
+            freshness.notice(name)
     model = trainform.form()
     learning.show(model)
     _, show = VIEWS[_view()]

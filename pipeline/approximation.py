@@ -38,7 +38,7 @@ class ApproximationConfig:
     search: str = ""
     """Search parameters, e.g. 'ef=120'; what is not named has its default."""
     max_clicks: int = 0
-    """Rank at most so many next clicks of a session, its first ones; 0: all of them."""
+    """Rank at most this many next clicks per session, from the first; 0 for all."""
 
 
 def approximation_stage(index: str) -> str:

@@ -64,7 +64,7 @@ def serve(workspace: Workspace, name: str) -> Training:
             with workspace.writing(manifest["stage"]) as fresh:
                 link_files(folder / MODEL, fresh)
         except FileNotFoundError as error:
-            raise UserError(f"'{name}' was deleted just now: bring it back, or choose another.") from error
+            raise UserError(f"'{name}' was just deleted: restore it, or choose another.") from error
     return find(workspace, name)
 
 
@@ -77,7 +77,7 @@ def _check(workspace: Workspace, training: Training, manifest: dict[str, Any]) -
         if stage == preprocess.STAGE:
             raise UserError(
                 f"'{training.name}' learned from other sessions ({training.data or 'unknown'}) than the workspace has "
-                f"now ({_source(workspace) or 'none'}): run the road on those again, or choose one that learned from "
+                f"now ({_source(workspace) or 'none'}): run the pipeline on those, or choose one that learned from "
                 "these."
             )
         needed = next((f.name for f in folders(workspace) if (manifest_of(f) or {}).get("key") == key), None)
@@ -91,7 +91,7 @@ def set_aside(workspace: Workspace, name: str) -> None:
     """Delete a training so that `bring_back` can undo it; raise UserError for the one that serves."""
     training = find(workspace, name)
     if training.serves:
-        raise UserError(f"'{name}' serves as {training.model}: let another serve first, or train anew.")
+        raise UserError(f"'{name}' serves as {training.model}: use another one first, or train anew.")
     aside = base(workspace) / DELETED
     aside.mkdir(exist_ok=True)
     (base(workspace) / name).rename(aside / name)
@@ -102,7 +102,7 @@ def bring_back(workspace: Workspace, name: str) -> None:
     try:
         (base(workspace) / DELETED / name).rename(base(workspace) / name)
     except FileNotFoundError as error:
-        raise UserError(f"There is no deleted training '{name}' to bring back: it is gone for good.") from error
+        raise UserError(f"There is no deleted training '{name}' to restore: it is gone for good.") from error
 
 
 def delete(workspace: Workspace, name: str) -> None:

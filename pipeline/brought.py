@@ -88,13 +88,13 @@ def metric_of(path: Path, distance: str) -> str:
 def checked(path: Path, ids: pl.Series, vectors: Any, metric: str) -> tuple[pl.Series, Floats]:
     """Give text ids and (n, dim) float32 vectors that Milvus takes; a UserError names what it would not."""
     if vectors.ndim != 2 or not vectors.shape[1]:
-        raise UserError(f"{path} holds numbers of shape {vectors.shape}: bring one row a vector, (rows, dimensions).")
+        raise UserError(f"{path} holds numbers of shape {vectors.shape}: give one row per vector, (rows, dimensions).")
     if vectors.dtype.kind not in "fiu":
-        raise UserError(f"{path} holds {vectors.dtype} in place of numbers: bring float32, or what can become it.")
+        raise UserError(f"{path} holds {vectors.dtype} instead of numbers: give float32, or values that convert to it.")
     rows, dim = vectors.shape
     if rows < 2:
         raise UserError(
-            f"{path} holds {rows} vector{'s' * (rows != 1)}: bring at least 2, so that one has a neighbour."
+            f"{path} holds {rows} vector{'s' * (rows != 1)}: give at least 2, so that each has a neighbour."
         )
     if dim > MOST_DIM:
         raise UserError(f"{path} has {dim:,} dimensions: Milvus takes at most {MOST_DIM:,}, so shorten the vectors.")
@@ -117,7 +117,7 @@ def _checked_ids(path: Path, ids: pl.Series) -> pl.Series:
 def _texts(path: Path, ids: pl.Series) -> pl.Series:
     """Give ids as text; whole numbers that were made decimals, as pandas does beside a gap, are whole again."""
     if not (ids.dtype.is_integer() or ids.dtype.is_float() or ids.dtype in (pl.String, pl.Categorical, pl.Enum)):
-        raise UserError(f"{path} has ids of type {ids.dtype}: bring whole numbers or text, or choose --columns id=….")
+        raise UserError(f"{path} has ids of type {ids.dtype}: use whole numbers or text, or choose --columns id=….")
     texts = ids.cast(pl.String).str.strip_chars()
     numbers = texts.cast(pl.Float64, strict=False)
     all_numbers = (numbers.is_not_null() | texts.is_null() | (texts == "")).all()
@@ -128,7 +128,7 @@ def _texts(path: Path, ids: pl.Series) -> pl.Series:
         return texts.str.replace(r"\.0+$", "")
     if ids.dtype.is_float() and texts.null_count() < len(texts):
         raise UserError(
-            f"{path} has ids that are not whole, such as {texts.drop_nulls()[0]}: bring whole numbers or text."
+            f"{path} has ids that are not whole, such as {texts.drop_nulls()[0]}: use whole numbers or text."
         )
     return texts
 

@@ -91,5 +91,5 @@ def _check(path: Path, ids: pl.Series, vectors: Floats) -> None:
         row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
         raise UserError(
             f"The vector of '{ids[row]}' for {path.name} is not of finite numbers: train the model that makes it "
-            "again, or bring other vectors."
+            "again, or import other vectors."
         )

@@ -36,7 +36,7 @@ class EvaluateConfig:
     exclude_seen: bool = False
     """Recommend nothing that the session has clicked, and leave out the examples that click it again."""
     max_clicks: int = 0
-    """Rank at most so many next clicks of a session, its first ones; 0: all of them."""
+    """Rank at most this many next clicks per session, from the first; 0 for all."""
     LIMITS: ClassVar[Limits] = {"max_clicks": (0, 10**9)}
 
     def __post_init__(self) -> None:

@@ -37,7 +37,7 @@ def read_rows(path: Path, dim: int, kinds: dict[str, Scalar]) -> tuple[list[str]
                 f"{', '.join(kinds) or 'nothing else'}.{did_you_mean(column, table.columns)}"
             )
     if table.is_empty():
-        raise UserError(f"{path} holds no row: bring a file with at least one.")
+        raise UserError(f"{path} holds no row: use a file with at least one.")
     for column in set(table.columns) - {ID, VECTOR, *kinds}:
         raise UserError(
             f"{path} has a column '{column}' that the index has not: it has {', '.join(kinds) or 'none beside the id'}."

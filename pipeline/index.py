@@ -15,7 +15,7 @@ import polars as pl
 from pipeline.embed import ENTITIES, Entity, load_vectors, vectors_stage, way_to_vectors
 from pipeline.errors import UserError
 from pipeline.filters import UNKNOWN
-from pipeline.indexes import drop_unreferenced, index_stage, rename
+from pipeline.indexes import drop_unreferenced, index_stage, keep_serving, rename
 from pipeline.kinds import KINDS
 from pipeline.known import keep_training
 from pipeline.names import CATEGORY, DEFAULT_MODEL, ITEM_ID, ITEM_IDX, POPULARITY, PRICE, SESSION_ID
@@ -125,6 +125,8 @@ def build_index(
     if reason := why_not(index_type(config.index), facts):
         raise UserError(reason)
     name = free_name(workspace, config)
+    if config.vectors == "items":
+        keep_serving(workspace, config.model)
     stage = index_stage(name)
     before = workspace.manifest(stage)
     lost = before is not None and before["metrics"]["collection"] not in engine.collections()

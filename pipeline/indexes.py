@@ -91,7 +91,7 @@ def find_index(workspace: Workspace, name: str) -> dict[str, Any]:
     if name not in built:
         if aside := dropped(workspace, name):
             raise UserError(
-                f"Index '{name}' is dropped and set aside: bring it back on the Index page, or remove it for good with "
+                f"Index '{name}' is dropped and set aside: restore it on the Index page, or remove it for good with "
                 f"`index drop {name} --aside {aside[0]['aside']}`."
             )
         known = ", ".join(built) or "none yet; make one with `index build`"
@@ -101,11 +101,36 @@ def find_index(workspace: Workspace, name: str) -> dict[str, Any]:
 
 def serving(workspace: Workspace, model: str) -> dict[str, Any]:
     """Give the item index that answers for `model`: the one chosen with `serve`, else the newest."""
-    built = [row for row in list_indexes(workspace) if row["vectors"] == "items" and row["model"] == model]
+    built = _of_items(workspace, model)
     if not built:
         raise UserError(f"No index of {model}'s items is built: run `index build`, or build it on the Index page.")
-    chosen = (read_json(workspace.root / SERVING) or {}).get("index")
+    chosen = _choices(workspace).get(model, {}).get("index")
     return next((row for row in built if row["name"] == chosen), built[0])
+
+
+def _of_items(workspace: Workspace, model: str) -> list[dict[str, Any]]:
+    return [row for row in list_indexes(workspace) if row["vectors"] == "items" and row["model"] == model]
+
+
+def _choices(workspace: Workspace) -> dict[str, dict[str, str]]:
+    """Read the index that was chosen for each model, and its search parameters: {model: {index, search}}."""
+    kept = read_json(workspace.root / SERVING) or {}
+    if "index" not in kept:
+        return dict(kept.get("models", {}))
+    manifest = workspace.manifest(index_stage(kept["index"]))  # an earlier version kept one choice for all models
+    return {manifest["config"]["model"]: kept} if manifest else {}
+
+
+def _choose(workspace: Workspace, model: str, name: str, search: str) -> None:
+    choices = _choices(workspace) | {model: {"index": name, "search": search}}
+    write_json(workspace.root / SERVING, {"models": choices})
+
+
+def keep_serving(workspace: Workspace, model: str) -> None:
+    """Choose the index that answers for `model` now, if any does, so that one built later does not take its place."""
+    if _of_items(workspace, model):
+        name = serving(workspace, model)["name"]
+        _choose(workspace, model, name, served_search(workspace, name))
 
 
 def of_another_training(workspace: Workspace, index: dict[str, Any]) -> bool:
@@ -124,21 +149,22 @@ def serve(workspace: Workspace, name: str, search: str = "") -> None:
     if index["vectors"] != "items":
         raise UserError(f"Index '{name}' holds sessions, and recommendations are items: choose an index of items.")
     validate_search(index_type(index["index"]), index["params"], parse_params(search), 1)
-    write_json(workspace.root / SERVING, {"index": name, "search": search})
+    _choose(workspace, index["model"], name, search)
 
 
 def served_search(workspace: Workspace, name: str) -> str:
     """Give the search parameters that an index was chosen to serve with, '' where it was not, or with none."""
-    chosen = read_json(workspace.root / SERVING) or {}
-    return str(chosen.get("search", "")) if chosen.get("index") == name else ""
+    chosen = (choice for choice in _choices(workspace).values() if choice["index"] == name)
+    return next((str(choice.get("search", "")) for choice in chosen), "")
 
 
 def rename(workspace: Workspace, name: str, to: str) -> None:
     """Give an index another name, with which it serves on where it was chosen to."""
+    choices = _choices(workspace)
     workspace.move(index_stage(name), index_stage(to))
-    chosen = read_json(workspace.root / SERVING) or {}
-    if chosen.get("index") == name:
-        write_json(workspace.root / SERVING, chosen | {"index": to})
+    for model, choice in choices.items():
+        if choice["index"] == name:
+            _choose(workspace, model, to, choice.get("search", ""))
 
 
 def load_index(workspace: Workspace, name: str, engine: Engine) -> None:
@@ -163,9 +189,7 @@ def bring_back(workspace: Workspace, name: str, aside: int | None = None) -> Non
     """Undo `set_aside`, of the newest of that name or of number `aside`; UserError while another has the name."""
     found = _find_aside(workspace, name, aside)
     if workspace.manifest(index_stage(name)) is not None:
-        raise UserError(
-            f"There is an index '{name}' that was built since: drop it first, then bring the older one back."
-        )
+        raise UserError(f"There is an index '{name}' that was built since: drop it first, then restore the older one.")
     workspace.move(_aside_stage(name, found["aside"]), index_stage(name))
 
 
@@ -174,7 +198,7 @@ def _find_aside(workspace: Workspace, name: str, aside: int | None) -> dict[str,
         if aside in (None, row["aside"]):
             return row
     which = "" if aside is None else f" of number {aside}"
-    raise UserError(f"There is no dropped index '{name}'{which} to bring back: it is dropped for good, or never was.")
+    raise UserError(f"There is no dropped index '{name}'{which} to restore: it was removed for good, or never existed.")
 
 
 def to_drop(workspace: Workspace, name: str, aside: int | None = None) -> dict[str, Any]:

@@ -31,8 +31,8 @@ from pipeline.workspace import Workspace, read_json, write_json
 State = Literal["queued", "running", "done", "failed", "cancelled", "killed"]
 KEPT = 60  # jobs whose logs are kept
 JOB_VARIABLE = "PIPELINE_JOB"
-CANCELLED = "Cancelled; what was there before still is."
-KILLED = "Its process ended without a word: killed from outside, or for want of memory; what was there before still is."
+CANCELLED = "Cancelled; earlier results are unchanged."
+KILLED = "Its process was killed, from outside or for lack of memory; earlier results are unchanged."
 _PROJECT = Path(__file__).resolve().parent.parent
 
 

@@ -28,7 +28,7 @@ def describe_items(workspace: Workspace, model: str, file: Path, to: Path) -> di
     vectors, known = vectors_of(workspace.stage(stage_name(model)), items)
     some = known > 0
     if not some.any():
-        raise UserError(f"{file} tells nothing of its items that training has seen: bring the columns it was given.")
+        raise UserError(f"{file} has none of the columns that training used: add them.")
     with written(to) as path:
         write_vectors(path, items[ITEM_ID].cast(pl.String).filter(pl.Series(some)), vectors[some], training)
     return {"file": str(to), "items": int(some.sum()), "left_out": int((~some).sum()), "dim": vectors.shape[1]}

@@ -66,7 +66,7 @@ def usable_clicks(clicks: pl.LazyFrame, items: pl.DataFrame, min_item_count: int
     if kept[SESSION_ID].n_unique() < 2:
         raise UserError(
             f"With min_item_count {min_item_count}, {kept[SESSION_ID].n_unique()} sessions of two clicks or more are "
-            "left, and a split needs at least 2: lower --min-item-count or bring more clicks."
+            "left, and a split needs at least 2: lower --min-item-count or add more clicks."
         )
     return kept
 

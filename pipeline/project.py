@@ -46,7 +46,7 @@ def project(workspace: Workspace, model: str, config: MapConfig, progress: Progr
     def body(folder: Path, report: Progress) -> Metrics:
         ids, vectors = load_vectors(workspace, model, "items")
         if len(ids) <= FEWEST:
-            raise UserError(f"A map needs more than {FEWEST} items, and the model knows {len(ids)}: bring more clicks.")
+            raise UserError(f"A map needs more than {FEWEST} items, and the model knows {len(ids)}: add more clicks.")
         report(0, 3, "loading UMAP")
         from umap import UMAP
 

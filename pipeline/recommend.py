@@ -25,12 +25,11 @@ from pipeline.workspace import Workspace
 
 MOST_COMPARED = 50_000  # rows under a filter that recall is measured over: reading more would outlast the search
 _OTHER = (
-    "The answer is that of the training which the index was built from, and another one of {0} serves now: refresh it "
+    "The index was built from an older training of {0}, which gives this answer: refresh it "
     "on the Train page, or with `run --model {0}`."
 )
 _NOT_KEPT = (
-    "The index holds vectors of another training of {0} than serves now: refresh it on the Train page, or with "
-    "`run --model {0}`."
+    "The index was built from an older training of {0}: refresh it on the Train page, or with `run --model {0}`."
 )
 _KEPT = 2  # trainings in memory beside the one that serves
 T = TypeVar("T")
@@ -74,7 +73,9 @@ class Recommender:
         """Give the items a session clicked, oldest first; raise UserError where there is no such session."""
         clicks = session_clicks(self.workspace, session)
         if clicks.is_empty():
-            raise UserError(f"There is no session '{session}' in the clicks: choose one that `data` or a page shows.")
+            raise UserError(
+                f"No session '{session}'. Try “One at random” on the Recommend page, or an id from the clicks."
+            )
         return clicks[ITEM_ID].cast(pl.String).to_list()
 
     def known(self, items: Sequence[str], index: str | None = None) -> list[str]:
@@ -237,7 +238,7 @@ def _told(index: dict[str, Any], known: Known, row: dict[str, Any]) -> dict[str,
     return known.describe(row[ITEM_ID]) | told
 
 
-_NOTHING = "None of the {rows:,} rows of {name} is let through by {expression}: loosen the filter."
+_NOTHING = "None of the {rows:,} rows of {name} matches {expression}: loosen the filter."
 
 
 def _size(index: dict[str, Any], catalogue: int) -> int:

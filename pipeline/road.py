@@ -8,6 +8,7 @@ from pipeline.embed import ENTITIES, embed
 from pipeline.errors import UserError
 from pipeline.evaluate import evaluate, evaluations, longest_sessions
 from pipeline.index import IndexConfig, build_index
+from pipeline.indexes import serve, serving
 from pipeline.ingest import ingest
 from pipeline.jobrun import Running
 from pipeline.kinds import need_vectors
@@ -88,7 +89,10 @@ def _indexes(workspace: Workspace, config: RoadConfig, job: Running) -> list[Don
     with connect(workspace, f"job {job.job.id}", job.progress("milvus")) as engine:
         configs = [IndexConfig(e, config.model, config.index, config.params, server_name()) for e in ENTITIES]
         can = facts(workspace, server_name(), engine)
-        return [build_index(workspace, c, engine, job.progress("index", learns=False), can) for c in configs]
+        done = [build_index(workspace, c, engine, job.progress("index", learns=False), can) for c in configs]
+    if serving(workspace, config.model)["stale"]:  # what was chosen before answers with the clicks before
+        serve(workspace, done[0].name.split("/")[-1])
+    return done
 
 
 def _entry(done: Done) -> dict[str, Any]:

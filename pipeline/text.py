@@ -2,6 +2,9 @@
 
 import difflib
 from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pipeline.names import UNKNOWN_CATEGORY
 
 
 def duration(seconds: float) -> str:
@@ -25,6 +28,11 @@ def age(seconds: float) -> str:
         if count:
             return f"{count} {unit}{'s' if unit == 'day' and count > 1 else ''} ago"
     return "just now"
+
+
+def category(value: Any) -> str:
+    """Name an item's category, '' where it has none."""
+    return "" if value in (None, "", UNKNOWN_CATEGORY) else str(value)
 
 
 def size(count: float) -> str:

@@ -97,7 +97,7 @@ class Road:
 
 
 def run_road(root: Path, *arguments: str) -> Road:
-    """Run the whole road on real parts, as a user does."""
+    """Run the whole pipeline on real parts, as a user does."""
     measured = measure(["run", *arguments], root)
     assert measured.returncode == 0, measured.stderr[-3000:]
     return Road(Workspace.open(root), json.loads(measured.stdout.splitlines()[-1]), measured)

@@ -143,7 +143,7 @@ def _why(rows: list[Row], wish: Wish) -> Iterator[str]:
     if best["run"] == PUBLISHED:
         yield f"It was published and not measured here: {best['server']}."
     elif best["repeats"] == 1:
-        yield "It was measured once: three repeats would tell how far the figure varies."
+        yield "It was measured once: three repeats would show how much the figure varies."
 
 
 def _first(rows: list[Row], wish: Wish, found: str) -> str:

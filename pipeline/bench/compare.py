@@ -117,7 +117,7 @@ def sentence(found: Comparison, a: str, b: str) -> str:
         if name in found.stale:
             parts.append(f"{side} is out of date: the vectors that it searched have been replaced since")
     if not found.known:
-        parts.append(f"it {MAYBE_CHANCE}: what was measured once does not tell how far it varies, three repeats would")
+        parts.append(f"it {MAYBE_CHANCE}: one measurement does not show how much it varies; three repeats would")
     elif not found.told_apart and not found.stale:
         parts.append("where their spreads overlap they are not called different")
     return "; ".join(parts) + "."

@@ -17,7 +17,7 @@ JobArgument = Annotated[str, typer.Argument(help="A job's number, as in `jobs li
 
 @app.command()
 def status(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
-    """Tell what exists in a workspace.
+    """Show what a workspace holds.
 
     Example: python -m pipeline status --json
     """
@@ -48,7 +48,7 @@ def status(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> 
 
 @app.command()
 def doctor(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
-    """Tell what this machine has and lacks, with the way out.
+    """Check what this machine has and lacks, and say what to do.
 
     Example: python -m pipeline doctor
     """
@@ -187,7 +187,7 @@ def milvus_restart(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = Fa
 
 @milvus_app.command("status")
 def milvus_status(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
-    """Tell where the server is, who uses it and what it holds.
+    """Show where the server is, who uses it and what it holds.
 
     Example: python -m pipeline milvus status --json
     """

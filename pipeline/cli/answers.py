@@ -124,7 +124,7 @@ def compare(
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
 ) -> None:
-    """Say how many times the queries of B A answers at equal recall, and where that is defined.
+    """Say how many times B's queries per second A answers at equal recall, and where that is defined.
 
     Example: python -m pipeline bench compare --run published --scenario user-user --a device=gpu --b device=cpu
     """
@@ -182,7 +182,7 @@ def quality(
 
 @bench_app.command("published")
 def published(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
-    """Tell the published study again: its speed-ups, those at equal recall, and what else its figures show.
+    """Summarise the published study: its speed-ups, those at equal recall, and what else its figures show.
 
     Example: python -m pipeline bench published --json
     """

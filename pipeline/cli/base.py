@@ -27,7 +27,7 @@ app = typer.Typer(
 
 WorkspaceOption = Annotated[
     Path,
-    typer.Option("--workspace", envvar=WORKSPACE_VARIABLE, help="The folder that holds everything of one road."),
+    typer.Option("--workspace", envvar=WORKSPACE_VARIABLE, help="The workspace folder, which holds everything."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on the last line of stdout.")]
 WaitOption = Annotated[bool, typer.Option("--wait", help="Queue behind a job that is running.")]

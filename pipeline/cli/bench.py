@@ -48,7 +48,7 @@ def bench(
     rate: Annotated[str | None, typer.Option(help="Open loop: requests a second, e.g. '200,500'.")] = None,
     client: Annotated[str, typer.Option(help="raw, or pymilvus to show its figure beside it.")] = "raw",
     seconds: Annotated[float | None, typer.Option(help="Measured at each point.")] = None,
-    repeats: Annotated[int | None, typer.Option(help="Measure each point so often, for its spread.")] = None,
+    repeats: Annotated[int | None, typer.Option(help="Measure each point this many times, for its spread.")] = None,
     server: ServerOption = None,
     skip_dominated: Annotated[
         bool, typer.Option("--skip-dominated", help="Leave out what another setting beat at the first load.")
@@ -58,8 +58,8 @@ def bench(
         str, typer.Option(help="Ask this collection of others on the server as it is; it is only read.")
     ] = "",
     dask: Annotated[str, typer.Option(help="A Dask scheduler, tcp://HOST:PORT, whose workers are the clients.")] = "",
-    name: Annotated[str | None, typer.Option(help="Call the run so.")] = None,
-    resume: Annotated[str | None, typer.Option(help="Go on with this run, whatever else is given.")] = None,
+    name: Annotated[str | None, typer.Option(help="A name for the run.")] = None,
+    resume: Annotated[str | None, typer.Option(help="Continue this run; other options are ignored.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many points and how long, and stop.")] = False,
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
@@ -134,7 +134,7 @@ def tune(
     seconds: Annotated[float, typer.Option(help="Measured at each trial.")] = 3.0,
     server: ServerOption = None,
     build_limit: Annotated[float, typer.Option(help="Seconds that an index may take to be built.")] = 1800.0,
-    name: Annotated[str | None, typer.Option(help="Call the run so.")] = None,
+    name: Annotated[str | None, typer.Option(help="A name for the run.")] = None,
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
     wait: WaitOption = False,

@@ -22,9 +22,9 @@ VectorsOption = Annotated[
 FileOption = Annotated[str, typer.Option(help="For own: .npy, .npz, Parquet, CSV, or ann-benchmarks' HDF5.")]
 QueryFileOption = Annotated[str, typer.Option(help="For own: the queries; without it, the file's, or a tenth.")]
 MetricOption = Annotated[str, typer.Option(help="IP, L2 or COSINE; without it, as the vectors were brought, or IP.")]
-RowsOption = Annotated[int, typer.Option(help="Index so many vectors at most; 0 for all.")]
-QueriesOption = Annotated[int, typer.Option(help="Ask so many queries at most; recall then has an interval.")]
-SeedOption = Annotated[int, typer.Option(help="Of what is drawn.")]
+RowsOption = Annotated[int, typer.Option(help="Index at most this many vectors; 0 for all.")]
+QueriesOption = Annotated[int, typer.Option(help="Ask at most this many queries; recall then has an interval.")]
+SeedOption = Annotated[int, typer.Option(help="Random seed.")]
 ServerOption = Annotated[str | None, typer.Option(help="A server as `server list` names it.")]
 COLUMNS = [
     "index", "build", "search", "nq", "concurrency", "client", "recall", "qps", "p50_ms", "p95_ms", "p99_ms",

@@ -105,7 +105,7 @@ def drop(run: RunArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOpt
 @bench_app.command("note")
 def note(
     name: Annotated[str, typer.Argument(help="A run as `bench list` names it.")],
-    text: Annotated[str, typer.Argument(help="What you want to remember of it; '' takes the note away.")],
+    text: Annotated[str, typer.Argument(help="What you want to remember about it; '' removes the note.")],
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
 ) -> None:

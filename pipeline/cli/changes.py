@@ -138,7 +138,7 @@ def delete(
     json: JsonOption = False,
     wait: WaitOption = False,
 ) -> None:
-    """Take rows out of an index by their ids; ids that are not there are named.
+    """Remove rows from an index by their ids; ids that do not exist are listed.
 
     A value that is an id as it stands, with its commas, is that id: give --ids once for each such id.
 
@@ -164,7 +164,7 @@ def delete(
 
 @index_app.command("show")
 def show(name: NameArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
-    """Tell everything known of one index, its rows as the server counts them.
+    """Show everything known about an index, with its rows as the server counts them.
 
     Example: python -m pipeline index show items-session-hnsw --json
     """

@@ -51,7 +51,7 @@ def data_list(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) 
 def data_fetch(
     name: NameArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False, wait: WaitOption = False
 ) -> None:
-    """Download a data set from those who publish it, checked, into the folder of data sets; a cut-off one goes on.
+    """Download a data set from its publisher and check it; an interrupted download resumes.
 
     Example: python -m pipeline data fetch eshop
     """

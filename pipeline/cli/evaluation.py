@@ -26,14 +26,14 @@ def evaluate(
         bool, typer.Option("--exclude-seen", help="Recommend nothing that the session has clicked.")
     ] = False,
     max_clicks: Annotated[
-        int, typer.Option(help="Rank at most so many next clicks of a session, its first ones; 0: all of them.")
+        int, typer.Option(help="Rank at most this many next clicks per session, from the first; 0 for all.")
     ] = 0,
     baselines: Annotated[
         bool,
         typer.Option("--baselines", help="Train the baselines first, where they are not on these sessions."),
     ] = False,
     index: Annotated[
-        str | None, typer.Option(help="Also search this index of a model's items, and tell what is lost by it.")
+        str | None, typer.Option(help="Also search this index of a model's items, and report what is lost by it.")
     ] = None,
     search: Annotated[str, typer.Option(help="Search parameters of the index, e.g. 'ef=120'.")] = "",
     workspace: WorkspaceOption = WORKSPACE,

@@ -78,7 +78,7 @@ def build(
     label: Annotated[
         str, typer.Option(help="Part of the index's name, so that two of a type stand side by side.")
     ] = "",
-    serve: Annotated[bool, typer.Option("--serve", help="Let it answer as soon as it is built.")] = False,
+    serve: Annotated[bool, typer.Option("--serve", help="Use it for recommendations once it is built.")] = False,
     search: SearchOption = "",
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
@@ -94,6 +94,7 @@ def build(
         from pipeline.errors import UserError
         from pipeline.index import IndexConfig, build_index, index_name
         from pipeline.indexes import serve as serve_index
+        from pipeline.indexes import serving
         from pipeline.vectors.catalogue import index_type
         from pipeline.vectors.params import check_build, parse_params, validate_search
         from pipeline.vectors.server import connect, facts, server_name
@@ -117,9 +118,16 @@ def build(
             job.result = stage_answer(build_index(opened, config, engine, job.progress("index", learns=False), can))
             if serve:
                 serve_index(opened, called, search)
+            if vectors == "items":
+                job.result["serving"] = serving(opened, model)["name"]
             return job.result
 
-    finish(workspace, json, body, show_stage)
+    def show(answer: Answer) -> None:
+        show_stage(answer)
+        if (serves := answer.get("serving")) and f"indexes/{serves}" != answer["stage"]:
+            print(f"  Recommendations still come from {serves}: `index serve NAME` chooses this one.")
+
+    finish(workspace, json, body, show)
 
 
 @index_app.command("list")
@@ -163,7 +171,7 @@ def list_(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
 def serve(
     name: NameArgument, search: SearchOption = "", workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False
 ) -> None:
-    """Let an index answer queries that name none, with search parameters of its own; nothing is built anew.
+    """Use an index for queries that name none, with its own search parameters; nothing is rebuilt.
 
     Example: python -m pipeline index serve items-session-hnsw --search ef=120
     """
@@ -230,7 +238,7 @@ def drop(
     json: JsonOption = False,
     wait: WaitOption = False,
 ) -> None:
-    """Remove an index for good; `index list` also tells those that the Index page set aside, with their numbers.
+    """Remove an index for good; `index list` also shows those set aside on the Index page, with their numbers.
 
     Example: python -m pipeline index drop items-session-flat
     """

@@ -17,7 +17,9 @@ def query(
         list[str] | None, typer.Option(help="Item ids, oldest first, separated by commas; may be given again.")
     ] = None,
     k: Annotated[int, typer.Option(help="How many items to recommend.")] = 10,
-    index: Annotated[str | None, typer.Option(help="An index as `index list` names it; the newest without it.")] = None,
+    index: Annotated[
+        str | None, typer.Option(help="An index as `index list` names it; by default the one in use.")
+    ] = None,
     search: Annotated[str, typer.Option(help="Search parameters, e.g. 'ef=120'.")] = "",
     filter: Annotated[
         str, typer.Option(help="Only items that this lets through, e.g. \"price < 40 and category == 'skirts'\".")
@@ -60,7 +62,7 @@ def query(
         table(
             answer["items"],
             ["rank", "item_id", "category", "score", "name"],
-            answer["note"] if answer.get("filter") else "Nothing is left to recommend.",
+            answer["note"] if answer.get("filter") else "There is nothing left to recommend.",
         )
         if answer["items"] and (filtered := answer.get("filter")):
             print("{matching:,} of {rows:,} rows let through, recall under the filter {recall}".format(**filtered))

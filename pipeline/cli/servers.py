@@ -39,7 +39,7 @@ def list_(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
 
 @server_app.command("add")
 def add(
-    name: Annotated[str, typer.Argument(help="How you will call it: small letters, digits, hyphens.")],
+    name: Annotated[str, typer.Argument(help="A name for it: small letters, digits, hyphens.")],
     uri: Annotated[str, typer.Argument(help="Where it listens, e.g. http://127.0.0.1:19530 or https://HOST.")],
     token_file: Annotated[
         str | None,

@@ -28,7 +28,7 @@ ColumnsOption = Annotated[
     ),
 ]
 BadRowsOption = Annotated[
-    int | None, typer.Option(help="Leave out up to so many rows that cannot be read, and list them; 0 refuses them.")
+    int | None, typer.Option(help="Skip up to this many unreadable rows and list them; 0 refuses them.")
 ]
 TimeFormatOption = Annotated[
     str | None,
@@ -46,7 +46,7 @@ RateOption = Annotated[float | None, typer.Option(help="Adam's step size.")]
 BudgetOption = Annotated[
     float | None, typer.Option(help="Minutes that the training may take, where the model has one.")
 ]
-SeedOption = Annotated[int | None, typer.Option(help="Of first weights and shuffling.")]
+SeedOption = Annotated[int | None, typer.Option(help="Random seed for the first weights and shuffling.")]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="Another option of the model, as NAME=VALUE; may be given again.")
 ]
@@ -120,7 +120,7 @@ def run(
     json: JsonOption = False,
     wait: WaitOption = False,
 ) -> None:
-    """Run the whole road, skipping what is unchanged: a trained model too, where no option of its training is given.
+    """Run the whole pipeline, skipping what is unchanged; a trained model too, unless a training option is given.
 
     Example: python -m pipeline run --clicks shop --epochs 4 --index HNSW
     """

@@ -39,7 +39,7 @@ def import_(
     json: JsonOption = False,
     wait: WaitOption = False,
 ) -> None:
-    """Bring vectors of your own, to index them as a model's.
+    """Import your own vectors, to index them as a model's.
 
     Parquet and CSV need a column 'id', and a column 'vector' of lists or the columns f0, f1, … of any one name; what
     else they hold is named and left out.

@@ -56,7 +56,7 @@ def _path(text: str) -> Path:
         close = did_you_mean(text, names) or f" The data sets with a name are {', '.join(names)}."
         raise UserError(f"There is no file {path}, and no data set of that name.{close}")
     if path.stat().st_size == 0:
-        raise UserError(f"{path} is empty (0 bytes): bring a file with at least two sessions.")
+        raise UserError(f"{path} is empty (0 bytes): use a file with at least two sessions.")
     return path
 
 
@@ -106,7 +106,7 @@ def _canonical(source: ClickSource, progress: Progress = silent) -> tuple[Canoni
     found = canonical(raw, source.bad_rows)
     del raw  # the file and its text take more memory than the clicks, and sorting takes theirs twice
     if found.clicks.is_empty():
-        raise UserError(f"{source.clicks} holds no click: bring a file with at least two sessions.")
+        raise UserError(f"{source.clicks} holds no click: use a file with at least two sessions.")
     return replace(found, clicks=in_order(found.clicks)), metadata
 
 

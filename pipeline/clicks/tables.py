@@ -25,7 +25,7 @@ def content(path: Path) -> bytes:
     """Read a file's bytes, unpacked; raise UserError where they are damaged or nothing."""
     raw = archives.unpack(path)
     if not (raw[:_HEAD].strip(_NOTHING) or raw.strip(_NOTHING)):
-        raise UserError(f"{path} holds nothing: bring a file with at least two sessions.")
+        raise UserError(f"{path} holds nothing: use a file with at least two sessions.")
     return raw
 
 

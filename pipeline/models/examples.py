@@ -38,7 +38,7 @@ class Longest:
         whose = "the longest session makes" if self.sessions == 1 else f"the {self.sessions:,} longest sessions make"
         return (
             f"Of {self.of:,} next clicks, {whose} {self.examples:,} ({self.share:.1%}), where the median session has "
-            f"{self.median:g}: the figures tell how well those are foreseen."
+            f"{self.median:g}: the figures mostly show how well those are predicted."
         )
 
 

@@ -42,9 +42,7 @@ def train(
     import tensorflow as tf
 
     if catalogue.height < 2:
-        raise UserError(
-            f"The catalogue has {catalogue.height} item, and a ranking needs at least 2: bring more clicks."
-        )
+        raise UserError(f"The catalogue has {catalogue.height} item, and a ranking needs at least 2: add more clicks.")
     features = session_growth.features_of(before) if config.go_on else learn(catalogue)
     network = Network(
         np.bincount(clicks[ITEM_IDX].to_numpy(), minlength=catalogue.height + FIRST_IDX)[FIRST_IDX:],

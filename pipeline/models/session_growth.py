@@ -26,7 +26,9 @@ def vectors_of(folder: Path, items: pl.DataFrame) -> tuple[Floats, Floats]:
     arrays, about = _state(folder)
     features = Features.from_json(about["features"])
     if not len(features):
-        raise UserError("The model was trained on items of which nothing is known but their clicks: bring metadata.")
+        raise UserError(
+            "The model was trained on items of which nothing is known but their clicks: add metadata with --items."
+        )
     pairs, weights = Known(*features.codes(items), len(features)).of_rows(np.arange(items.height))
     raw = np.zeros((items.height, arrays["features"].shape[1]), np.float32)
     np.add.at(raw, pairs[:, 0], arrays["features"][pairs[:, 1]] * weights[:, None])
@@ -67,7 +69,9 @@ def recent(clicks: pl.DataFrame, folder: Path) -> pl.DataFrame:
     ends = clicks.group_by(SESSION_ID).agg(pl.col(TIMESTAMP).max()).sort(TIMESTAMP, SESSION_ID)
     new = int((ends[TIMESTAMP].dt.replace_time_zone(None) > until).sum())
     if not new:
-        raise UserError(f"No training session ended after {until}, where the model has learnt up to: bring new clicks.")
+        raise UserError(
+            f"No training session ended after {until}, where the model has learnt up to: read newer clicks."
+        )
     return clicks.filter(pl.col(SESSION_ID).is_in(ends[SESSION_ID][-2 * new :].implode()))
 
 

@@ -110,7 +110,7 @@ class Training:
         last = slice(-MOST_VALIDATED, None)
         self.validation = validation.histories.take(last), validation.targets[last]
         if not len(self.fitting):
-            raise UserError("No session of the training part has two clicks on known items: bring more clicks.")
+            raise UserError("No session of the training part has two clicks on known items: add more clicks.")
         self.course = Course()
         self.good: State | None = None  # the best pass of the search, or the last whole one of the finish
         self.begun = time.monotonic()

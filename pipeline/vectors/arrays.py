@@ -66,9 +66,9 @@ def _reader(path: Path, head: bytes) -> Callable[[Path], Any]:
     known = {b"\x93NUMPY": _npy, b"PK\x03\x04": _npz, b"PAR1": _parquet, _HDF5: _hdf5}
     found = next((read for magic, read in known.items() if head.startswith(magic)), None)
     if found is None and not head.strip():
-        raise UserError(f"{path} holds nothing: bring vectors as {_KINDS}.")
+        raise UserError(f"{path} is empty: give vectors as {_KINDS}.")
     if found is None and (b"\0" in head or path.suffix in (".npy", ".npz", ".parquet", ".hdf5", ".h5")):
-        raise UserError(f"{path} does not begin as a file of vectors does: bring {_KINDS}, undamaged.")
+        raise UserError(f"{path} is not a readable file of vectors: give {_KINDS}.")
     return found or _csv
 
 

@@ -61,7 +61,7 @@ class Connection:
         if not name.startswith(self.prefix):
             raise UserError(
                 f"Collection '{name}' at {self.endpoint.uri} was not made here, so it is only read: to index its "
-                "vectors anew, bring them as a file."
+                "vectors again, import them from a file."
             )
 
     def _collection(self, name: str) -> Collection:

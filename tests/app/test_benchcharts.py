@@ -78,7 +78,7 @@ def test_titles_say_the_finding() -> None:
     assert titles["cost"] == "HNSW M 16, ef 100 is the cheapest above recall 0.95: $0.0043 a million queries"
     assert titles["latency"] == "HNSW M 16, ef 100 and HNSW M 16, ef 200 are level above recall 0.95: 3 ms"
     assert titles["load"] == "HNSW answers 4,000 QPS with 4 clients, 4 times the 1,000 of 1 client"
-    assert titles["build"] == "IVF_FLAT builds in 2.0 s, HNSW in up to 10 s; IVF_FLAT takes least memory, 400 MB"
+    assert titles["build"] == "IVF_FLAT builds in 2.0 s, HNSW in up to 10 s; IVF_FLAT takes the least memory, 400 MB"
     assert titles["speed-ups"] == "Like for like the GPU answered 1.4 to 3.7 times the CPU's queries, not up to 92"
     assert "No setting reaches recall 0.999" in _title(benchcharts.frontier(MADE, "light", "qps", 0.999))
 

@@ -115,7 +115,7 @@ def test_titles_say_the_finding() -> None:
     assert "Two-tower leads with recall@20 0.500" in found["evaluation"].layout.title.text.replace("<br>", " ")
     assert "from 0.40 (1 click) to 0.60 (2)" in found["slices"].layout.title.text.replace("<br>", " ")
     assert "2.5 ms" in found["latency"].layout.title.text
-    assert "a-cagra is the quickest above 0.95" in found["quality"].layout.title.text.replace("<br>", " ")
+    assert "a-cagra has the lowest latency at recall ≥ 0.95" in found["quality"].layout.title.text.replace("<br>", " ")
     assert "3.0 to 3.5 times" in found["published"].layout.title.text.replace("<br>", " ")
 
 
@@ -219,16 +219,16 @@ def test_an_index_is_the_quickest_only_where_its_p50_is_told_apart() -> None:
     old = [{k: v for k, v in row.items() if k not in ends} for row in (hnsw, cagra)]
     assert (
         _quality(*old)
-        == "Above 0.95 recall a-cagra came first with 2.5 ms, before a-hnsw with 3.0 ms; that may be chance"
+        == "At recall ≥ 0.95, a-cagra came first with 2.5 ms, before a-hnsw with 3.0 ms; that may be chance"
     )
     same = {"p50_ms": 2.98, "p50_ms_low": 2.98, "p50_ms_high": 2.98}
-    assert "are level" in _quality(hnsw | dict.fromkeys(("p50_ms", *ends), 3.0), cagra | same)
+    assert "have the same latency" in _quality(hnsw | dict.fromkeys(("p50_ms", *ends), 3.0), cagra | same)
 
 
 def test_an_index_that_is_out_of_date_is_marked_and_never_wins() -> None:
     hnsw, _, cagra = BUILT
     figure = charts.index_quality([hnsw, cagra | {"stale": True}], "light")
-    assert "a-hnsw alone reaches 0.95" in figure.layout.title.text.replace("<br>", " ")
+    assert "a-hnsw is the only index with recall ≥ 0.95" in figure.layout.title.text.replace("<br>", " ")
     assert figure.data[1].marker.symbol == "diamond-open"
     assert "out of date" in figure.data[1].name
     assert "out of date" in _quality(cagra | {"stale": True})

@@ -47,6 +47,7 @@ def test_names_are_those_that_there_are(text: str) -> None:
 @given(st.lists(st.text(min_size=1, max_size=10), unique=True, max_size=6))
 def test_names_are_read_as_they_were_written_whatever_is_in_them(names: list[str]) -> None:
     assert url.some_of(names)(url.joined(names)) == names
+    assert url.some_of(names, repeats=True)(url.joined(names * 2)) == (names * 2 if names else [])
 
 
 def _page() -> None:

@@ -80,7 +80,7 @@ def test_one_run_each_may_be_chance() -> None:
     found = at_equal_recall(*once)
     assert not found.told_apart
     assert claim(found, "A", "B") == "A answers 1.1 times the queries of B at equal recall, which may be chance"
-    assert "measured once does not tell how far it varies" in sentence(found, "A", "B")
+    assert "one measurement does not show how much it varies" in sentence(found, "A", "B")
 
 
 def test_a_side_that_is_out_of_date_is_said_to_be() -> None:

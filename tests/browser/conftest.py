@@ -92,8 +92,9 @@ def page(browser: Browser, app: str) -> Iterator[Page]:
 def settled(page: Page) -> None:
     """Wait until the page's script has ended and nothing changes."""
     page.wait_for_selector("h1")
+    page.wait_for_timeout(300)  # by then a click's script says that it runs, on an idle machine: assert by `expect`
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
     page.wait_for_selector("[data-testid=stStatusWidget]", state="detached")
-    page.wait_for_timeout(300)
 
 
 def laid_out(page: Page) -> list[str]:

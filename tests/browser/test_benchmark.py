@@ -181,11 +181,11 @@ def _click_point(page: Page, number: int) -> None:
 def test_a_click_on_a_point_describes_it_and_offers_to_serve(page: Page) -> None:
     page.goto("/benchmark?concurrency=1")
     settled(page)
-    expect(page.get_by_text("Click on a point to serve with it.")).to_be_visible()
+    expect(page.get_by_text("Click a point to use its setting.")).to_be_visible()
     page.wait_for_timeout(1000)
     _click_point(page, 2)
     expect(page.get_by_text(re.compile(r": recall 0\.\d+, [\d,]+ QPS"))).to_be_visible()
-    expect(page.get_by_role("button", name=re.compile("serve with it")).first).to_be_disabled()  # there is no model
+    expect(page.get_by_role("button", name=re.compile("and use it")).first).to_be_disabled()  # there is no model
 
 
 def test_the_figure_is_saved_as_png_in_the_browser(page: Page, tmp_path: Path) -> None:
@@ -291,8 +291,8 @@ def test_a_measured_setting_is_built_and_serves(browser: Browser, app: str, shop
     opened.set_default_timeout(60_000)
     opened.goto("/benchmark?runs=chosen")
     settled(opened)
-    opened.get_by_role("button", name="Build it for the items and serve with it").click()
+    opened.get_by_role("button", name="Build this index and use it").click()
     wait_for(lambda: served_search(shop, serving(shop, "session")["name"]) == "ef=130", 150, "the index to serve")
     assert serving(shop, "session")["params"] == {"M": 12, "efConstruction": 100}
-    expect(opened.get_by_text("items-session-hnsw-bench serves with it")).to_be_visible(timeout=30_000)
+    expect(opened.get_by_text("items-session-hnsw-bench uses this setting")).to_be_visible(timeout=30_000)
     opened.context.close()

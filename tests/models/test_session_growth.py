@@ -51,7 +51,7 @@ def test_an_item_never_clicked_is_near_its_kind(workspace: Workspace, tmp_path: 
     with pytest.raises(UserError, match="holds vectors of another training of session than index 'built'"):
         check_training(to, index | {"training": "earlier"})
     file.write_text("item_id,colour\nnew1,red\n")
-    with pytest.raises(UserError, match="tells nothing of its items that training has seen"):
+    with pytest.raises(UserError, match="has none of the columns that training used"):
         describe_items(workspace, "session", file, to)
     with pytest.raises(UserError, match="knows items by their clicks alone: choose session"):
         describe_items(workspace, "popularity", file, to)

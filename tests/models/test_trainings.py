@@ -146,7 +146,7 @@ def test_what_is_deleted_comes_back_until_it_is_gone_for_good(prepared: Workspac
     with pytest.raises(UserError, match="gone for good"):
         archive.bring_back(prepared, second)
     code, answer = _cli(prepared, "delete", first)
-    assert (code, "let another serve first" in answer["error"]) == (2, True)
+    assert (code, "use another one first" in answer["error"]) == (2, True)
     code, answer = _cli(prepared, "delete", second)
     assert (code, "There is no training" in answer["error"]) == (2, True)
 

@@ -89,7 +89,7 @@ def test_recall_falls_where_the_search_is_lazy(
 def test_where_nothing_matches_it_says_so(shop: Recommender, engine: MilvusEngine) -> None:
     answer = shop.recommend(HISTORY, Query(index=NAME, filter="price < 0"), engine)
     assert answer["items"] == []
-    assert answer["note"].startswith(f"None of the 2,000 rows of {NAME} is let through by price < 0")
+    assert answer["note"].startswith(f"None of the 2,000 rows of {NAME} matches price < 0")
     assert answer["filter"] == {
         "expression": "price < 0", "matching": 0, "rows": 2000, "selectivity": 0.0, "recall": None,
     }  # fmt: skip

@@ -20,7 +20,7 @@ from pipeline.index import IndexConfig, free_name, identity, index_name
 from pipeline.stage import run_stage
 from pipeline.vectors.catalogue import CATALOGUE
 from pipeline.vectors.engine import Engine
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, write_json
 
 
 def _put(workspace: Workspace, under: str = "", **chosen: Any) -> str:
@@ -118,6 +118,27 @@ def test_the_newest_serves_until_another_is_chosen(workspace: Workspace) -> None
     assert indexes.serving(workspace, "session")["name"] == first
 
 
+def test_an_index_built_later_serves_only_when_it_is_chosen(workspace: Workspace) -> None:
+    indexes.keep_serving(workspace, "session")  # nothing serves yet
+    first, other = _put(workspace), _put(workspace, model="two_tower")
+    indexes.serve(workspace, other, "ef=120")
+    indexes.keep_serving(workspace, "session")  # as each build of an items index does
+    second = _put(workspace, index="FLAT")
+    assert indexes.serving(workspace, "session")["name"] == first
+    indexes.serve(workspace, second)
+    assert indexes.serving(workspace, "session")["name"] == second
+    assert indexes.serving(workspace, "two_tower")["name"] == other  # each model has a choice of its own
+    assert indexes.served_search(workspace, other) == "ef=120"
+
+
+def test_the_one_choice_of_an_earlier_version_is_kept(workspace: Workspace) -> None:
+    first = _put(workspace)
+    _put(workspace, label="b")
+    write_json(workspace.root / indexes.SERVING, {"index": first, "search": "ef=90"})
+    assert indexes.serving(workspace, "session")["name"] == first
+    assert indexes.served_search(workspace, first) == "ef=90"
+
+
 def test_what_is_dropped_comes_back_as_it_was(workspace: Workspace) -> None:
     name = _put(workspace)
     before = indexes.list_indexes(workspace)
@@ -180,7 +201,7 @@ def test_dropping_for_good_takes_the_one_that_is_named(workspace: Workspace) -> 
     at = ["--workspace", str(workspace.root)]
     answer = CliRunner().invoke(app, ["index", "drop", name, *at])
     assert answer.exit_code == 2
-    assert f"set aside: bring it back on the Index page, or remove it for good with `index drop {name} --aside 1`" in (
+    assert f"set aside: restore it on the Index page, or remove it for good with `index drop {name} --aside 1`" in (
         answer.output
     )
     assert f"set aside: {name}" in CliRunner().invoke(app, ["index", "list", *at]).output

@@ -66,7 +66,7 @@ def test_names_scores_and_the_query_are_those_of_its_training(road: Workspace, e
             assert [a["items"] for a in after] == [b["items"] for b in before]
             assert [a["history"] for a in after] == [b["history"] for b in before]
             assert after[1]["filter"] == before[1]["filter"]
-            assert after[0]["note"].startswith("The answer is that of the training which the index was built from")
+            assert after[0]["note"].startswith("The index was built from an older training")
             assert recommender.of(find_index(road, NAME)).exact(HISTORY, 20) == exact
     code, told = cli(road.root, "query", "--items", ",".join(HISTORY), "--index", NAME, "--k", "20")
     assert code == 0, told
@@ -89,7 +89,7 @@ def test_one_of_an_earlier_version_names_items_by_its_rows(road: Workspace, engi
     _trained_anew(road)
     late = Recommender(road)
     answer = late.recommend(HISTORY, QUERIES[0], engine)
-    assert answer["note"].startswith("The index holds vectors of another training of session")
+    assert answer["note"].startswith("The index was built from an older training of session")
     found = engine.search(find_index(road, NAME)["collection"], late.now.encode(HISTORY), 20, {})
     rows = engine.rows(find_index(road, NAME)["collection"], "id >= 0", ["id", "item_id"])
     names = {row["id"]: row["item_id"] for row in rows}

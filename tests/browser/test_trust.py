@@ -1,0 +1,69 @@
+"""What a page says is so: what is stale is called stale, a refusal is shown where it happened, a click is one click."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from pipeline.workspace import Workspace
+from tests.browser.conftest import settled
+from tests.browser.test_pages import ERRORS
+from tests.conftest import cli
+
+pytestmark = [pytest.mark.browser, pytest.mark.milvus, pytest.mark.merlin]
+
+
+def test_when_only_the_clicks_are_read_every_page_says_what_is_stale_and_the_index_still_answers(
+    page: Page, shop: Workspace
+) -> None:
+    clicks = (shop.manifest("clicks") or {})["config"]["clicks"]
+    assert cli(shop.root, "ingest", "--clicks", "synthetic:3000", "--wait")[0] == 0  # with ids of the shop's sessions
+    try:
+        for path in ("/", "/data", "/train", "/index", "/map", "/recommend"):
+            page.goto(path)
+            settled(page)
+            expect(page.get_by_text("Out of date since other clicks were read").first).to_be_visible()
+            expect(page.get_by_role("button", name="Refresh", exact=True).first).to_be_enabled()
+            expect(page.get_by_text("Everything is ready")).to_have_count(0)
+            assert page.locator(ERRORS).count() == 0, (path, page.locator(ERRORS).all_inner_texts())
+        expect(page.get_by_label("Session id", exact=True)).to_have_value("")  # none can be answered: not an error
+        page.goto("/recommend?items=A508")
+        expect(page.locator(".road-card")).to_have_count(1 + 10, timeout=90_000)
+    finally:
+        assert cli(shop.root, "ingest", "--clicks", clicks, "--wait")[0] == 0
+    page.goto("/")
+    expect(page.get_by_text("Everything is ready")).to_be_visible()
+
+
+def test_what_a_job_refuses_is_said_on_the_page_until_it_is_dismissed(page: Page) -> None:
+    page.goto("/data")
+    settled(page)
+    page.get_by_label("Test from", exact=False).fill("yesterday")
+    page.get_by_label("Test from", exact=False).press("Enter")
+    settled(page)
+    page.get_by_role("button", name="Preprocess").click()
+    said = page.get_by_test_id("stMain").get_by_text("--test-from 'yesterday' is not an ISO time")
+    expect(said).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="Dismiss").click()
+    expect(said).to_have_count(0)
+
+
+def test_a_session_is_built_click_by_click(page: Page) -> None:
+    page.goto("/recommend?pick=items")
+    box = page.get_by_role("combobox", name="Add an item")
+    clicks = page.get_by_role("radiogroup", name="Clicks so far").get_by_role("radio")
+    for clicked in (1, 2):  # several items match, Enter adds one; the same may be clicked again
+        box.click()
+        box.fill("skirt")
+        expect(page.get_by_role("option").nth(1)).to_be_visible()
+        box.press("Enter")
+        expect(clicks).to_have_count(clicked)
+    page.wait_for_url(re.compile(r"items=(\w+)(,|%2C)\1(&|$)"))
+    clicks.last.click()
+    expect(clicks).to_have_count(1)
+    page.get_by_role("button", name="Undo").click()
+    expect(clicks).to_have_count(2)
+    page.get_by_role("button", name="Clear").click()
+    expect(clicks).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    expect(clicks).to_have_count(2)
