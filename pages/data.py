@@ -158,7 +158,7 @@ def _split() -> None:
         )
         if is_stale(state.workspace(), "data"):
             st.caption(
-                ":material/update: These are the sessions of other clicks, read before: press Preprocess, or run the road."
+                ":material/update: These sessions come from clicks that were read earlier: press Preprocess, or run the whole pipeline."
             )
     left, right = st.columns(2)
     boundary = left.text_input("Test from (ISO time, UTC)", placeholder="empty: after 80 % of the sessions")

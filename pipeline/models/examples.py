@@ -9,6 +9,7 @@ from pipeline.models import sparse
 from pipeline.models.metrics import Scores
 from pipeline.models.sessions import Histories, Ints, next_clicks
 from pipeline.names import FIRST_IDX, ITEM_IDX, SESSION_ID
+from pipeline.text import percent
 
 CLICKS = "clicks"  # how many clicks of the session had been revealed
 _HUNDREDTH = 0.01
@@ -37,8 +38,8 @@ class Longest:
             return ""
         whose = "the longest session makes" if self.sessions == 1 else f"the {self.sessions:,} longest sessions make"
         return (
-            f"Of {self.of:,} next clicks, {whose} {self.examples:,} ({self.share:.1%}), where the median session has "
-            f"{self.median:g}: the figures mostly show how well those are predicted."
+            f"Of {self.of:,} next clicks, {whose} {self.examples:,} ({percent(self.share, 1)}), where the median session "
+            f"has {self.median:g}: the figures mostly show how well those are predicted."
         )
 
 

