@@ -38,8 +38,8 @@ class Longest:
             return ""
         whose = "the longest session makes" if self.sessions == 1 else f"the {self.sessions:,} longest sessions make"
         return (
-            f"Of {self.of:,} next clicks, {whose} {self.examples:,} ({percent(self.share, 1)}), where the median session "
-            f"has {self.median:g}: the figures mostly show how well those are predicted."
+            f"Of {self.of:,} next clicks, {whose} {self.examples:,} ({percent(self.share, 1)}), where the median "
+            f"session has {self.median:g}: the figures mostly show how well those are predicted."
         )
 
 
