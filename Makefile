@@ -28,7 +28,7 @@ test-long: setup ## what takes minutes: sixty kills, the image from an empty fol
 	@scripts/browser.sh
 	$(PYTHON) -m pytest -m long
 
-bench: setup     ## every figure that is told of: pages, inserts, the server's network, models, load, exact search
+bench: setup     ## every measured figure: pages, inserts, the server's network, models, load, exact search
 	@scripts/browser.sh
 	$(PYTHON) -m tests.benchmarks.pages
 	$(PYTHON) -m tests.benchmarks.insert

@@ -1,4 +1,4 @@
-"""The pages: file, title and icon of each, in the order of the road."""
+"""The pages: file, title and icon of each, in the order of the pipeline."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Overview: the road as a picture, and what to do next."""
+"""Overview: the pipeline as a picture, and what to do next."""
 
 import html
 from typing import Any

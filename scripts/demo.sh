@@ -1,5 +1,5 @@
 #!/bin/sh
-# Set up, run the road on the made-up shop, serve the app.
+# Set up, run the pipeline on the made-up shop, serve the app.
 set -eu
 cd "$(dirname "$0")/.."
 begin=$(date +%s)
