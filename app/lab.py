@@ -81,7 +81,7 @@ def _bring() -> None:
     with st.expander("Import your own vectors", icon=":material/upload_file:"), st.form("bring", border=False):
         left, right = st.columns([2, 1])
         path = left.text_input("Path on this machine", placeholder="vectors.npy, .npz, .parquet, .csv or .hdf5")
-        name = right.text_input("Name", placeholder="mine")
+        name = right.text_input("Name of the vectors", placeholder="mine")
         if st.form_submit_button("Import") and path and name:
             with errors():
                 check_name(name)

@@ -87,6 +87,14 @@ def _no_leftovers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     assert not lines, f"left running: {lines}"
 
 
+@pytest.fixture(autouse=True)
+def _own_main() -> Iterator[None]:
+    """Put the main module back, which Streamlit's AppTest replaces: processes that are spawned later begin with it."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
+
+
 @dataclass(frozen=True)
 class Road:
     """A workspace on which `run` has ended, what it answered, and what it took."""
