@@ -69,7 +69,7 @@ def _finding(settings: pl.DataFrame, objective: str, target: float) -> str:
     its = _told(other[objective], objective)
     if told == its:
         return f"{label(best)} and {label(other)} are level above recall {target:g}: {told}"
-    return f"Above recall {target:g} {label(best)} came first with {told}, before {label(other)} with {its}; that {MAYBE_CHANCE}"
+    return f"Above recall {target:g} {label(best)} came first with {told}, ahead of {label(other)} with {its}; that {MAYBE_CHANCE}"
 
 
 def _told(value: float, objective: str) -> str:

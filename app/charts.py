@@ -220,7 +220,7 @@ def _quickest(rows: Sequence[dict[str, Any]]) -> str:
             f"{first['name']} and {other['name']} have the same latency at recall ≥ {_RECALL}: {_ms(first['p50_ms'])}"
         )
     return (
-        f"At recall ≥ {_RECALL}, {first['name']} came first with {_ms(first['p50_ms'])}, before "
+        f"At recall ≥ {_RECALL}, {first['name']} came first with {_ms(first['p50_ms'])}, ahead of "
         f"{other['name']} with {_ms(other['p50_ms'])}; that {MAYBE_CHANCE}"
     )
 

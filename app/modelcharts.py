@@ -168,7 +168,7 @@ def _comparison(
     if value == its:
         return f"{name} and {other} are level with {measure} {value}"
     if (best, second) in certain or _apart(models, bounds, best, second, measure):
-        return f"{name} leads with {measure} {value}, before {other} with {its}"
+        return f"{name} leads with {measure} {value}, ahead of {other} with {its}"
     return f"{name} has {measure} {value}, {other} {its}: the difference {MAYBE_CHANCE}"
 
 

@@ -219,7 +219,7 @@ def test_an_index_is_the_quickest_only_where_its_p50_is_told_apart() -> None:
     old = [{k: v for k, v in row.items() if k not in ends} for row in (hnsw, cagra)]
     assert (
         _quality(*old)
-        == "At recall ≥ 0.95, a-cagra came first with 2.5 ms, before a-hnsw with 3.0 ms; that may be chance"
+        == "At recall ≥ 0.95, a-cagra came first with 2.5 ms, ahead of a-hnsw with 3.0 ms; that may be chance"
     )
     same = {"p50_ms": 2.98, "p50_ms_low": 2.98, "p50_ms_high": 2.98}
     assert "have the same latency" in _quality(hnsw | dict.fromkeys(("p50_ms", *ends), 3.0), cagra | same)
