@@ -44,7 +44,7 @@ def edit() -> None:
         edited = st.data_editor([asdict(row) for row in rows], hide_index=True, num_rows="dynamic", key="price-list")
         if st.button("Keep these prices"):
             prices.save(state.workspace(), [Price(**row) for row in edited])
-            st.toast("Saves these prices in the workspace.", icon=":material/check_circle:")
+            st.toast("These prices are saved in the workspace.", icon=":material/check_circle:")
             st.rerun()
 
 

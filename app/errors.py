@@ -27,7 +27,7 @@ def errors() -> Iterator[None]:
         _write(reference)
         st.error(
             f"This part of the page could not be drawn, because of an error in the program. Reload the page or go to another one; if it happens again, "
-            f"report reference {reference}, details are in {LOG} in the workspace.",
+            f"report reference {reference}; the details are in {LOG} in the workspace.",
             icon=":material/error:",
         )
 
