@@ -24,9 +24,9 @@ test: setup lint ## everything but what takes minutes: unit, real Milvus, real b
 	@scripts/browser.sh
 	$(PYTHON) -m pytest -m "not long"
 
-test-long: setup ## what takes minutes: sixty kills, the image from an empty folder
+test-long: setup ## what takes minutes: sixty kills, the image from an empty folder; generated inputs drawn anew
 	@scripts/browser.sh
-	$(PYTHON) -m pytest -m long
+	HYPOTHESIS_PROFILE=fresh $(PYTHON) -m pytest -m "long or hypothesis"
 
 bench: setup     ## every measured figure: pages, inserts, the server's network, models, load, exact search
 	@scripts/browser.sh

@@ -59,9 +59,10 @@ def for_milvus(expression: str, unknown: Mapping[str, str | float]) -> str:
     `unknown` gives each column that may be unknown the value that stands for it; `price is null` asks for those rows.
     Raises UserError for `is null` of another column. What is no expression is left for Milvus to refuse.
     """
+    tokens = [_spelled(token) for token in _TOKEN.findall(expression)]
+    expression = "".join(tokens)
     if not _NULL.search(expression) and not _columns(expression, unknown):
         return expression
-    tokens: list[str] = _TOKEN.findall(expression)
     try:
         tree, rest = _joined(tokens, "or")
         return expression if rest else _where(tree, unknown, holds=True)
@@ -117,6 +118,11 @@ def _unit(tokens: list[str]) -> tuple[_Node, list[str]]:
         depth += (tokens[end] in _OPEN) - (tokens[end] in _CLOSE)
         end += 1
     return "".join(tokens[:end]).strip(), tokens[end:]
+
+
+def _spelled(token: str) -> str:
+    """Spell an operator as Milvus reads it, in small letters: to it NOT(price < 1) is the call of a function."""
+    return token.lower() if token.lower() in _OPERATORS else token
 
 
 def _stripped(tokens: list[str]) -> list[str]:
