@@ -7,9 +7,9 @@ import streamlit as st
 
 from app import state, url
 from app.errors import errors
-from pipeline import prices
-from pipeline.prices import Price
-from pipeline.text import usd
+from pipeline.bench.analysis import prices
+from pipeline.bench.analysis.prices import Price
+from pipeline.core.text import usd
 
 _CORES = 2  # of a server that does nothing else
 _MOST_CORES = 512

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.figure import Figure, saving, title
+from pipeline.figures.figure import Figure, saving, title
 
 
 def figure(drawn: Figure, key: str | None = None, *, name: str = "figure", zoom: bool = False, **more: Any) -> Any:

@@ -9,7 +9,7 @@ from logging.handlers import RotatingFileHandler
 import streamlit as st
 
 from app import state
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 LOG = "app.log"  # in the workspace
 _BYTES = 1_000_000

@@ -5,11 +5,11 @@ from typing import Any
 import streamlit as st
 
 from app import state, tray
-from pipeline import indexes
-from pipeline.evaluate import evaluation_stage
-from pipeline.index import IndexConfig, index_name
-from pipeline.stage import is_stale
-from pipeline.vectors.server import server_name
+from pipeline.core.stage import is_stale
+from pipeline.evaluation.evaluate import evaluation_stage
+from pipeline.indexes import registry as indexes
+from pipeline.indexes.build import IndexConfig, index_name
+from pipeline.search.embedded.server import server_name
 
 # kind of stage -> what a person calls its output, and what has happened where it is the first that is out of date
 _KINDS = {

@@ -10,7 +10,7 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from app import memory, refused, routes, state, tray, url  # noqa: E402
-from pipeline.errors import UserError  # noqa: E402
+from pipeline.core.errors import UserError  # noqa: E402
 
 
 def main() -> None:

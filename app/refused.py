@@ -6,8 +6,8 @@ from contextlib import suppress
 import streamlit as st
 
 from app.state import workspace
-from pipeline.errors import UserError
-from pipeline.jobs import Job, job
+from pipeline.core.errors import UserError
+from pipeline.jobs.job import Job, job
 
 _STARTED = "started-from-a-page"
 

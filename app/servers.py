@@ -2,13 +2,15 @@
 
 import streamlit as st
 
-from app import charts, draw, state, url
-from pipeline import published
-from pipeline.errors import UserError
-from pipeline.text import duration
-from pipeline.vectors import profiles, server
-from pipeline.vectors.params import Device
-from pipeline.vectors.support import EMBEDDED, ServerFacts
+from app import draw, state, url
+from pipeline.bench import published
+from pipeline.core.errors import UserError
+from pipeline.core.text import duration
+from pipeline.figures import charts
+from pipeline.search.compatibility import EMBEDDED, ServerFacts
+from pipeline.search.embedded import server
+from pipeline.search.milvus import profiles
+from pipeline.search.params import Device
 
 _DEVICES: dict[str, Device] = {"CPU": "cpu", "GPU": "gpu"}
 _RECALL = 0.95

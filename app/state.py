@@ -10,17 +10,17 @@ import polars as pl
 import streamlit as st
 
 from app import url
-from pipeline.errors import UserError
-from pipeline.names import DEFAULT_MODEL
-from pipeline.vectors import server
-from pipeline.vectors.engine import Database, Endpoint
-from pipeline.vectors.leases import take
-from pipeline.vectors.support import EMBEDDED
-from pipeline.workspace import DEFAULT_ROOT, WORKSPACE_VARIABLE, Workspace
+from pipeline.core.columns import DEFAULT_MODEL
+from pipeline.core.errors import UserError
+from pipeline.core.workspace import DEFAULT_ROOT, WORKSPACE_VARIABLE, Workspace
+from pipeline.search.compatibility import EMBEDDED
+from pipeline.search.embedded import server
+from pipeline.search.embedded.leases import take
+from pipeline.search.engine import Database, Endpoint
 
 if TYPE_CHECKING:
-    from pipeline.recommend import Recommender
-    from pipeline.vectors.milvus import MilvusEngine
+    from pipeline.search.milvus.client import MilvusEngine
+    from pipeline.serving.recommender import Recommender
 
 
 def workspace() -> Workspace:
@@ -51,7 +51,7 @@ def table(name: str, file: str) -> pl.DataFrame | None:
 
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _recommender(root: str, model: str, key: str) -> "Recommender":
-    from pipeline.recommend import Recommender
+    from pipeline.serving.recommender import Recommender
 
     return Recommender(Workspace.open(root), model)
 
@@ -63,14 +63,14 @@ def model() -> str:
 
 def usual_model() -> str:
     """Give the default model, or another that is trained where that is not."""
-    from pipeline.train import trained
+    from pipeline.training.train import trained
 
     ready = [name for name in trained(workspace()) if name in _with_vectors()]
     return DEFAULT_MODEL if DEFAULT_MODEL in ready or not ready else ready[0]
 
 
 def _with_vectors() -> list[str]:
-    from pipeline.kinds import KINDS
+    from pipeline.models.registry import KINDS
 
     return [name for name, kind in KINDS.items() if kind.has_vectors]
 
@@ -133,7 +133,7 @@ class Hold:
             line.lock.release()
 
     def _connected(self, endpoint: Endpoint) -> "MilvusEngine":
-        from pipeline.vectors.milvus import MilvusEngine
+        from pipeline.search.milvus.client import MilvusEngine
 
         return MilvusEngine(endpoint, "" if endpoint.embedded else self.workspace.prefix)
 

@@ -8,10 +8,10 @@ import streamlit as st
 from app import refused
 from app.errors import errors
 from app.state import workspace
-from pipeline.errors import UserError
-from pipeline.forecast import words
-from pipeline.jobs import Job, cancel, jobs, start
-from pipeline.text import duration
+from pipeline.core.errors import UserError
+from pipeline.core.text import duration
+from pipeline.jobs.forecast import words
+from pipeline.jobs.job import Job, cancel, jobs, start
 
 _EVERY_S = 1.0
 

@@ -2,9 +2,28 @@
 
 import streamlit as st
 
-from app import adviser, benchdata, benchruns, benchviews, parts, study, sweep, tray, url
+from app import cards as parts
+from app import tray, url
+from app.benchmark import (
+    adviser,
+)
+from app.benchmark import (
+    data as benchdata,
+)
+from app.benchmark import (
+    form as sweep,
+)
+from app.benchmark import (
+    published as study,
+)
+from app.benchmark import (
+    runs as benchruns,
+)
+from app.benchmark import (
+    views as benchviews,
+)
 from app.errors import errors
-from pipeline.bench.settings import under
+from pipeline.bench.analysis.settings import under
 
 STUDY = "Published study"
 

@@ -7,11 +7,14 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import charts, draw, freshness, parts, state, tray, uploads, url
+from app import cards as parts
+from app import draw, freshness, state, tray, url
+from app.data import uploads
 from app.errors import errors
 from pipeline.clicks import datasets
-from pipeline.stage import is_stale
-from pipeline.text import number
+from pipeline.core.stage import is_stale
+from pipeline.core.text import number
+from pipeline.figures import charts
 
 CHOICES = {
     "Made-up shop": "shop",

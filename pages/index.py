@@ -4,15 +4,20 @@ from typing import Any
 
 import streamlit as st
 
-from app import charts, comparison, costs, draw, freshness, lab, library, others, parts, servers, state, tray
+from app import cards as parts
+from app import costs, draw, freshness, servers, state, tray
 from app.errors import errors
-from pipeline import indexes
-from pipeline.approximation import approximations
-from pipeline.kinds import KINDS
-from pipeline.text import duration, named, number, size
-from pipeline.vectors import server
-from pipeline.vectors.catalogue import CATALOGUE
-from pipeline.vectors.support import EMBEDDED
+from app.index import build_form as lab
+from app.index import comparison, library
+from app.index import foreign as others
+from pipeline.core.text import duration, named, number, size
+from pipeline.evaluation.through_index import approximations
+from pipeline.figures import charts
+from pipeline.indexes import registry as indexes
+from pipeline.models.registry import KINDS
+from pipeline.search.catalogue import CATALOGUE
+from pipeline.search.compatibility import EMBEDDED
+from pipeline.search.embedded import server
 
 HELP = {
     "recall@10": "Share of the 10 exact nearest vectors that the index finds with its default search, over 200 queries.",

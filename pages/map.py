@@ -3,12 +3,14 @@
 import polars as pl
 import streamlit as st
 
-from app import charts, draw, freshness, parts, state, tray, url
+from app import cards as parts
+from app import draw, freshness, state, tray, url
 from app.errors import errors
-from pipeline.errors import UserError
-from pipeline.ids import matched
-from pipeline.names import CATEGORY, ITEM_ID
-from pipeline.recommend import Recommender
+from pipeline.core.columns import CATEGORY, ITEM_ID
+from pipeline.core.errors import UserError
+from pipeline.core.ids import matched
+from pipeline.figures import charts
+from pipeline.serving.recommender import Recommender
 
 _MOST_FOUND = 50  # items that are marked at once
 

@@ -5,15 +5,18 @@ from typing import Any
 
 import streamlit as st
 
-from app import benchnews, draw, freshness, modelcharts, parts, routes, state, tray
+from app import cards as parts
+from app import draw, freshness, routes, state, tray
+from app.benchmark import news as benchnews
 from app.errors import errors
-from pipeline.compare import certain
-from pipeline.evaluate import ALL_CLICKS, evaluations, intervals
-from pipeline.indexes import index_stage
-from pipeline.kinds import KINDS, baselines
-from pipeline.overview import describe
-from pipeline.vectors.server import status
-from pipeline.workspace import Workspace
+from pipeline.core.workspace import Workspace
+from pipeline.evaluation.differences import certain
+from pipeline.evaluation.evaluate import ALL_CLICKS, evaluations, intervals
+from pipeline.figures import models as modelcharts
+from pipeline.indexes.registry import index_stage
+from pipeline.models.registry import KINDS, baselines
+from pipeline.search.embedded.server import status
+from pipeline.workflow.overview import describe
 
 # box -> the stages that fill it, the page that it leads to
 ROAD = (

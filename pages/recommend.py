@@ -5,11 +5,14 @@ import random
 import polars as pl
 import streamlit as st
 
-from app import basket, charts, draw, filtering, freshness, parts, routes, state, url, visits
+from app import cards as parts
+from app import draw, freshness, routes, state, url
 from app.errors import errors
-from pipeline.indexes import find_index, list_indexes
-from pipeline.names import ITEM_ID
-from pipeline.recommend import Query, Recommender
+from app.recommend import basket, filtering, visits
+from pipeline.core.columns import ITEM_ID
+from pipeline.figures import charts
+from pipeline.indexes.registry import find_index, list_indexes
+from pipeline.serving.recommender import Query, Recommender
 
 SHOWN = 12  # cards of clicks; earlier ones are counted
 MODES = {"session": "A real session", "items": "Build a session"}

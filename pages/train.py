@@ -2,10 +2,14 @@
 
 import streamlit as st
 
-from app import freshness, judged, learning, lesson, parts, state, trainform, trainings, url
+from app import cards as parts
+from app import freshness, state, url
 from app.errors import errors
-from pipeline.kinds import KINDS
-from pipeline.train import trained
+from app.train import evaluation as judged
+from app.train import form as trainform
+from app.train import learning, lesson, trainings
+from pipeline.models.registry import KINDS
+from pipeline.training.train import trained
 
 VIEWS = {
     "baselines": ("Against the baselines", judged.show),

@@ -1,6 +1,6 @@
 """`python -m pipeline`."""
 
-from pipeline.jobrun import adopted
+from pipeline.jobs.process import adopted
 
 
 def _main() -> None:

@@ -16,9 +16,9 @@ import hypothesis
 import psutil
 import pytest
 
-from pipeline.locks import lock
-from pipeline.vectors.supervisor import GRACE_VARIABLE
-from pipeline.workspace import Workspace
+from pipeline.core.locks import lock
+from pipeline.core.workspace import Workspace
+from pipeline.search.embedded.supervisor import GRACE_VARIABLE
 from tests.measure import Measured, measure
 
 REALDATA_DIR = Path(os.environ.get("REALDATA_DIR", Path(__file__).resolve().parents[2] / "shared" / "data"))

@@ -15,21 +15,21 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipeline import preprocess
 from pipeline.bench import runs
-from pipeline.errors import UserError
-from pipeline.models.metrics import CUTOFF, MISS, places
-from pipeline.models.sessions import Ints, next_clicks
-from pipeline.names import FIRST_IDX
-from pipeline.progress import Progress, silent
-from pipeline.text import percent
-from pipeline.train import load_encoder
-from pipeline.vectors.catalogue import MIN_INDEXED_ROWS, index_type
-from pipeline.vectors.engine import Engine
-from pipeline.vectors.measure import exact
-from pipeline.vectors.memory import Floats, Rows
-from pipeline.vectors.params import raised, validate_build, validate_search
-from pipeline.workspace import Workspace, read_json, write_json
+from pipeline.core.columns import FIRST_IDX
+from pipeline.core.errors import UserError
+from pipeline.core.progress import Progress, silent
+from pipeline.core.text import percent
+from pipeline.core.workspace import Workspace, read_json, write_json
+from pipeline.metrics.ranking import CUTOFF, MISS, places
+from pipeline.search.catalogue import MIN_INDEXED_ROWS, index_type
+from pipeline.search.engine import Engine
+from pipeline.search.libraries.base import Floats, Rows
+from pipeline.search.measure import exact
+from pipeline.search.params import raised, validate_build, validate_search
+from pipeline.sessions import preprocess
+from pipeline.sessions.histories import Ints, next_clicks
+from pipeline.training.train import load_encoder
 
 QUALITY = "quality.json"  # in a run's folder
 ON = ("index", "build", "search")

@@ -5,26 +5,23 @@ import sys
 from typer.exceptions import Abort, TyperException
 
 # Each module adds its commands to `app` when it is imported.
-from pipeline.cli import (  # noqa: F401
+from pipeline.cli import (  # noqa: F401  # noqa: F401
     admin,
-    answers,
     bench,
-    benchruns,
-    changes,
     data,
     evaluation,
-    indexes,
+    index,
     libraries,
     prices,
-    querying,
+    query,
     servers,
     stages,
     trainings,
     vectors,
 )
 from pipeline.cli.base import app
-from pipeline.jobrun import CODES, end_job
-from pipeline.jobs import CANCELLED
+from pipeline.jobs.job import CANCELLED
+from pipeline.jobs.process import CODES, end_job
 
 
 def main() -> None:

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WorkspaceOption, app, finish, table
-from pipeline.text import duration
-from pipeline.workspace import Workspace
+from pipeline.core.text import duration
+from pipeline.core.workspace import Workspace
 
 jobs_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Jobs: what runs and what ran.")
 milvus_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The embedded Milvus server.")
@@ -23,9 +23,9 @@ def status(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> 
     """
 
     def body() -> Answer:
-        from pipeline.jobs import jobs
-        from pipeline.overview import overview
-        from pipeline.vectors.server import status as server_status
+        from pipeline.jobs.job import jobs
+        from pipeline.search.embedded.server import status as server_status
+        from pipeline.workflow.overview import overview
 
         opened = Workspace.open(workspace)
         live = [j.as_dict() for j in jobs(opened) if j.alive]
@@ -54,7 +54,7 @@ def doctor(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> 
     """
 
     def body() -> Answer:
-        from pipeline.doctor import checks
+        from pipeline.workflow.doctor import checks
 
         return {"checks": checks(workspace)}
 
@@ -69,7 +69,7 @@ def jobs_list(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) 
     """
 
     def body() -> Answer:
-        from pipeline.jobs import jobs
+        from pipeline.jobs.job import jobs
 
         return {"jobs": [j.as_dict() for j in jobs(Workspace.open(workspace))]}
 
@@ -89,7 +89,7 @@ def jobs_show(job: JobArgument, workspace: WorkspaceOption = WORKSPACE, json: Js
     """
 
     def body() -> Answer:
-        from pipeline.jobs import job as find
+        from pipeline.jobs.job import job as find
 
         found = find(Workspace.open(workspace), job)
         return found.as_dict() | {"log": found.log(), "result": found.end.get("result")}
@@ -110,8 +110,8 @@ def jobs_stop(job: JobArgument, workspace: WorkspaceOption = WORKSPACE, json: Js
     """
 
     def body() -> Answer:
-        from pipeline.jobs import job as find
-        from pipeline.jobs import stop
+        from pipeline.jobs.job import job as find
+        from pipeline.jobs.job import stop
 
         found = find(Workspace.open(workspace), job)
         stop(found)
@@ -128,8 +128,8 @@ def jobs_cancel(job: JobArgument, workspace: WorkspaceOption = WORKSPACE, json: 
     """
 
     def body() -> Answer:
-        from pipeline.jobs import cancel
-        from pipeline.jobs import job as find
+        from pipeline.jobs.job import cancel
+        from pipeline.jobs.job import job as find
 
         found = find(Workspace.open(workspace), job)
         cancel(found)
@@ -146,7 +146,7 @@ def milvus_start(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = Fals
     """
 
     def body() -> Answer:
-        from pipeline.vectors.server import start
+        from pipeline.search.embedded.server import start
 
         return start(Workspace.open(workspace)) | {"collections": _collections(Workspace.open(workspace))}
 
@@ -161,7 +161,7 @@ def milvus_stop(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False
     """
 
     def body() -> Answer:
-        from pipeline.vectors.server import stop
+        from pipeline.search.embedded.server import stop
 
         return {"message": stop(Workspace.open(workspace))}
 
@@ -176,8 +176,8 @@ def milvus_restart(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = Fa
     """
 
     def body() -> Answer:
-        from pipeline.jobrun import begin
-        from pipeline.vectors.server import restart
+        from pipeline.jobs.process import begin
+        from pipeline.search.embedded.server import restart
 
         begin()
         return restart(Workspace.open(workspace))
@@ -193,7 +193,7 @@ def milvus_status(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = Fal
     """
 
     def body() -> Answer:
-        from pipeline.vectors.server import status as server_status
+        from pipeline.search.embedded.server import status as server_status
 
         opened = Workspace.open(workspace)
         found = server_status(opened)
@@ -203,7 +203,7 @@ def milvus_status(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = Fal
 
 
 def _collections(workspace: Workspace) -> list[str]:
-    from pipeline.vectors.server import connect
+    from pipeline.search.embedded.server import connect
 
     with connect(workspace, "milvus status") as engine:
         return engine.collections()

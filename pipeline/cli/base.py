@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline import strictjson
-from pipeline.errors import Cancelled, UserError
-from pipeline.jobrun import CODES, Running, end_job, running
-from pipeline.jobs import CANCELLED
-from pipeline.workspace import DEFAULT_ROOT, WORKSPACE_VARIABLE, Workspace
+from pipeline.core import strict_json as strictjson
+from pipeline.core.errors import Cancelled, UserError
+from pipeline.core.workspace import DEFAULT_ROOT, WORKSPACE_VARIABLE, Workspace
+from pipeline.jobs.job import CANCELLED
+from pipeline.jobs.process import CODES, Running, end_job, running
 
 Answer = dict[str, Any]
 

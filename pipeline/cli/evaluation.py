@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
-from pipeline.jobrun import Running
-from pipeline.workspace import Workspace
+from pipeline.core.workspace import Workspace
+from pipeline.jobs.process import Running
 
 if TYPE_CHECKING:
-    from pipeline.approximation import ApproximationConfig
+    from pipeline.evaluation.through_index import ApproximationConfig
 
 _BOUND = "Bound each session's with --max-clicks, such as --max-clicks 50."
 SHOWN = ("recall@10", "recall@20", "mrr@20", "ndcg@20")
@@ -46,11 +46,11 @@ def evaluate(
     """
 
     def body() -> Answer:
-        from pipeline.approximation import ApproximationConfig, check
-        from pipeline.compare import best_baseline, differences
-        from pipeline.errors import UserError
-        from pipeline.evaluate import EvaluateConfig, current, evaluations, intervals, longest_sessions
-        from pipeline.evaluate import evaluate as stage
+        from pipeline.core.errors import UserError
+        from pipeline.evaluation.differences import best_baseline, differences
+        from pipeline.evaluation.evaluate import EvaluateConfig, current, evaluations, intervals, longest_sessions
+        from pipeline.evaluation.evaluate import evaluate as stage
+        from pipeline.evaluation.through_index import ApproximationConfig, check
 
         config = EvaluateConfig(exclude_seen, max_clicks)
         if index and exclude_seen:
@@ -90,8 +90,8 @@ def evaluate(
 
 
 def _train_baselines(workspace: Workspace, job: Running) -> None:
-    from pipeline.kinds import baselines
-    from pipeline.train import train
+    from pipeline.models.registry import baselines
+    from pipeline.training.train import train
 
     names = baselines()
     job.steps = 2 * len(names)
@@ -100,9 +100,9 @@ def _train_baselines(workspace: Workspace, job: Running) -> None:
 
 
 def _through(workspace: Workspace, index: str, config: "ApproximationConfig", job: Running) -> Answer:
-    from pipeline.approximation import approximate
-    from pipeline.indexes import find_index
-    from pipeline.vectors.server import connect
+    from pipeline.evaluation.through_index import approximate
+    from pipeline.indexes.registry import find_index
+    from pipeline.search.embedded.server import connect
 
     where = find_index(workspace, index)["server"]
     with connect(workspace, f"job {job.job.id}", job.progress("milvus"), where) as engine:

@@ -6,7 +6,7 @@ import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
 from pipeline.cli.stages import IndexOption, ModelOption, ParamsOption
-from pipeline.names import DEFAULT_MODEL
+from pipeline.core.columns import DEFAULT_MODEL
 
 library_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The libraries underneath the database.")
 app.add_typer(library_app, name="library")
@@ -20,7 +20,7 @@ def list_(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
     """
 
     def body() -> Answer:
-        from pipeline.vectors.library import listing
+        from pipeline.bench.libraries import listing
 
         return {"libraries": listing()}
 
@@ -54,9 +54,9 @@ def bench(
     """
 
     def body() -> Answer:
-        from pipeline.index import IndexConfig
-        from pipeline.vectors.library import compare, workspace_vectors
-        from pipeline.vectors.params import parse_params
+        from pipeline.bench.libraries import compare, workspace_vectors
+        from pipeline.indexes.build import IndexConfig
+        from pipeline.search.params import parse_params
 
         chosen = IndexConfig(vectors, model, index.upper())  # type: ignore[arg-type]
         params, effort = parse_params(build), parse_params(search)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WorkspaceOption, app, finish, table
-from pipeline.workspace import Workspace
+from pipeline.core.workspace import Workspace
 
 prices_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What cores, memory and GPUs cost.")
 app.add_typer(prices_app, name="prices")
@@ -20,7 +20,7 @@ def list_(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
     """
 
     def body() -> Answer:
-        from pipeline.prices import load, own_file
+        from pipeline.bench.analysis.prices import load, own_file
 
         opened = Workspace.open(workspace)
         return {"own": own_file(opened).exists(), "prices": [asdict(row) for row in load(opened)]}
@@ -59,7 +59,7 @@ def set_(
     """
 
     def body() -> Answer:
-        from pipeline.prices import change
+        from pipeline.bench.analysis.prices import change
 
         given = {"vcpu_hour_usd": vcpu_hour, "gb_hour_usd": gb_hour, "source": source, "date": date}
         given |= {"gpu_hour_usd": gpu_hour, "gpu_source": gpu_source, "gpu_date": gpu_date}

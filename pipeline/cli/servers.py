@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WorkspaceOption, app, finish, table
-from pipeline.text import percent
-from pipeline.workspace import Workspace
+from pipeline.core.text import percent
+from pipeline.core.workspace import Workspace
 
 server_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Milvus servers of your own, by name.")
 app.add_typer(server_app, name="server")
@@ -26,8 +26,8 @@ def list_(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
     """
 
     def body() -> Answer:
-        from pipeline.vectors.profiles import profiles
-        from pipeline.vectors.support import EMBEDDED, supported_names
+        from pipeline.search.compatibility import EMBEDDED, supported_names
+        from pipeline.search.milvus.profiles import profiles
 
         own = {"name": EMBEDDED.name, "uri": "started when needed", "version": EMBEDDED.version, "device": "cpu"}
         first = own | {"types": supported_names(EMBEDDED)}
@@ -54,7 +54,7 @@ def add(
     """
 
     def body() -> Answer:
-        from pipeline.vectors.profiles import add as keep
+        from pipeline.search.milvus.profiles import add as keep
 
         return asdict(keep(Workspace.open(workspace), name, uri, _token(token_file)))
 
@@ -62,7 +62,7 @@ def add(
 
 
 def _token(file: str | None) -> str:
-    from pipeline.errors import UserError
+    from pipeline.core.errors import UserError
 
     if file is None:
         return os.environ.get("MILVUS_TOKEN", "")
@@ -82,7 +82,7 @@ def try_(name: NameArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonO
     """
 
     def body() -> Answer:
-        from pipeline.vectors.profiles import retest
+        from pipeline.search.milvus.profiles import retest
 
         return asdict(retest(Workspace.open(workspace), name))
 
@@ -97,7 +97,7 @@ def remove(name: NameArgument, workspace: WorkspaceOption = WORKSPACE, json: Jso
     """
 
     def body() -> Answer:
-        from pipeline.vectors.profiles import remove as forget
+        from pipeline.search.milvus.profiles import remove as forget
 
         forget(Workspace.open(workspace), name)
         return {"removed": name}
@@ -119,8 +119,8 @@ def look(
     """
 
     def body() -> Answer:
-        from pipeline.vectors import foreign
-        from pipeline.vectors.server import connect
+        from pipeline.search.embedded.server import connect
+        from pipeline.search.milvus import foreign
 
         with connect(Workspace.open(workspace), "server look", name=name) as engine:
             names = [collection] if collection else engine.collections()
@@ -155,8 +155,8 @@ def compare(
     """
 
     def body() -> Answer:
-        from pipeline.vectors import foreign
-        from pipeline.vectors.server import connect
+        from pipeline.search.embedded.server import connect
+        from pipeline.search.milvus import foreign
 
         with connect(Workspace.open(workspace), "server compare", name=name) as engine:
             return foreign.compare(engine, left, right, k, queries)

@@ -8,11 +8,11 @@ import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
 from pipeline.cli.evaluation import show_figures
-from pipeline.jobrun import Running
-from pipeline.names import DEFAULT_MODEL
-from pipeline.stage import Done
-from pipeline.text import duration
-from pipeline.workspace import Workspace
+from pipeline.core.columns import DEFAULT_MODEL
+from pipeline.core.stage import Done
+from pipeline.core.text import duration
+from pipeline.core.workspace import Workspace
+from pipeline.jobs.process import Running
 
 ClicksOption = Annotated[
     str | None,
@@ -63,8 +63,8 @@ def _source(
     time_format: str | None,
 ) -> Any:
     from pipeline.clicks import ClickSource
-    from pipeline.ingest import STAGE
-    from pipeline.stage import need
+    from pipeline.clicks.ingest import STAGE
+    from pipeline.core.stage import need
 
     if clicks is None:
         return ClickSource(**need(workspace, STAGE, "name your clicks with --clicks.")["config"])
@@ -82,7 +82,7 @@ def _fetch(clicks: str, job: Running) -> None:
 
 def _preprocessing(workspace: Workspace, same_clicks: bool, test_from: str | None, fewest: int | None) -> Any:
     """Take what is given; of clicks that stay the same, keep how they were split before."""
-    from pipeline.preprocess import STAGE, PreprocessConfig
+    from pipeline.sessions.preprocess import STAGE, PreprocessConfig
 
     manifest = workspace.manifest(STAGE) if same_clicks else None
     given = {k: v for k, v in (("test_from", test_from), ("min_item_count", fewest)) if v is not None}
@@ -126,8 +126,8 @@ def run(
     """
 
     def body() -> Answer:
-        from pipeline.options import parse_options
-        from pipeline.road import STEPS, RoadConfig, run_road
+        from pipeline.models.options import parse_options
+        from pipeline.workflow.run import STEPS, RoadConfig, run_road
 
         opened = Workspace.open(workspace)
         source = _source(opened, clicks, columns, items, bad_rows, time_format)
@@ -203,7 +203,7 @@ def ingest(
     """
 
     def work(opened: Workspace, job: Running) -> Done:
-        from pipeline.ingest import ingest as stage
+        from pipeline.clicks.ingest import ingest as stage
 
         source = _source(opened, clicks, columns, items, bad_rows, time_format)
         if fetch:
@@ -227,7 +227,7 @@ def preprocess(
     """
 
     def work(opened: Workspace, job: Running) -> Done:
-        from pipeline.preprocess import preprocess as stage
+        from pipeline.sessions.preprocess import preprocess as stage
 
         return stage(opened, _preprocessing(opened, False, test_from, min_item_count), job.progress("preprocess"))
 
@@ -256,8 +256,8 @@ def train(
     """
 
     def work(opened: Workspace, job: Running) -> Done:
-        from pipeline.options import parse_options
-        from pipeline.train import train as stage
+        from pipeline.models.options import parse_options
+        from pipeline.training.train import train as stage
 
         options = _training(epochs, batch_size, learning_rate, budget, seed) | {"go_on": go_on}
         options |= parse_options(model, more or [])
@@ -279,7 +279,7 @@ def embed(
     """
 
     def work(opened: Workspace, job: Running) -> Done:
-        from pipeline.embed import embed as stage
+        from pipeline.vectors.embed import embed as stage
 
         return stage(opened, model, job.progress("embed", model))
 
@@ -301,7 +301,7 @@ def map_(
     """
 
     def work(opened: Workspace, job: Running) -> Done:
-        from pipeline.project import MapConfig, project
+        from pipeline.maps.projection import MapConfig, project
 
         return project(opened, model, MapConfig(n_neighbors, min_dist), job.progress("map", model))
 

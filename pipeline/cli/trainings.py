@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
-from pipeline.text import duration, size
-from pipeline.workspace import Workspace
+from pipeline.core.text import duration, size
+from pipeline.core.workspace import Workspace
 
 trainings_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Trainings that ended, or were cut off.")
 app.add_typer(trainings_app, name="trainings")
@@ -23,8 +23,8 @@ def list_(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
     """
 
     def body() -> Answer:
-        from pipeline.interrupted import interrupted
-        from pipeline.trainings import list_trainings
+        from pipeline.training.history import list_trainings
+        from pipeline.training.interrupted import interrupted
 
         opened = Workspace.open(workspace)
         kept = [asdict(training) for training in list_trainings(opened)]
@@ -68,8 +68,8 @@ def serve(
     """
 
     def body() -> Answer:
-        from pipeline.archive import serve as choose
-        from pipeline.trainings import find
+        from pipeline.training.archive import serve as choose
+        from pipeline.training.history import find
 
         find(Workspace.open(workspace), name)
         with writing(workspace, f"trainings serve {name}", wait) as (opened, job):
@@ -92,7 +92,7 @@ def delete(
     """
 
     def body() -> Answer:
-        from pipeline.archive import delete as remove
+        from pipeline.training.archive import delete as remove
 
         with writing(workspace, f"trainings delete {' '.join(names)}", wait) as (opened, job):
             for name in names:

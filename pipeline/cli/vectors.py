@@ -18,8 +18,8 @@ from pipeline.cli.base import (
     writing,
 )
 from pipeline.cli.stages import show_stage, stage_answer
-from pipeline.names import DEFAULT_MODEL
-from pipeline.workspace import Workspace
+from pipeline.core.columns import DEFAULT_MODEL
+from pipeline.core.workspace import Workspace
 
 vectors_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Vectors: a model's, and your own.")
 app.add_typer(vectors_app, name="vectors")
@@ -48,7 +48,7 @@ def import_(
     """
 
     def body() -> Answer:
-        from pipeline.brought import BroughtConfig, check_name, import_vectors
+        from pipeline.vectors.imported import BroughtConfig, check_name, import_vectors
 
         check_name(name)
         config = BroughtConfig(str(file.absolute()), metric.upper(), columns)
@@ -74,8 +74,8 @@ def describe(
     """
 
     def body() -> Answer:
-        from pipeline.newcomers import describe_items
-        from pipeline.outputs import check_target
+        from pipeline.core.outputs import check_target
+        from pipeline.vectors.new_items import describe_items
 
         check_target(to, force)
         return describe_items(Workspace.open(workspace), model, file, to)
@@ -93,7 +93,7 @@ def list_(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
     """
 
     def body() -> Answer:
-        from pipeline.brought import list_vectors
+        from pipeline.vectors.imported import list_vectors
 
         return {"vectors": list_vectors(Workspace.open(workspace))}
 

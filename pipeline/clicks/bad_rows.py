@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 _LISTED = 5  # in a sentence; the table has all
 _LONGEST = 60  # characters of a value that are shown

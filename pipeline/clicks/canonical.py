@@ -8,10 +8,18 @@ import polars as pl
 
 from pipeline.clicks.bad_rows import BadRow, leave_out, shown
 from pipeline.clicks.columns import DATE
-from pipeline.clicks.ids import Ids, read_ids, without_nulls
-from pipeline.clicks.times import EARLIEST, LATEST, Times, read_times
-from pipeline.clicks.two_columns import read_date_and_time
-from pipeline.names import CATEGORY, CLICK_COLUMNS, ITEM_ID, SESSION_ID, SPECIAL_OFFER, TIMESTAMP, UNKNOWN_CATEGORY
+from pipeline.clicks.values.ids import Ids, read_ids, without_nulls
+from pipeline.clicks.values.times import EARLIEST, LATEST, Times, read_times
+from pipeline.clicks.values.two_columns import read_date_and_time
+from pipeline.core.columns import (
+    CATEGORY,
+    CLICK_COLUMNS,
+    ITEM_ID,
+    SESSION_ID,
+    SPECIAL_OFFER,
+    TIMESTAMP,
+    UNKNOWN_CATEGORY,
+)
 
 ROW = "row"  # a raw table's row in its file, from 1
 _YEAR_1, _YEAR_9999 = -62_135_596_800, 253_402_300_799  # their first and last second

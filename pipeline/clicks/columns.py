@@ -6,12 +6,12 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.clicks.ids import without_nulls
 from pipeline.clicks.table import refuse_twice
-from pipeline.clicks.times import read_times
-from pipeline.errors import UserError
-from pipeline.names import CATEGORY, ITEM_ID, SESSION_ID, TIMESTAMP
-from pipeline.text import did_you_mean
+from pipeline.clicks.values.ids import without_nulls
+from pipeline.clicks.values.times import read_times
+from pipeline.core.columns import CATEGORY, ITEM_ID, SESSION_ID, TIMESTAMP
+from pipeline.core.errors import UserError
+from pipeline.core.text import did_you_mean
 
 DATE = "date"  # of times that are written in two columns
 SHORT = {"session": SESSION_ID, "time": TIMESTAMP, "item": ITEM_ID, "category": CATEGORY, "date": DATE}

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import IO
 
 from pipeline.clicks.download import Wanted, download, whole
-from pipeline.errors import UserError
-from pipeline.progress import Progress, silent
+from pipeline.core.errors import UserError
+from pipeline.core.progress import Progress, silent
 
 DATA_VARIABLE = "CLICK_ROAD_DATA"
 _BLOCK = 1 << 20

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipeline.errors import UserError
-from pipeline.locks import lock
-from pipeline.progress import Progress, silent
-from pipeline.workspace import read_json, write_json
+from pipeline.core.errors import UserError
+from pipeline.core.locks import lock
+from pipeline.core.progress import Progress, silent
+from pipeline.core.workspace import read_json, write_json
 
 _BLOCK = 1 << 16
 _TRIES = 3  # in a row that bring nothing new

@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.clicks.canonical import ROW
-from pipeline.errors import UserError
-from pipeline.names import CATEGORY, ITEM_ID, SESSION_ID, TIMESTAMP
+from pipeline.core.columns import CATEGORY, ITEM_ID, SESSION_ID, TIMESTAMP
+from pipeline.core.errors import UserError
 
 CREDIT = (
     "Łapczyński M., Białowąs S. (2013), Clickstream data for online shopping, UCI Machine Learning Repository 553, "

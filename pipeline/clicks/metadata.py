@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from pipeline.names import CATEGORY, ITEM_ID, RESERVED
+from pipeline.core.columns import CATEGORY, ITEM_ID, RESERVED
 
 _WHOLE = r"^(0|-?[1-9]\d{0,17})$"
 _DECIMAL = r"^-?((0|[1-9]\d{0,14})|(0|[1-9]\d*)\.\d*|\.\d+)(([eE][+-]|e)\d+)?$"  # never '007', nor the code '12E4'

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.clicks import datasets, eshop, shop, synthetic, tables
+from pipeline.clicks import datasets, eshop
 from pipeline.clicks.canonical import Canonical, RawClicks, canonical, from_rows, in_order, item_table
+from pipeline.clicks.files import reader as tables
+from pipeline.clicks.made_up import shop, synthetic
 from pipeline.clicks.metadata import usable
-from pipeline.errors import UserError
-from pipeline.names import SESSION_ID
-from pipeline.progress import Progress, silent
-from pipeline.text import did_you_mean
+from pipeline.core.columns import SESSION_ID
+from pipeline.core.errors import UserError
+from pipeline.core.progress import Progress, silent
+from pipeline.core.text import did_you_mean
 
 _MADE = b"made up, 1"  # to be raised when other clicks are made up
 Found = tuple[pl.DataFrame, pl.DataFrame | None, list[str]]  # raw clicks, item metadata, sentences for the user

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.clicks.bad_rows import BadRow
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import strictjson
+from pipeline.core import strict_json as strictjson
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 CONFIG = "config"  # in what it says: the settings of the training

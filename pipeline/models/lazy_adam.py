@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.models.sessions import Ints
 from pipeline.models.tower import Floats
+from pipeline.sessions.histories import Ints
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-7  # Keras's defaults
 _RATIO = BETA1 / BETA2**0.5

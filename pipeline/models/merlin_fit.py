@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipeline.errors import StopEarly
+from pipeline.core.errors import StopEarly
 from pipeline.models.weights import Diverged, diverged, stay_finite
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.models import weights
-from pipeline.models.sessions import Histories, Ints
+from pipeline.sessions.histories import Histories, Ints
 
 Floats = npt.NDArray[np.float32]
 _BATCH = 8192

@@ -1,1 +1,1 @@
-"""Vector search: the catalogue of index types, the embedded Milvus server, and the engine that talks to one."""
+"""Vectors of items and sessions: a model's, imported ones, and those of new items."""

@@ -10,18 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app import benchcharts, fairness
-from app.figure import Figure, log_axis
-from app.marks import hover, index_colour
-from app.ratecharts import rates
-from app.theme import PALETTES
-from pipeline.bench import retold
-from pipeline.bench.advise import Wish, advise
-from pipeline.bench.compare import at_equal_recall
-from pipeline.bench.cost import with_cost
-from pipeline.bench.settings import summarise, where
-from pipeline.prices import Price
-from pipeline.vectors.catalogue import CATALOGUE
+from pipeline.bench.analysis import reread as retold
+from pipeline.bench.analysis.advise import Wish, advise
+from pipeline.bench.analysis.compare import at_equal_recall
+from pipeline.bench.analysis.cost import with_cost
+from pipeline.bench.analysis.prices import Price
+from pipeline.bench.analysis.settings import summarise, where
+from pipeline.figures import benchmark as benchcharts
+from pipeline.figures import fairness
+from pipeline.figures.figure import Figure, log_axis
+from pipeline.figures.marks import hover, index_colour
+from pipeline.figures.rates import rates
+from pipeline.figures.theme import PALETTES
+from pipeline.search.catalogue import CATALOGUE
 from tests.bench.made import ends, point, points
 
 PRICE = Price("test", 0.03, 0.004)

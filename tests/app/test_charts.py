@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import charts, lesson, modelcharts
-from app.figure import blank, few, share_range, title
-from app.theme import PALETTES, Palette
-from pipeline import published
+from app.train import lesson
+from pipeline.bench import published
+from pipeline.figures import charts
+from pipeline.figures import models as modelcharts
+from pipeline.figures.figure import blank, few, share_range, title
+from pipeline.figures.theme import PALETTES, Palette
 
 EVALUATION = {
     "popularity": {"recall@10": 0.1, "recall@20": 0.2, "mrr@20": 0.05, "ndcg@20": 0.08},

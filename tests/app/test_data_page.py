@@ -6,8 +6,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pipeline.clicks import ClickSource
-from pipeline.ingest import ingest
-from pipeline.workspace import MANIFEST, WORKSPACE_VARIABLE, Workspace, write_json
+from pipeline.clicks.ingest import ingest
+from pipeline.core.workspace import MANIFEST, WORKSPACE_VARIABLE, Workspace, write_json
 
 PAGE = Path(__file__).resolve().parents[2] / "pages" / "data.py"
 

@@ -5,12 +5,12 @@ from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.workspace import WORKSPACE_VARIABLE, Workspace
+from pipeline.core.workspace import WORKSPACE_VARIABLE, Workspace
 from tests.models import made
 
 
 def _page() -> None:
-    from app import judged
+    from app.train import evaluation as judged
 
     judged.show()
 

@@ -8,10 +8,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from app.charts import item_map
-from app.parts import _card, _picture, plain
-from pipeline.clicks.assortment import COLOURS
+from app.cards import _card, _picture, plain
 from pipeline.clicks.eshop import _COLOURS
+from pipeline.clicks.made_up.assortment import COLOURS
+from pipeline.figures.charts import item_map
 
 ITEM = {"item_id": "i1", "category": "lamp", "score": 0.5, "rank": 1}
 

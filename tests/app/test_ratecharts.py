@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from app.ratecharts import rates
-from pipeline.bench.settings import summarise
+from pipeline.bench.analysis.settings import summarise
+from pipeline.figures.rates import rates
 from tests.bench.made import point, points
 
 RATES = (50.0, 100.0, 200.0)

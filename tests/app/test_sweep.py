@@ -2,15 +2,15 @@
 
 import pytest
 
-from app.benchjob import Asked, Chosen
-from app.benchload import tried
-from pipeline.bench.options import sweep_config
-from pipeline.bench.plan import IndexGrid, plan
-from pipeline.bench.presets import PRESETS
-from pipeline.bench.scenarios import ScenarioConfig
-from pipeline.bench.tune import Goal
-from pipeline.errors import UserError
-from pipeline.vectors.support import EMBEDDED, supported_names
+from app.benchmark.job import Asked, Chosen
+from app.benchmark.load import tried
+from pipeline.bench.data.scenarios import ScenarioConfig
+from pipeline.bench.run.options import sweep_config
+from pipeline.bench.run.plan import IndexGrid, plan
+from pipeline.bench.run.presets import PRESETS
+from pipeline.bench.run.tune import Goal
+from pipeline.core.errors import UserError
+from pipeline.search.compatibility import EMBEDDED, supported_names
 
 ITEMS = Asked(5000, 64, 5000, "item-item", "m")
 THERE = Asked(9000, 16, 9000, collection="ready", index=IndexGrid("IVF_FLAT"))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.text import named, percent, usd
+from pipeline.core.text import named, percent, usd
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHERWISE = {

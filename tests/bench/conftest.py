@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from pipeline.bench.access import target
-from pipeline.bench.requests import Search
-from pipeline.bench.work import Target
-from pipeline.vectors.memory import Floats
-from pipeline.vectors.milvus import MilvusEngine
-from pipeline.vectors.server import connect
-from pipeline.workspace import Workspace
+from pipeline.bench.load.access import target
+from pipeline.bench.load.messages import Target
+from pipeline.bench.load.requests import Search
+from pipeline.core.workspace import Workspace
+from pipeline.search.embedded.server import connect
+from pipeline.search.libraries.base import Floats
+from pipeline.search.milvus.client import MilvusEngine
 
 ROWS, DIM, TOP_K = 4000, 16, 20
 

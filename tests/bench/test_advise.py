@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.bench.advise import Wish, advise, usd
-from pipeline.bench.cost import with_cost
-from pipeline.bench.settings import label, summarise
-from pipeline.bench.tune import Goal
-from pipeline.errors import UserError
-from pipeline.prices import Price
+from pipeline.bench.analysis.advise import Wish, advise, usd
+from pipeline.bench.analysis.cost import with_cost
+from pipeline.bench.analysis.prices import Price
+from pipeline.bench.analysis.settings import label, summarise
+from pipeline.bench.run.tune import Goal
+from pipeline.core.errors import UserError
 from tests.bench.made import ends, point, points
 
 PRICE = Price("test", 0.03, 0.004)

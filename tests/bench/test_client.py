@@ -4,10 +4,10 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from pymilvus.grpc_gen import common_pb2, milvus_pb2, schema_pb2
 
-from pipeline.bench import client
-from pipeline.bench.client import histogram, histograms, is_refused, replay, rest
-from pipeline.bench.fleet import is_client_bound
-from pipeline.bench.work import Report, Work
+from pipeline.bench.load import client
+from pipeline.bench.load.client import histogram, histograms, is_refused, replay, rest
+from pipeline.bench.load.fleet import is_client_bound
+from pipeline.bench.load.messages import Report, Work
 
 
 class Clock:

@@ -5,9 +5,9 @@ import math
 import polars as pl
 import pytest
 
-from pipeline.bench.compare import at_equal_recall, claim, sentence
-from pipeline.bench.settings import summarise, under
-from pipeline.errors import UserError
+from pipeline.bench.analysis.compare import at_equal_recall, claim, sentence
+from pipeline.bench.analysis.settings import summarise, under
+from pipeline.core.errors import UserError
 from tests.bench.made import point, points
 
 

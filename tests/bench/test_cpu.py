@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from pipeline.bench import cpu
-from pipeline.bench.cpu import Memory, memory, settled
+from pipeline.search.embedded import cpu
+from pipeline.search.embedded.cpu import Memory, memory, settled
 
 GROWING = """
 import sys, time

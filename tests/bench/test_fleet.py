@@ -9,18 +9,18 @@ import numpy as np
 import psutil
 import pytest
 
-from pipeline.bench.fleet import Fleet, Load
-from pipeline.bench.requests import Search, found, split
-from pipeline.bench.work import Target
-from pipeline.errors import UserError
-from pipeline.vectors.network import may_enter
+from pipeline.bench.load.fleet import Fleet, Load
+from pipeline.bench.load.messages import Target
+from pipeline.bench.load.requests import Search, found, split
+from pipeline.core.errors import UserError
+from pipeline.search.embedded.network import may_enter
 from tests.bench.conftest import TOP_K, Served
 
 pytestmark = pytest.mark.milvus
 
 
 def _clients() -> list[psutil.Process]:
-    return [p for p in psutil.Process().children() if "pipeline.bench.client" in p.cmdline()]
+    return [p for p in psutil.Process().children() if "pipeline.bench.load.client" in p.cmdline()]
 
 
 @pytest.fixture(scope="module")

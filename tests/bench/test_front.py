@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.bench.front import PLACE, front, place
-from pipeline.bench.settings import label, load_label, spread, summarise, where
-from pipeline.errors import UserError
+from pipeline.bench.analysis.front import PLACE, front, place
+from pipeline.bench.analysis.settings import label, load_label, spread, summarise, where
+from pipeline.core.errors import UserError
 from tests.bench.made import ends, point, points
 
 

@@ -7,12 +7,12 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipeline import published
-from pipeline.bench.options import from_json, sweep_config
-from pipeline.bench.plan import IndexGrid, SweepConfig, as_json, keyed, parse_grid, plan
-from pipeline.bench.presets import PRESETS
-from pipeline.bench.scenarios import ScenarioConfig
-from pipeline.errors import UserError
+from pipeline.bench import published
+from pipeline.bench.data.scenarios import ScenarioConfig
+from pipeline.bench.run.options import from_json, sweep_config
+from pipeline.bench.run.plan import IndexGrid, SweepConfig, as_json, keyed, parse_grid, plan
+from pipeline.bench.run.presets import PRESETS
+from pipeline.core.errors import UserError
 
 
 def _config(index: str = "HNSW", build: str = "", search: str = "", **more: Any) -> SweepConfig:

@@ -2,11 +2,11 @@
 
 import polars as pl
 
-from pipeline import published
-from pipeline.bench import retold
+from pipeline.bench import published
+from pipeline.bench.analysis import reread as retold
+from pipeline.bench.analysis.settings import gather, newest, summarise, where
 from pipeline.bench.runs import COLUMNS
-from pipeline.bench.settings import gather, newest, summarise, where
-from pipeline.workspace import Workspace
+from pipeline.core.workspace import Workspace
 
 
 def test_the_published_figures_have_the_columns_of_a_run(workspace: Workspace) -> None:

@@ -5,12 +5,12 @@ import polars as pl
 import pytest
 
 from pipeline.bench import quality
+from pipeline.bench.analysis.settings import gather, summarise
 from pipeline.bench.runs import Recorder, packed
-from pipeline.bench.settings import gather, summarise
-from pipeline.errors import UserError
-from pipeline.names import DEFAULT_MODEL
-from pipeline.vectors.faiss import FaissEngine
-from pipeline.workspace import Workspace
+from pipeline.core.columns import DEFAULT_MODEL
+from pipeline.core.errors import UserError
+from pipeline.core.workspace import Workspace
+from pipeline.search.libraries.faiss import FaissEngine
 from tests.bench.made import point
 from tests.vectors.made import make_road
 

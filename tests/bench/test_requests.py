@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline.bench.requests import asked_by, split
-from pipeline.errors import UserError
+from pipeline.bench.load.requests import asked_by, split
+from pipeline.core.errors import UserError
 
 
 @pytest.mark.parametrize(

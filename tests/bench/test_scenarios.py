@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow.parquet import ParquetFile
 
-from pipeline.bench import sources
-from pipeline.bench.files import write
-from pipeline.bench.scenarios import Scenario, ScenarioConfig, prepare
-from pipeline.bench.truth import truth
-from pipeline.embed import vectors_stage, write_vectors
-from pipeline.errors import UserError
-from pipeline.names import DEFAULT_MODEL
-from pipeline.stage import run_stage
-from pipeline.workspace import Workspace
+from pipeline.bench.data import sources
+from pipeline.bench.data.files import write
+from pipeline.bench.data.scenarios import Scenario, ScenarioConfig, prepare
+from pipeline.bench.data.truth import truth
+from pipeline.core.columns import DEFAULT_MODEL
+from pipeline.core.errors import UserError
+from pipeline.core.stage import run_stage
+from pipeline.core.workspace import Workspace
+from pipeline.vectors.embed import vectors_stage, write_vectors
 from tests.vectors.made import Nothing
 
 ITEMS, SESSIONS, DIM = 3000, 2500, 8

@@ -18,15 +18,16 @@ import pytest
 from pymilvus import Collection, CollectionSchema, DataType, FieldSchema
 from typer.testing import CliRunner
 
-from pipeline.bench import built, runs
-from pipeline.bench.options import resumed
-from pipeline.bench.work import TIME_SLICES
+from pipeline.bench import runs
+from pipeline.bench.load.messages import TIME_SLICES
+from pipeline.bench.run import index as built
+from pipeline.bench.run.options import resumed
 from pipeline.cli import app
-from pipeline.errors import UserError
-from pipeline.jobs import cancel, jobs
-from pipeline.vectors import foreign
-from pipeline.vectors.server import status
-from pipeline.workspace import Workspace
+from pipeline.core.errors import UserError
+from pipeline.core.workspace import Workspace
+from pipeline.jobs.job import cancel, jobs
+from pipeline.search.embedded.server import status
+from pipeline.search.milvus import foreign
 from tests.bench.conftest import Served
 from tests.conftest import wait_for
 
@@ -47,7 +48,7 @@ def bench(root: Path, *arguments: str, code: int = 0) -> dict[str, Any]:
 
 def _clients(parent: int) -> list[psutil.Process]:
     """List the client processes of one load generator: others may run on this machine."""
-    return [p for p in psutil.Process(parent).children(recursive=True) if "pipeline.bench.client" in p.cmdline()]
+    return [p for p in psutil.Process(parent).children(recursive=True) if "pipeline.bench.load.client" in p.cmdline()]
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.bench import truth as module
-from pipeline.bench.truth import recall_with_interval, truth
-from pipeline.vectors.measure import shares
-from pipeline.workspace import Workspace
+from pipeline.bench.data import truth as module
+from pipeline.bench.data.truth import recall_with_interval, truth
+from pipeline.core.workspace import Workspace
+from pipeline.search.measure import shares
 
 
 @pytest.mark.parametrize("metric", ["IP", "L2", "COSINE"])

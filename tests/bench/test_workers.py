@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.bench.fleet import Load
-from pipeline.bench.requests import found, split
-from pipeline.bench.workers import WorkersFleet
-from pipeline.errors import UserError
+from pipeline.bench.load.fleet import Load
+from pipeline.bench.load.requests import found, split
+from pipeline.bench.load.workers import WorkersFleet
+from pipeline.core.errors import UserError
 from tests.bench.conftest import TOP_K, Served
 from tests.bench.test_sweep import VECTORS, bench
 

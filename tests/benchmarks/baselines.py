@@ -6,12 +6,12 @@ import sys
 import tempfile
 
 from pipeline.clicks import ClickSource
-from pipeline.evaluate import evaluate
-from pipeline.ingest import ingest
-from pipeline.kinds import baselines
-from pipeline.preprocess import PreprocessConfig, preprocess
-from pipeline.train import train
-from pipeline.workspace import Workspace
+from pipeline.clicks.ingest import ingest
+from pipeline.core.workspace import Workspace
+from pipeline.evaluation.evaluate import evaluate
+from pipeline.models.registry import baselines
+from pipeline.sessions.preprocess import PreprocessConfig, preprocess
+from pipeline.training.train import train
 
 CLICKS = "synthetic:140000"
 

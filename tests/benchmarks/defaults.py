@@ -15,14 +15,14 @@ from typing import Any
 
 import polars as pl
 
-from pipeline import preprocess
-from pipeline.models import session
-from pipeline.models.metrics import evaluate
-from pipeline.models.session_encoder import SessionEncoder
-from pipeline.models.session_examples import Examples
-from pipeline.models.session_training import SessionConfig
-from pipeline.models.sessions import hold_out
-from pipeline.workspace import Workspace
+from pipeline.core.workspace import Workspace
+from pipeline.metrics.ranking import evaluate
+from pipeline.models.session import model as session
+from pipeline.models.session.encoder import SessionEncoder
+from pipeline.models.session.examples import Examples
+from pipeline.models.session.passes import SessionConfig
+from pipeline.sessions import preprocess
+from pipeline.sessions.histories import hold_out
 
 SCALES = (-1.0, 0.0, 1.0)  # added to the usual scale
 OTHERS: list[dict[str, Any]] = [

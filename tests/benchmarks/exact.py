@@ -14,7 +14,7 @@ from collections.abc import Callable
 import faiss
 import numpy as np
 
-from pipeline.vectors.blocked import nearest, numpy_arrays
+from pipeline.search.exact.blocked import nearest, numpy_arrays
 
 ROWS, DIM, QUERIES, TOP_K, ROUNDS, GOAL_S = 49_000, 64, 10_000, 100, 5, 5.0
 

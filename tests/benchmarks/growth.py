@@ -14,16 +14,16 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from pipeline import preprocess
-from pipeline.models import session
-from pipeline.models.metrics import evaluate
-from pipeline.models.session_encoder import SessionEncoder
-from pipeline.models.session_examples import Examples
-from pipeline.models.session_growth import vectors_of
-from pipeline.models.session_training import SessionConfig
-from pipeline.models.sessions import hold_out
-from pipeline.names import FIRST_IDX, ITEM_IDX
-from pipeline.workspace import Workspace
+from pipeline.core.columns import FIRST_IDX, ITEM_IDX
+from pipeline.core.workspace import Workspace
+from pipeline.metrics.ranking import evaluate
+from pipeline.models.session import model as session
+from pipeline.models.session.encoder import SessionEncoder
+from pipeline.models.session.examples import Examples
+from pipeline.models.session.growth import vectors_of
+from pipeline.models.session.passes import SessionConfig
+from pipeline.sessions import preprocess
+from pipeline.sessions.histories import hold_out
 
 
 def _train(folder: Path, clicks: pl.DataFrame, catalogue: pl.DataFrame, config: SessionConfig, before: Path) -> float:

@@ -20,10 +20,11 @@ import numpy as np
 import numpy.typing as npt
 from pymilvus.grpc_gen import milvus_pb2
 
-from pipeline.vectors import insertion, server
-from pipeline.vectors.engine import Endpoint
-from pipeline.vectors.milvus import MilvusEngine
-from pipeline.workspace import Workspace
+from pipeline.core.workspace import Workspace
+from pipeline.search.embedded import server
+from pipeline.search.engine import Endpoint
+from pipeline.search.milvus import insertion
+from pipeline.search.milvus.client import MilvusEngine
 
 DIM, TIMES, GOAL = 64, 3, 0.8
 Vectors = npt.NDArray[np.float32]

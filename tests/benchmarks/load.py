@@ -23,12 +23,12 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.bench.access import target
-from pipeline.bench.fleet import Fleet, Load
-from pipeline.bench.requests import Search, serialised, split
-from pipeline.bench.work import Target
-from pipeline.vectors import network, server
-from pipeline.workspace import Workspace
+from pipeline.bench.load.access import target
+from pipeline.bench.load.fleet import Fleet, Load
+from pipeline.bench.load.messages import Target
+from pipeline.bench.load.requests import Search, serialised, split
+from pipeline.core.workspace import Workspace
+from pipeline.search.embedded import network, server
 
 ROWS, DIM, TOP_K, ROUNDS = 49_000, 64, 100, 7
 SECONDS = float(os.environ.get("BENCH_SECONDS", "3"))
@@ -120,7 +120,7 @@ def _compare(way: str, fleet: Fleet, queries: Any, nq: int, clients: int, goal: 
 
 def main() -> None:
     """Measure and print; exit code 1 where a goal is missed."""
-    from pipeline.bench.sources import MadeUp  # not at the top: Polars starts threads
+    from pipeline.bench.data.sources import MadeUp  # not at the top: Polars starts threads
 
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # the clients enter the server's network before they start threads
     vectors, queries = (np.vstack(list(MadeUp(rows, DIM, seed, ROWS // 40).blocks())) for rows, seed in SETS)

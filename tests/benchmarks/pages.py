@@ -20,8 +20,8 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from app.routes import PAGES
 from pipeline.bench.runs import Recorder
-from pipeline.text import duration
-from pipeline.workspace import Workspace
+from pipeline.core.text import duration
+from pipeline.core.workspace import Workspace
 from tests.bench.made import point
 from tests.browser.conftest import chromium, serve
 from tests.conftest import run_road

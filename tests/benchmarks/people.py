@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.text import duration
+from pipeline.core.text import duration
 from tests.browser.conftest import serve
 from tests.visitor import Visitor
 

@@ -22,11 +22,11 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.core.columns import FIRST_IDX, OUT_OF_VOCABULARY
+from pipeline.core.text import duration
 from pipeline.models.lazy_adam import Schedule
-from pipeline.models.published_network import PublishedNetwork, Rows
-from pipeline.models.two_tower_published import AGES
-from pipeline.names import FIRST_IDX, OUT_OF_VOCABULARY
-from pipeline.text import duration
+from pipeline.models.two_tower_published.model import AGES
+from pipeline.models.two_tower_published.network import PublishedNetwork, Rows
 from tests.models import merlin_published
 
 SESSIONS, ITEMS, CATEGORIES, GROUPS, CLICKS = 1_000_000, 49_008, 340, 600, 3.6

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.vectors import network, server
-from pipeline.workspace import Workspace, read_json
+from pipeline.core.workspace import Workspace, read_json
+from pipeline.search.embedded import network, server
 
 ROWS, DIM, TOP_K, ROUNDS, SECONDS = 49_000, 64, 100, 5, 3.0
 CASES = ((1, 1), (1, 4), (1000, 1), (1000, 4))

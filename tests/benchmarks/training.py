@@ -16,11 +16,11 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
-from pipeline.clicks import synthetic
-from pipeline.models.session_examples import Examples
-from pipeline.models.session_network import NOTHING, Network
-from pipeline.models.session_training import SessionConfig
-from pipeline.names import CATEGORY_IDX, FIRST_IDX, ITEM_ID, ITEM_IDX, SESSION_ID
+from pipeline.clicks.made_up import synthetic
+from pipeline.core.columns import CATEGORY_IDX, FIRST_IDX, ITEM_ID, ITEM_IDX, SESSION_ID
+from pipeline.models.session.examples import Examples
+from pipeline.models.session.network import NOTHING, Network
+from pipeline.models.session.passes import SessionConfig
 
 SESSIONS, EXAMPLES, ITEMS = 240_000, 369_859, 17_376
 BATCHES, ROUNDS, STEPS = (512, 1024), 9, 4

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from pipeline.workspace import Workspace
+from pipeline.core.workspace import Workspace
 from tests.conftest import Road, ours, wait_for
 
 _FLAGS = [

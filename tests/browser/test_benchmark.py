@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.benchviews import RATES, VIEWS
-from app.figure import SAVED_WIDTH
+from app.benchmark.views import RATES, VIEWS
 from pipeline.bench.runs import Recorder, list_runs, load
-from pipeline.indexes import served_search, serving
-from pipeline.workspace import Workspace
+from pipeline.core.workspace import Workspace
+from pipeline.figures.figure import SAVED_WIDTH
+from pipeline.indexes.registry import served_search, serving
 from tests.bench.made import point
 from tests.browser.conftest import laid_out, serve, settled
 from tests.browser.test_pages import ERRORS

@@ -9,11 +9,13 @@ import plotly.io as pio
 import pytest
 from playwright.sync_api import Browser, Page
 
-from app import benchcharts, charts, fairness, modelcharts
-from app.figure import SAVED_WIDTH, Figure
-from app.ratecharts import rates
-from pipeline.bench.compare import at_equal_recall
-from pipeline.bench.settings import summarise, where
+from pipeline.bench.analysis.compare import at_equal_recall
+from pipeline.bench.analysis.settings import summarise, where
+from pipeline.figures import benchmark as benchcharts
+from pipeline.figures import charts, fairness
+from pipeline.figures import models as modelcharts
+from pipeline.figures.figure import SAVED_WIDTH, Figure
+from pipeline.figures.rates import rates
 from tests.app import test_benchcharts, test_charts, test_ratecharts
 from tests.bench.made import point
 from tests.bench.made import points as made

@@ -9,11 +9,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.routes import PAGES
-from pipeline import archive
-from pipeline.indexes import list_indexes, serving
-from pipeline.jobs import jobs
-from pipeline.trainings import list_trainings
-from pipeline.workspace import Workspace
+from pipeline.core.workspace import Workspace
+from pipeline.indexes.registry import list_indexes, serving
+from pipeline.jobs.job import jobs
+from pipeline.training import archive
+from pipeline.training.history import list_trainings
 from tests.browser.access import STREAMLITS, findings
 from tests.browser.conftest import laid_out, serve, settled
 from tests.conftest import wait_for

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline.workspace import Workspace
+from pipeline.core.workspace import Workspace
 from tests.browser.conftest import serve
 from tests.visitor import Visitor
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from pipeline.workspace import Workspace
+from pipeline.core.workspace import Workspace
 from tests.browser.conftest import settled
 from tests.browser.test_pages import ERRORS
 from tests.conftest import cli

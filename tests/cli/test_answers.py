@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from pipeline.bench.runs import Recorder, find
 from pipeline.cli import app
-from pipeline.workspace import Workspace
+from pipeline.core.workspace import Workspace
 from tests.bench.made import point
 
 

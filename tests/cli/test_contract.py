@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.vectors.catalogue import CATALOGUE
-from pipeline.workspace import write_json
+from pipeline.core.workspace import write_json
+from pipeline.search.catalogue import CATALOGUE
 from tests.conftest import cli
 
 COMMANDS = [

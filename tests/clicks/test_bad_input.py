@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.clicks import ClickSource, source
-from pipeline.errors import UserError
+from pipeline.core.errors import UserError
 
 ROWS = "1,2014-04-07T10:51:09.277Z,214536502,0\n2,2014-04-07T10:54:09.868Z,214536500,0\n"
 GOOD = "session,time,item\n1,2014-04-07T10:51:09Z,a\n1,2014-04-07T10:52:09Z,b\n2,2014-04-07T10:53:09Z,a\n"

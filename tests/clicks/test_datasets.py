@@ -13,8 +13,8 @@ import pytest
 
 from pipeline.clicks import ClickSource, datasets, download, read
 from pipeline.clicks.download import Wanted
-from pipeline.errors import Cancelled, UserError
-from pipeline.workspace import write_json
+from pipeline.core.errors import Cancelled, UserError
+from pipeline.core.workspace import write_json
 from tests.clicks.serving import Site, serving
 from tests.conftest import cli
 

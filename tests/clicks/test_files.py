@@ -19,10 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.clicks import ClickSource, archives, source
+from pipeline.clicks import ClickSource, source
+from pipeline.clicks.files import archives
 from pipeline.clicks.source import Clicks
-from pipeline.errors import UserError
-from pipeline.names import CATEGORY, ITEM_ID, SESSION_ID, TIMESTAMP
+from pipeline.core.columns import CATEGORY, ITEM_ID, SESSION_ID, TIMESTAMP
+from pipeline.core.errors import UserError
 
 FIRST = datetime(2014, 4, 7, 10, 51, 9, tzinfo=UTC)
 TIMES = ["2014-04-07T10:51:09Z", "2014-04-07T10:52:09Z", "2014-04-07T10:53:09Z"]

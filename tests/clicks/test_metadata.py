@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.clicks import ClickSource
+from pipeline.clicks.files.reader import read_items
+from pipeline.clicks.ingest import ingest
 from pipeline.clicks.metadata import typed, usable
 from pipeline.clicks.source import Clicks, read
-from pipeline.clicks.tables import read_items
-from pipeline.errors import UserError
-from pipeline.ingest import ingest
-from pipeline.names import RESERVED
-from pipeline.preprocess import catalogue
-from pipeline.workspace import Workspace
+from pipeline.core.columns import RESERVED
+from pipeline.core.errors import UserError
+from pipeline.core.workspace import Workspace
+from pipeline.sessions.preprocess import catalogue
 
 CLICKS = "session,time,item\n" + "".join(f"{s},2024-01-0{s},i{i}\n" for s in (1, 2, 3) for i in range(3))
 

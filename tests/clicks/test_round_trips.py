@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.clicks import ClickSource, read_log
-from pipeline.clicks.ids import NULLS
-from pipeline.names import ITEM_ID, SESSION_ID, TIMESTAMP
+from pipeline.clicks.values.ids import NULLS
+from pipeline.core.columns import ITEM_ID, SESSION_ID, TIMESTAMP
 
 BEGIN = datetime(1990, 1, 1, tzinfo=UTC)
 CHECKED = settings(

@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from pipeline.clicks import Clicks, ClickSource, read
-from pipeline.clicks.assortment import COLOURS, STYLES
-from pipeline.errors import UserError
-from pipeline.names import CATEGORY, ITEM_ID, SESSION_ID, TIMESTAMP
+from pipeline.clicks.made_up.assortment import COLOURS, STYLES
+from pipeline.core.columns import CATEGORY, ITEM_ID, SESSION_ID, TIMESTAMP
+from pipeline.core.errors import UserError
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.clicks import ClickSource, source
 from pipeline.clicks.source import Clicks
-from pipeline.names import CATEGORY, ITEM_ID, SESSION_ID, TIMESTAMP
+from pipeline.core.columns import CATEGORY, ITEM_ID, SESSION_ID, TIMESTAMP
 
 RAW = """1,2014-04-07T10:51:09.277Z,214536502,0
 1,2014-04-07T10:54:09.868Z,214536500,S

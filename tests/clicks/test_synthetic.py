@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from pipeline.clicks import ClickSource, source
-from pipeline.names import CATEGORY, ITEM_ID, SESSION_ID, TIMESTAMP
+from pipeline.core.columns import CATEGORY, ITEM_ID, SESSION_ID, TIMESTAMP
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.forecast import Forecast, words
-from pipeline.past import Past
-from pipeline.pieces import Piece, Pieces
+from pipeline.jobs.forecast import Forecast, words
+from pipeline.jobs.past import Past
+from pipeline.jobs.pieces import Piece, Pieces
 
 TRACES = sorted(path.stem for path in (Path(__file__).parent / "traces").glob("*.json"))
 SHORT_S = 1.0  # before the end, where a factor says nothing

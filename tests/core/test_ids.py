@@ -5,9 +5,9 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.ids import candidates, matched, named
-from pipeline.models.two_tower_published import PublishedTwoTower
-from pipeline.names import ITEM_ID
+from pipeline.core.columns import ITEM_ID
+from pipeline.core.ids import candidates, matched, named
+from pipeline.models.two_tower_published.model import PublishedTwoTower
 
 _TYPES = st.sampled_from([pl.String, pl.Int64, pl.Int32, pl.UInt64])
 

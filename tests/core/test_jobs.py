@@ -11,11 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline import jobs
-from pipeline.errors import StopEarly, UserError
-from pipeline.jobrun import running
-from pipeline.past import Past
-from pipeline.workspace import Workspace
+from pipeline.core.errors import StopEarly, UserError
+from pipeline.core.workspace import Workspace
+from pipeline.jobs import job as jobs
+from pipeline.jobs.past import Past
+from pipeline.jobs.process import running
 from tests.conftest import ours, wait_for
 
 LONG = ["ingest", "--clicks", "synthetic:2000000"]  # some seconds of work
@@ -102,7 +102,7 @@ def test_a_step_that_ends_well_is_the_measure_of_the_next_one(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [1000.0]
-    monkeypatch.setattr("pipeline.jobrun.time.time", lambda: clock[0])
+    monkeypatch.setattr("pipeline.jobs.process.time.time", lambda: clock[0])
 
     def train(*, until: int, of: str = "session") -> jobs.Job:
         with running(workspace, "train", steps=2) as job:
@@ -277,7 +277,7 @@ def test_a_queued_job_can_be_cancelled(workspace: Workspace) -> None:
 
 def test_it_outlives_who_started_it(workspace: Workspace) -> None:
     code = (
-        "import sys, os; from pipeline.jobs import start; from pipeline.workspace import Workspace;"
+        "import sys, os; from pipeline.jobs.job import start; from pipeline.core.workspace import Workspace;"
         "print(start(Workspace.open(sys.argv[1]), sys.argv[2:], 'x').id, flush=True); os.kill(os.getpid(), 9)"
     )
     parent = subprocess.run(

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from pipeline.known import Known
+from pipeline.indexes.known import Known
 from tests.vectors.made import encoder
 
 

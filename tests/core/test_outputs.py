@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from pipeline import jobs
 from pipeline.bench.runs import Recorder
 from pipeline.cli import app
-from pipeline.errors import UserError
-from pipeline.outputs import check_target, written
-from pipeline.workspace import Workspace
+from pipeline.core.errors import UserError
+from pipeline.core.outputs import check_target, written
+from pipeline.core.workspace import Workspace
+from pipeline.jobs import job as jobs
 
 DATA = ["bench", "data", "--model", "synthetic:3000,3000,8", "--metric", "L2", "--queries", "20", "--top-k", "3"]
 COMMANDS = {

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline.past import Past
-from pipeline.pieces import Piece, Pieces
+from pipeline.jobs.past import Past
+from pipeline.jobs.pieces import Piece, Pieces
 
 
 class _Told:

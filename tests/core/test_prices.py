@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline import prices
-from pipeline.errors import UserError
-from pipeline.prices import Price
-from pipeline.workspace import Workspace
+from pipeline.bench.analysis import prices
+from pipeline.bench.analysis.prices import Price
+from pipeline.core.errors import UserError
+from pipeline.core.workspace import Workspace
 from tests.conftest import cli
 
 MINE = Price("mine", 0.02, 0.003, "our contract, page 3", "2026-01-31")

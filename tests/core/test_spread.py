@@ -9,15 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.spread import (
-    Spread,
-    kept,
-    median_in_order,
-    of_repeats,
-    of_slices,
-    percentile_of_slices,
-    told_apart,
-)
+from pipeline.core.spread import Spread, kept, median_in_order, of_repeats, of_slices, percentile_of_slices, told_apart
 
 FIGURES = st.lists(st.floats(0.001, 1e6), min_size=1, max_size=40)
 FEW = settings(max_examples=60, deadline=None)

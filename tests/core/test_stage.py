@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import UserError
-from pipeline.overview import overview
-from pipeline.progress import Progress
-from pipeline.stage import Done, is_stale, run_stage
-from pipeline.workspace import Workspace
+from pipeline.core.errors import UserError
+from pipeline.core.progress import Progress
+from pipeline.core.stage import Done, is_stale, run_stage
+from pipeline.core.workspace import Workspace
+from pipeline.workflow.overview import overview
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.text import age, did_you_mean, duration, number, size
+from pipeline.core.text import age, did_you_mean, duration, number, size
 
 
 @pytest.mark.parametrize(

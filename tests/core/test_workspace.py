@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import UserError
-from pipeline.workspace import MANIFEST, Workspace, read_json, write_json
+from pipeline.core.errors import UserError
+from pipeline.core.workspace import MANIFEST, Workspace, read_json, write_json
 from tests.conftest import wait_for
 
 WRITER = """
 import sys, time
 from pathlib import Path
-from pipeline.workspace import Workspace, write_json
+from pipeline.core.workspace import Workspace, write_json
 ws = Workspace.open(sys.argv[1])
 for n in range(100000):
     with ws.writing("clicks") as folder:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.models.published_network import LAYERS, SIDES, PublishedNetwork, Rows
+from pipeline.models.two_tower_published.network import LAYERS, SIDES, PublishedNetwork, Rows
 
 COLUMNS = {"session": "user_id", "age": "user_age", "item": "item_id", "category": "item_category"}
 

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.approximation import ApproximationConfig, approximate, check
-from pipeline.errors import UserError
-from pipeline.evaluate import evaluate, evaluations
+from pipeline.core.columns import FIRST_IDX
+from pipeline.core.errors import UserError
+from pipeline.core.workspace import MANIFEST, Workspace, write_json
+from pipeline.evaluation.evaluate import evaluate, evaluations
+from pipeline.evaluation.through_index import ApproximationConfig, approximate, check
 from pipeline.models.tower import Tower, TwoTower
-from pipeline.names import FIRST_IDX
-from pipeline.train import load_encoder
-from pipeline.vectors.faiss import FaissEngine
-from pipeline.workspace import MANIFEST, Workspace, write_json
+from pipeline.search.libraries.faiss import FaissEngine
+from pipeline.training.train import load_encoder
 from tests.models import made
 
 ITEMS = 60

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.errors import UserError
-from pipeline.kinds import KINDS
-from pipeline.models.item_to_item import ItemKnnConfig, RulesConfig
-from pipeline.models.vsknn import VsKnnConfig
-from pipeline.progress import silent
+from pipeline.core.errors import UserError
+from pipeline.core.progress import silent
+from pipeline.models.baselines.item_to_item import ItemKnnConfig, RulesConfig
+from pipeline.models.baselines.vsknn import VsKnnConfig
+from pipeline.models.registry import KINDS
 from tests.models import made
 
 ITEMS = 30

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.models.bootstrap import interval, resample
+from pipeline.metrics.bootstrap import interval, resample
 
 RANDOM = np.random.default_rng(0)
 HITS = (RANDOM.random((900, 1)) < 0.3).astype(np.float32)
@@ -36,5 +36,5 @@ def test_a_session_counts_by_its_examples() -> None:
 
 def test_many_sessions_are_drawn_block_by_block_to_the_same_end(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = resample(HITS, np.arange(900), 50)
-    monkeypatch.setattr("pipeline.models.bootstrap._HELD", 2000)
+    monkeypatch.setattr("pipeline.metrics.bootstrap._HELD", 2000)
     assert np.array_equal(resample(HITS, np.arange(900), 50), whole)

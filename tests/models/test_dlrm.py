@@ -10,15 +10,15 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.errors import StopEarly
-from pipeline.kinds import KINDS
-from pipeline.models.dlrm import PUBLISHED, DlrmConfig, load
-from pipeline.models.dlrm_training import TARGET, auc, pairs, train
-from pipeline.models.metrics import top
-from pipeline.models.pairs import PairFeatures, retrieve
-from pipeline.models.sessions import Histories, hold_out, next_clicks
-from pipeline.names import FIRST_IDX
-from pipeline.progress import silent
+from pipeline.core.columns import FIRST_IDX
+from pipeline.core.errors import StopEarly
+from pipeline.core.progress import silent
+from pipeline.metrics.ranking import top
+from pipeline.models.dlrm.fit import TARGET, auc, pairs, train
+from pipeline.models.dlrm.model import PUBLISHED, DlrmConfig, load
+from pipeline.models.dlrm.pairs import PairFeatures, retrieve
+from pipeline.models.registry import KINDS
+from pipeline.sessions.histories import Histories, hold_out, next_clicks
 from tests.models import made
 
 ITEMS = 40

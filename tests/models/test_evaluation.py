@@ -11,13 +11,13 @@ from scipy.sparse import csr_matrix
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.compare import certain
-from pipeline.evaluate import ALL_CLICKS, EXAMPLES, SLICES, evaluation_stage, evaluations
-from pipeline.models.examples import Examples
-from pipeline.models.metrics import top
-from pipeline.models.sessions import next_clicks
-from pipeline.names import FIRST_IDX, ITEM_IDX, SESSION_ID
-from pipeline.workspace import Workspace
+from pipeline.core.columns import FIRST_IDX, ITEM_IDX, SESSION_ID
+from pipeline.core.workspace import Workspace
+from pipeline.evaluation.differences import certain
+from pipeline.evaluation.evaluate import ALL_CLICKS, EXAMPLES, SLICES, evaluation_stage, evaluations
+from pipeline.evaluation.examples import Examples
+from pipeline.metrics.ranking import top
+from pipeline.sessions.histories import next_clicks
 from tests.models import made
 
 MODELS = ("popularity", "itemknn", "sr", "vsknn")

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from pipeline.models.metrics import MISS, evaluate, rank, rank_all, top
+from pipeline.metrics.ranking import MISS, evaluate, rank, rank_all, top
 
 
 def _by_hand(scores: np.ndarray, targets: np.ndarray) -> dict[str, float]:

@@ -12,17 +12,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from pipeline.embed import load_vectors, vectors_stage, write_vectors
-from pipeline.errors import UserError
-from pipeline.models import dlrm, dlrm_training, sparse, two_tower, two_tower_published, weights
-from pipeline.models.dlrm import DlrmConfig
-from pipeline.models.dlrm_network import DlrmNetwork
-from pipeline.models.session_encoder import SessionEncoder
+from pipeline.core.columns import ID, VECTOR
+from pipeline.core.errors import UserError
+from pipeline.core.workspace import MANIFEST, Workspace, write_json
+from pipeline.models import weights
+from pipeline.models.dlrm import fit as dlrm_training
+from pipeline.models.dlrm import model as dlrm
+from pipeline.models.dlrm.model import DlrmConfig
+from pipeline.models.dlrm.network import DlrmNetwork
+from pipeline.models.session.encoder import SessionEncoder
 from pipeline.models.tower import Tower, TwoTower
-from pipeline.models.two_tower import TwoTowerConfig
-from pipeline.models.two_tower_published import PublishedConfig
-from pipeline.names import ID, VECTOR
-from pipeline.workspace import MANIFEST, Workspace, write_json
+from pipeline.models.two_tower import model as two_tower
+from pipeline.models.two_tower.model import TwoTowerConfig
+from pipeline.models.two_tower_published import model as two_tower_published
+from pipeline.models.two_tower_published.model import PublishedConfig
+from pipeline.sessions import sparse
+from pipeline.vectors.embed import load_vectors, vectors_stage, write_vectors
 from tests.models import made
 from tests.models.test_dlrm import Blind
 

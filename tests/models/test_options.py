@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.errors import UserError
-from pipeline.kinds import KINDS
-from pipeline.models.two_tower import TwoTowerConfig
-from pipeline.options import _meanings, arguments, changed, options, parse_options, training_config
+from pipeline.core.errors import UserError
+from pipeline.models.options import _meanings, arguments, changed, options, parse_options, training_config
+from pipeline.models.registry import KINDS
+from pipeline.models.two_tower.model import TwoTowerConfig
 
 
 @pytest.mark.parametrize("model", KINDS)

@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 from scipy.sparse import csr_matrix
 
-from pipeline.models.metrics import Scores
-from pipeline.models.pairs import CATEGORICAL, CONTINUOUS, Candidates, PairFeatures, retrieve
-from pipeline.models.sessions import Histories
-from pipeline.names import CATEGORY_IDX, FIRST_IDX, OUT_OF_VOCABULARY
+from pipeline.core.columns import CATEGORY_IDX, FIRST_IDX, OUT_OF_VOCABULARY
+from pipeline.metrics.ranking import Scores
+from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS, Candidates, PairFeatures, retrieve
+from pipeline.sessions.histories import Histories
 from tests.models import made
 
 ITEMS, K, RARE = 30, 10, 15

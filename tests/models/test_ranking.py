@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.sparse import csr_matrix
 
-from pipeline.models import metrics
-from pipeline.models.metrics import MISS, rank, rank_all, top
-from pipeline.models.sessions import Ints
+from pipeline.metrics import ranking as metrics
+from pipeline.metrics.ranking import MISS, rank, rank_all, top
 from pipeline.models.tower import Floats
+from pipeline.sessions.histories import Ints
 
 QUICK = settings(max_examples=150, deadline=None)
 _FEW = st.sampled_from([-np.inf, np.nan, np.inf, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0])  # few, so that many are equal
@@ -121,7 +121,7 @@ def test_a_model_that_scores_nothing_but_nan_finds_nothing() -> None:
 
 
 def test_a_ranker_is_judged_by_the_same_ranks() -> None:
-    from pipeline.models.dlrm_training import Judge
+    from pipeline.models.dlrm.fit import Judge
 
     hit, there = np.eye(3, 10, dtype=bool), np.ones((3, 10), bool)
     judge = Judge(np.zeros((3, 10, 4), np.int64), np.zeros((3, 10, 13), np.float32), hit, there)

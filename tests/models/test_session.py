@@ -14,15 +14,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.errors import Cancelled, StopEarly, UserError
-from pipeline.models import checkpoint, session
-from pipeline.models.sampling import Sampler
-from pipeline.models.session_encoder import SessionEncoder
-from pipeline.models.session_examples import Examples
-from pipeline.models.session_network import Batch, Network
-from pipeline.models.session_training import SessionConfig
-from pipeline.models.sessions import Histories
-from pipeline.names import CATEGORY, CATEGORY_IDX, FIRST_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP
+from pipeline.core.columns import CATEGORY, CATEGORY_IDX, FIRST_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP
+from pipeline.core.errors import Cancelled, StopEarly, UserError
+from pipeline.models import checkpoint
+from pipeline.models.session import model as session
+from pipeline.models.session.encoder import SessionEncoder
+from pipeline.models.session.examples import Examples
+from pipeline.models.session.network import Batch, Network
+from pipeline.models.session.passes import SessionConfig
+from pipeline.models.session.sampling import Sampler
+from pipeline.sessions.histories import Histories
 
 pytestmark = pytest.mark.merlin
 ITEMS = 40
@@ -182,8 +183,8 @@ def _diverge(monkeypatch: pytest.MonkeyPatch, after: int, run: Callable[[], Any]
 
 
 def test_where_items_are_many_a_sample_stands_for_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.models.session_network.FULL_UP_TO", 10)
-    monkeypatch.setattr("pipeline.models.sampling.SAMPLE", 16)
+    monkeypatch.setattr("pipeline.models.session.network.FULL_UP_TO", 10)
+    monkeypatch.setattr("pipeline.models.session.sampling.SAMPLE", 16)
     _train(tmp_path)
     encoder, examples = SessionEncoder.load(tmp_path / "encoder.npz"), Examples.of(clicks())
     assert (encoder.score(examples.histories).argmax(axis=1) == examples.targets).mean() > 0.9
@@ -246,9 +247,9 @@ def _job(root: Path) -> subprocess.Popen[bytes]:
 
 
 def test_a_killed_training_goes_on(tmp_path: Path) -> None:
-    from pipeline.interrupted import interrupted
-    from pipeline.stage import run_stage
-    from pipeline.workspace import Workspace
+    from pipeline.core.stage import run_stage
+    from pipeline.core.workspace import Workspace
+    from pipeline.training.interrupted import interrupted
     from tests.conftest import wait_for
 
     workspace = Workspace.open(tmp_path / "ws")

@@ -6,15 +6,16 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline.errors import UserError
-from pipeline.incoming import check_training
-from pipeline.models import session, session_growth
-from pipeline.models.session_encoder import SessionEncoder
-from pipeline.models.session_examples import Examples
-from pipeline.names import CATEGORY, FIRST_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP
-from pipeline.newcomers import describe_items
-from pipeline.stage import run_stage
-from pipeline.workspace import Workspace
+from pipeline.core.columns import CATEGORY, FIRST_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP
+from pipeline.core.errors import UserError
+from pipeline.core.stage import run_stage
+from pipeline.core.workspace import Workspace
+from pipeline.indexes.update_input import check_training
+from pipeline.models.session import growth as session_growth
+from pipeline.models.session import model as session
+from pipeline.models.session.encoder import SessionEncoder
+from pipeline.models.session.examples import Examples
+from pipeline.vectors.new_items import describe_items
 from tests.models.test_session import CONFIG, ITEMS, Listener, catalogue, clicks
 
 pytestmark = pytest.mark.merlin

@@ -3,8 +3,8 @@
 import numpy as np
 import polars as pl
 
-from pipeline.models.sessions import MAX_HISTORY, Histories, next_clicks, whole_sessions
-from pipeline.names import CATEGORY_IDX, FIRST_IDX, ITEM_IDX, SESSION_ID
+from pipeline.core.columns import CATEGORY_IDX, FIRST_IDX, ITEM_IDX, SESSION_ID
+from pipeline.sessions.histories import MAX_HISTORY, Histories, next_clicks, whole_sessions
 
 F = FIRST_IDX
 

@@ -7,18 +7,20 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from pipeline import archive, road, trainings
 from pipeline.cli import app
 from pipeline.clicks import ClickSource
-from pipeline.errors import UserError
-from pipeline.interrupted import checkpoint_path, interrupted
-from pipeline.jobrun import running
-from pipeline.kinds import PopularityConfig
+from pipeline.core.errors import UserError
+from pipeline.core.stage import is_stale, run_stage
+from pipeline.core.workspace import MANIFEST, Workspace
+from pipeline.jobs.process import running
 from pipeline.models import checkpoint
-from pipeline.options import training_config
-from pipeline.stage import is_stale, run_stage
-from pipeline.train import load_model, train
-from pipeline.workspace import MANIFEST, Workspace
+from pipeline.models.options import training_config
+from pipeline.models.registry import PopularityConfig
+from pipeline.training import archive
+from pipeline.training import history as trainings
+from pipeline.training.interrupted import checkpoint_path, interrupted
+from pipeline.training.train import load_model, train
+from pipeline.workflow import run as road
 from tests.models.test_session import catalogue, clicks
 
 MODEL = "itemknn"
@@ -193,7 +195,7 @@ def test_one_that_was_not_kept_before_is_kept_before_it_is_replaced(
     prepared: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("pipeline.train.keep", lambda workspace, stage: None)  # as a version before did
+        patch.setattr("pipeline.training.train.keep", lambda workspace, stage: None)  # as a version before did
         train(prepared, MODEL, {"neighbours": 5})
     _train(prepared, neighbours=9)
     assert [t.options["neighbours"] for t in trainings.list_trainings(prepared)] == [9, 5]

@@ -8,13 +8,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.errors import StopEarly
-from pipeline.kinds import KINDS, Encoder
-from pipeline.models import two_tower
-from pipeline.models.sessions import Histories, next_clicks
+from pipeline.core.columns import CATEGORY_IDX, FIRST_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP
+from pipeline.core.errors import StopEarly
+from pipeline.models.registry import KINDS, Encoder
 from pipeline.models.tower import TwoTower
-from pipeline.models.two_tower import TwoTowerConfig
-from pipeline.names import CATEGORY_IDX, FIRST_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP
+from pipeline.models.two_tower import model as two_tower
+from pipeline.models.two_tower.model import TwoTowerConfig
+from pipeline.sessions.histories import Histories, next_clicks
 
 pytestmark = pytest.mark.merlin
 ITEMS, CATEGORIES = 40, 6

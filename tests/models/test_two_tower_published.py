@@ -6,14 +6,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.errors import StopEarly
-from pipeline.kinds import KINDS, KnowsSessions
-from pipeline.models import two_tower_published
+from pipeline.core.columns import CATEGORY_IDX, FIRST_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP
+from pipeline.core.errors import StopEarly
 from pipeline.models.lazy_adam import Schedule, Table, adam
-from pipeline.models.published_network import PublishedNetwork, Rows, _Pairs, table_dim
-from pipeline.models.sessions import hold_out, next_clicks
-from pipeline.models.two_tower_published import PublishedConfig, PublishedTwoTower
-from pipeline.names import CATEGORY_IDX, FIRST_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP
+from pipeline.models.registry import KINDS, KnowsSessions
+from pipeline.models.two_tower_published import model as two_tower_published
+from pipeline.models.two_tower_published.model import PublishedConfig, PublishedTwoTower
+from pipeline.models.two_tower_published.network import PublishedNetwork, Rows, _Pairs, table_dim
+from pipeline.sessions.histories import hold_out, next_clicks
 from tests.models import merlin_published
 
 SIZES = {"session": 503, "age": 61, "item": 83, "category": 9}

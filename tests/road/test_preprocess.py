@@ -6,9 +6,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline import preprocess
-from pipeline.names import FIRST_IDX, ITEM_IDX, SESSION_ID, TIMESTAMP
-from pipeline.workspace import Workspace
+from pipeline.core.columns import FIRST_IDX, ITEM_IDX, SESSION_ID, TIMESTAMP
+from pipeline.core.workspace import Workspace
+from pipeline.sessions import preprocess
 from tests.conftest import cli
 
 pytestmark = pytest.mark.merlin

@@ -8,12 +8,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.embed import load_vectors
-from pipeline.errors import UserError
-from pipeline.indexes import serve
-from pipeline.known import Known
-from pipeline.recommend import Query, Recommender
-from pipeline.vectors import server
+from pipeline.core.errors import UserError
+from pipeline.indexes.known import Known
+from pipeline.indexes.registry import serve
+from pipeline.search.embedded import server
+from pipeline.serving.recommender import Query, Recommender
+from pipeline.vectors.embed import load_vectors
 from tests.conftest import SHOP, Road, cli
 
 pytestmark = [pytest.mark.milvus, pytest.mark.merlin]

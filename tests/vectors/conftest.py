@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from pipeline.vectors.milvus import MilvusEngine
-from pipeline.vectors.server import connect
-from pipeline.workspace import Workspace
+from pipeline.core.workspace import Workspace
+from pipeline.search.embedded.server import connect
+from pipeline.search.milvus.client import MilvusEngine
 
 ROWS, DIM = 6000, 32
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from pipeline.embed import embed
-from pipeline.models.session_encoder import SessionEncoder
-from pipeline.models.sessions import MAX_HISTORY
+from pipeline.core.columns import FIRST_IDX
+from pipeline.core.progress import Progress
+from pipeline.core.stage import run_stage
+from pipeline.core.workspace import Workspace
+from pipeline.models.session.encoder import SessionEncoder
 from pipeline.models.tower import Floats
-from pipeline.names import FIRST_IDX
-from pipeline.progress import Progress
-from pipeline.stage import run_stage
-from pipeline.workspace import Workspace
+from pipeline.sessions.histories import MAX_HISTORY
+from pipeline.vectors.embed import embed
 
 CATEGORIES = ("skirts", "trousers", 'o\'clock "é"')
 _DIM = 16

@@ -8,11 +8,11 @@ import numpy as np
 import psutil
 import pytest
 
-from pipeline import jobs
-from pipeline.brought import BroughtConfig, import_vectors
-from pipeline.index import IndexConfig, build_index
-from pipeline.vectors import abandoned, server
-from pipeline.workspace import Workspace, write_json
+from pipeline.core.workspace import Workspace, write_json
+from pipeline.indexes.build import IndexConfig, build_index
+from pipeline.jobs import job as jobs
+from pipeline.search.embedded import abandoned, server
+from pipeline.vectors.imported import BroughtConfig, import_vectors
 from tests.conftest import cli, wait_for
 
 ROWS, DIM = 12_000, 64

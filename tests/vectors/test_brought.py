@@ -9,14 +9,14 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from pipeline import brought
-from pipeline.brought import BroughtConfig, import_vectors, list_vectors
-from pipeline.embed import load_vectors
-from pipeline.errors import UserError
-from pipeline.index import IndexConfig, build_index
-from pipeline.vectors import server
-from pipeline.vectors.faiss import FaissEngine
-from pipeline.workspace import Workspace
+from pipeline.core.errors import UserError
+from pipeline.core.workspace import Workspace
+from pipeline.indexes.build import IndexConfig, build_index
+from pipeline.search.embedded import server
+from pipeline.search.libraries.faiss import FaissEngine
+from pipeline.vectors import imported as brought
+from pipeline.vectors.embed import load_vectors
+from pipeline.vectors.imported import BroughtConfig, import_vectors, list_vectors
 from tests.conftest import cli
 
 IDS = ["a", "b", "c"]

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from pipeline.errors import UserError
-from pipeline.vectors.catalogue import CATALOGUE, index_type
-from pipeline.vectors.params import (
+from pipeline.core.errors import UserError
+from pipeline.search.catalogue import CATALOGUE, index_type
+from pipeline.search.compatibility import EMBEDDED, ServerFacts, check_age, supported_names, why_not
+from pipeline.search.params import (
     Values,
     estimate,
     format_params,
@@ -15,7 +16,6 @@ from pipeline.vectors.params import (
     validate_build,
     validate_search,
 )
-from pipeline.vectors.support import EMBEDDED, ServerFacts, check_age, supported_names, why_not
 
 HNSW, IVF, FLAT = CATALOGUE["HNSW"], CATALOGUE["IVF_FLAT"], CATALOGUE["FLAT"]
 

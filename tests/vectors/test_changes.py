@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from pipeline.errors import NotLoaded, UserError
-from pipeline.vectors.milvus import MilvusEngine
+from pipeline.core.errors import NotLoaded, UserError
+from pipeline.search.milvus.client import MilvusEngine
 
 pytestmark = pytest.mark.milvus
 

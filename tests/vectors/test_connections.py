@@ -12,11 +12,11 @@ import pytest
 from pymilvus import connections
 
 from app.state import Hold
-from pipeline.errors import UserError
-from pipeline.vectors import connection
-from pipeline.vectors.engine import Endpoint
-from pipeline.vectors.milvus import MilvusEngine
-from pipeline.workspace import Workspace, write_json
+from pipeline.core.errors import UserError
+from pipeline.core.workspace import Workspace, write_json
+from pipeline.search.engine import Endpoint
+from pipeline.search.milvus import connection
+from pipeline.search.milvus.client import MilvusEngine
 from tests.conftest import wait_for
 
 pytestmark = pytest.mark.milvus

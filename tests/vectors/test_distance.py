@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import UserError
-from pipeline.vectors.blocked import ExactSearch, NumpyLike, nearest, numpy_arrays
-from pipeline.vectors.distance import pairs
-from pipeline.vectors.measure import distances, exact, recall, shares
-from pipeline.vectors.memory import METRICS, Floats, unit
-from pipeline.vectors.usable import usable
+from pipeline.core.errors import UserError
+from pipeline.search.exact.blocked import ExactSearch, NumpyLike, nearest, numpy_arrays
+from pipeline.search.exact.distance import pairs
+from pipeline.search.libraries.base import METRICS, Floats, unit
+from pipeline.search.measure import distances, exact, recall, shares
+from pipeline.search.usable import usable
 
 _EQUAL = 1e-6
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from pipeline.index import IndexConfig, build_index
-from pipeline.indexes import drop_index, dropped, find_index, set_aside
-from pipeline.vectors.milvus import MilvusEngine
-from pipeline.workspace import Workspace
+from pipeline.core.workspace import Workspace
+from pipeline.indexes.build import IndexConfig, build_index
+from pipeline.indexes.registry import drop_index, dropped, find_index, set_aside
+from pipeline.search.milvus.client import MilvusEngine
 from tests.conftest import cli
 from tests.vectors.made import make_road
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pipeline.vectors import exact
-from pipeline.vectors.blocked import nearest, numpy_arrays
-from pipeline.vectors.selection import largest
+from pipeline.search.exact import neighbors as exact
+from pipeline.search.exact.blocked import nearest, numpy_arrays
+from pipeline.search.exact.selection import largest
 
 
 def test_neighbours_are_those_of_brute_force() -> None:

@@ -13,16 +13,17 @@ import numpy as np
 import psutil
 import pytest
 
-from pipeline.errors import UserError
-from pipeline.vectors import binary, network, server
-from pipeline.workspace import Workspace, write_json
+from pipeline.core.errors import UserError
+from pipeline.core.workspace import Workspace, write_json
+from pipeline.search.embedded import binary, network, server
 from tests.conftest import wait_for
 
 pytestmark = pytest.mark.milvus
 ROOT = Path(__file__).resolve().parents[2]
 FILL = """
 import sys; from pathlib import Path; import numpy as np
-from pipeline.errors import UserError; from pipeline.vectors import server; from pipeline.workspace import Workspace
+from pipeline.core.errors import UserError; from pipeline.core.workspace import Workspace
+from pipeline.search.embedded import server
 disk = Path(sys.argv[1]); ballast = disk / "ballast"; ballast.write_bytes(bytes(int(sys.argv[2]) << 20))
 ids = np.arange(300_000); vectors = np.random.default_rng(0).standard_normal((len(ids), 64), np.float32)
 try:

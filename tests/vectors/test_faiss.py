@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from pipeline.errors import NotLoaded, UserError
-from pipeline.vectors.faiss import RECIPES, FaissEngine
-from pipeline.vectors.measure import recall
-from pipeline.vectors.params import Values
+from pipeline.core.errors import NotLoaded, UserError
+from pipeline.search.libraries.faiss import RECIPES, FaissEngine
+from pipeline.search.measure import recall
+from pipeline.search.params import Values
 
 K = 10
 METRICS = ("L2", "IP", "COSINE")

@@ -7,13 +7,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.errors import UserError
-from pipeline.filters import Choice, compose, read
-from pipeline.index import IndexConfig, build_index
-from pipeline.recommend import Query, Recommender
-from pipeline.stage import MANIFEST
-from pipeline.vectors.milvus import MilvusEngine
-from pipeline.workspace import Workspace, write_json
+from pipeline.core.errors import UserError
+from pipeline.core.stage import MANIFEST
+from pipeline.core.workspace import Workspace, write_json
+from pipeline.indexes.build import IndexConfig, build_index
+from pipeline.indexes.filters import Choice, compose, read
+from pipeline.search.milvus.client import MilvusEngine
+from pipeline.serving.recommender import Query, Recommender
 from tests.conftest import cli
 from tests.vectors.made import CATEGORIES, make_road
 

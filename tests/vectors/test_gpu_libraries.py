@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.errors import UserError
-from pipeline.vectors import cuvs, gpu, gpu_exact
-from pipeline.vectors.blocked import Arrays, NumpyLike, TorchLike, nearest, numpy_arrays
-from pipeline.vectors.catalogue import CATALOGUE
-from pipeline.vectors.params import validate_build
+from pipeline.core.errors import UserError
+from pipeline.search.catalogue import CATALOGUE
+from pipeline.search.exact.blocked import Arrays, NumpyLike, TorchLike, nearest, numpy_arrays
+from pipeline.search.libraries import cuvs, gpu, gpu_exact
+from pipeline.search.params import validate_build
 
 
 def _arrays(name: str) -> Arrays:

@@ -11,18 +11,18 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.changes import check_items, check_sessions, put, show, take_out
 from pipeline.clicks import ClickSource
-from pipeline.errors import UserError
-from pipeline.incoming import read_rows, read_sessions
-from pipeline.index import IndexConfig, build_index
-from pipeline.indexes import find_index
+from pipeline.core.errors import UserError
+from pipeline.core.stage import run_stage
+from pipeline.core.workspace import Workspace, read_json
+from pipeline.indexes.build import IndexConfig, build_index
+from pipeline.indexes.registry import find_index
+from pipeline.indexes.update import check_items, check_sessions, put, show, take_out
+from pipeline.indexes.update_input import read_rows, read_sessions
 from pipeline.models.tower import Floats
-from pipeline.recommend import Query, Recommender
-from pipeline.stage import run_stage
-from pipeline.vectors.engine import Scalar
-from pipeline.vectors.milvus import MilvusEngine
-from pipeline.workspace import Workspace, read_json
+from pipeline.search.engine import Scalar
+from pipeline.search.milvus.client import MilvusEngine
+from pipeline.serving.recommender import Query, Recommender
 from tests.conftest import cli, wait_for
 from tests.vectors.made import Nothing, make_road
 

@@ -13,14 +13,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from pipeline import indexes, published
+from pipeline.bench import published
 from pipeline.cli import app
-from pipeline.errors import UserError
-from pipeline.index import IndexConfig, free_name, identity, index_name
-from pipeline.stage import run_stage
-from pipeline.vectors.catalogue import CATALOGUE
-from pipeline.vectors.engine import Engine
-from pipeline.workspace import Workspace, write_json
+from pipeline.core.errors import UserError
+from pipeline.core.stage import run_stage
+from pipeline.core.workspace import Workspace, write_json
+from pipeline.indexes import registry as indexes
+from pipeline.indexes.build import IndexConfig, free_name, identity, index_name
+from pipeline.search.catalogue import CATALOGUE
+from pipeline.search.engine import Engine
 
 
 def _put(workspace: Workspace, under: str = "", **chosen: Any) -> str:

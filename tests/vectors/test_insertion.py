@@ -8,16 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.errors import UserError
-from pipeline.vectors import insertion
-from pipeline.vectors.engine import Column
-from pipeline.vectors.milvus import MilvusEngine
+from pipeline.core.errors import UserError
+from pipeline.search.engine import Column
+from pipeline.search.milvus import insertion
+from pipeline.search.milvus.client import MilvusEngine
 
 pytestmark = pytest.mark.milvus
 ROWS, DIM = 300_000, 16
 ROOT = Path(__file__).resolve().parents[2]
 WRITER = (
-    "import os, sys; from pipeline.vectors.engine import Endpoint; from pipeline.vectors.milvus import MilvusEngine;"
+    "import os, sys; from pipeline.search.engine import Endpoint;"
+    "from pipeline.search.milvus.client import MilvusEngine;"
     "from tests.vectors.test_insertion import columns;"
     "engine = MilvusEngine(Endpoint(sys.argv[1], os.environ['TOKEN']));"
     "engine.insert(sys.argv[2], *columns(), progress=lambda done, total, text='', point=None: print(done, flush=True))"

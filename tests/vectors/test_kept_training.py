@@ -7,15 +7,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.changes import put, take_out
-from pipeline.embed import embed
-from pipeline.errors import UserError
-from pipeline.index import IndexConfig, build_index
-from pipeline.indexes import find_index, index_stage
-from pipeline.recommend import Query, Recommender
-from pipeline.stage import MANIFEST, run_stage
-from pipeline.vectors.milvus import MilvusEngine
-from pipeline.workspace import Workspace, read_json, write_json
+from pipeline.core.errors import UserError
+from pipeline.core.stage import MANIFEST, run_stage
+from pipeline.core.workspace import Workspace, read_json, write_json
+from pipeline.indexes.build import IndexConfig, build_index
+from pipeline.indexes.registry import find_index, index_stage
+from pipeline.indexes.update import put, take_out
+from pipeline.search.milvus.client import MilvusEngine
+from pipeline.serving.recommender import Query, Recommender
+from pipeline.vectors.embed import embed
 from tests.conftest import cli
 from tests.vectors.made import Nothing, encoder, make_road
 

@@ -10,10 +10,11 @@ import time
 import numpy as np
 import pytest
 
-from pipeline.errors import UserError
-from pipeline.vectors import insertion, server
-from pipeline.vectors.milvus import MilvusEngine
-from pipeline.workspace import Workspace
+from pipeline.core.errors import UserError
+from pipeline.core.workspace import Workspace
+from pipeline.search.embedded import server
+from pipeline.search.milvus import insertion
+from pipeline.search.milvus.client import MilvusEngine
 from tests.conftest import wait_for
 
 pytestmark = pytest.mark.milvus

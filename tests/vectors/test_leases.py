@@ -8,15 +8,15 @@ import threading
 import time
 from pathlib import Path
 
-from pipeline.locks import is_locked, lock, sweep
-from pipeline.vectors.leases import holders, take
+from pipeline.core.locks import is_locked, lock, sweep
+from pipeline.search.embedded.leases import holders, take
 from tests.conftest import wait_for
 
-HOLD = "import sys, time; from pathlib import Path; from pipeline.vectors.leases import take;" \
+HOLD = "import sys, time; from pathlib import Path; from pipeline.search.embedded.leases import take;" \
     "take(Path(sys.argv[1]), 'child'); print('held', flush=True); time.sleep(60)"  # fmt: skip
 
 LOOK = """
-import sys; from pathlib import Path; from pipeline.vectors.leases import holders
+import sys; from pathlib import Path; from pipeline.search.embedded.leases import holders
 while True:
     holders(Path(sys.argv[1]))
 """

@@ -6,15 +6,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from app import library as library_on_page
-from pipeline.embed import EmbedConfig, vectors_stage
-from pipeline.errors import UserError
-from pipeline.names import ID, VECTOR
-from pipeline.stage import run_stage
-from pipeline.vectors.library import LIBRARIES, compare, listing
-from pipeline.vectors.measure import measure, recall
-from pipeline.vectors.milvus import MilvusEngine
-from pipeline.workspace import Workspace
+from app.index import library as library_on_page
+from pipeline.bench.libraries import LIBRARIES, compare, listing
+from pipeline.core.columns import ID, VECTOR
+from pipeline.core.errors import UserError
+from pipeline.core.stage import run_stage
+from pipeline.core.workspace import Workspace
+from pipeline.search.measure import measure, recall
+from pipeline.search.milvus.client import MilvusEngine
+from pipeline.vectors.embed import EmbedConfig, vectors_stage
 from tests.conftest import cli
 
 SHARED = {"index", "metric", "build", "search", "rows", "dim", "queries", "k", "insert_s", "build_s", "recall"}

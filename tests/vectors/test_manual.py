@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.vectors.catalogue import CATALOGUE
-from pipeline.vectors.manual import manual
+from pipeline.search.catalogue import CATALOGUE
+from pipeline.search.manual import manual
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "indexes.md"
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from pipeline.errors import NotLoaded, UserError
-from pipeline.vectors.catalogue import CATALOGUE
-from pipeline.vectors.engine import Endpoint
-from pipeline.vectors.milvus import MilvusEngine
-from pipeline.vectors.params import Values, validate_build
-from pipeline.vectors.support import EMBEDDED, supported_names
+from pipeline.core.errors import NotLoaded, UserError
+from pipeline.search.catalogue import CATALOGUE
+from pipeline.search.compatibility import EMBEDDED, supported_names
+from pipeline.search.engine import Endpoint
+from pipeline.search.milvus.client import MilvusEngine
+from pipeline.search.params import Values, validate_build
 
 pytestmark = pytest.mark.milvus
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline.vectors import network, server
-from pipeline.workspace import Workspace, read_json
+from pipeline.core.workspace import Workspace, read_json
+from pipeline.search.embedded import network, server
 
 pytestmark = pytest.mark.milvus
 SECURITY = (Path(__file__).resolve().parents[2] / "SECURITY.md").read_text()
@@ -41,7 +41,7 @@ def _inside(workspace: Workspace) -> set[int]:
 
 THREADED = """
 import sys, threading
-from pipeline.vectors import network
+from pipeline.search.embedded import network
 threading.Thread(target=threading.Event().wait, daemon=True).start()
 try:
     getattr(network, sys.argv[1])(*map(int, sys.argv[2:]))
@@ -56,7 +56,7 @@ def test_a_process_of_several_threads_enters_no_network(call: list[str]) -> None
     assert ended.stdout == "a process enters a network before it starts threads, and this one has 2 already\n"
 
 
-@pytest.mark.parametrize("module", ["pipeline.vectors.enclosed", "pipeline.bench.client"])
+@pytest.mark.parametrize("module", ["pipeline.search.embedded.enclosed", "pipeline.bench.load.client"])
 def test_whoever_enters_a_network_imports_nothing_that_starts_threads(module: str) -> None:
     count = f"import os, {module}; print(len(os.listdir('/proc/self/task')))"
     ended = subprocess.run([sys.executable, "-c", count], capture_output=True, text=True, check=True)

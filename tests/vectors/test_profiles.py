@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from pipeline.errors import UserError
-from pipeline.vectors import foreign, profiles, server
-from pipeline.vectors.milvus import MilvusEngine
-from pipeline.workspace import Workspace
+from pipeline.core.errors import UserError
+from pipeline.core.workspace import Workspace
+from pipeline.search.embedded import server
+from pipeline.search.milvus import foreign, profiles
+from pipeline.search.milvus.client import MilvusEngine
 from tests.conftest import cli
 
 pytestmark = pytest.mark.milvus

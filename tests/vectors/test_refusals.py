@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymilvus import MilvusException, utility
 
-from pipeline.errors import UserError
-from pipeline.vectors.engine import Endpoint
-from pipeline.vectors.milvus import MilvusEngine
-from pipeline.vectors.refusals import Meaning, meaning, meaning_of_status, sentence
+from pipeline.core.errors import UserError
+from pipeline.search.engine import Endpoint
+from pipeline.search.milvus.client import MilvusEngine
+from pipeline.search.milvus.refusals import Meaning, meaning, meaning_of_status, sentence
 
 NAMES = ["authors", "password_resets", "channels", "connected", "timeouts", "not_found", "retry", "not_loaded"]
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline.vectors import supervisor
-from pipeline.vectors.network import listen
-from pipeline.vectors.relay import Relay
+from pipeline.search.embedded import supervisor
+from pipeline.search.embedded.network import listen
+from pipeline.search.embedded.relay import Relay
 from tests.conftest import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -122,9 +122,9 @@ def _answers(port: int) -> bool:
 
 FLOOD = """
 import resource, sys
-from pipeline.vectors import supervisor
-from pipeline.vectors import relay
-from pipeline.vectors.network import listen
+from pipeline.search.embedded import supervisor
+from pipeline.search.embedded import relay
+from pipeline.search.embedded.network import listen
 resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]), int(sys.argv[1])))
 outer = listen()
 relay._SPARE = int(sys.argv[3])
@@ -157,7 +157,7 @@ def test_a_flood_of_connections_ends_no_relay(spare: int) -> None:
 
 
 def test_who_says_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.vectors.relay._SILENT_S", 0.2)
+    monkeypatch.setattr("pipeline.search.embedded.relay._SILENT_S", 0.2)
     _, port = _relayed()
     with _client(port) as silent, _client(port) as speaking:
         speaking.sendall(b"ping")

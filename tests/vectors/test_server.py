@@ -9,15 +9,16 @@ import sys
 import psutil
 import pytest
 
-from pipeline.vectors import server
-from pipeline.vectors.milvus import MilvusEngine
-from pipeline.workspace import Workspace
+from pipeline.core.workspace import Workspace
+from pipeline.search.embedded import server
+from pipeline.search.milvus.client import MilvusEngine
 from tests.conftest import ours, wait_for
 
 pytestmark = pytest.mark.milvus
 
 HOLD = (
-    "import sys, time; from pipeline.workspace import Workspace; from pipeline.vectors.server import lease;"
+    "import sys, time; from pipeline.core.workspace import Workspace;"
+    "from pipeline.search.embedded.server import lease;"
     "lease(Workspace.open(sys.argv[1]), 'child'); print('held', flush=True); time.sleep(120)"
 )
 

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from pipeline.vectors import network, server, stale
-from pipeline.workspace import Workspace, read_json
+from pipeline.core.workspace import Workspace, read_json
+from pipeline.search.embedded import etcd_sessions as stale
+from pipeline.search.embedded import network, server
 
 pytestmark = pytest.mark.milvus
 

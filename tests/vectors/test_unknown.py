@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import UserError
-from pipeline.filters import UNKNOWN, for_milvus
-from pipeline.index import IndexConfig, build_index
-from pipeline.indexes import find_index
-from pipeline.recommend import Query, Recommender
-from pipeline.stage import MANIFEST
-from pipeline.vectors.milvus import MilvusEngine
-from pipeline.workspace import Workspace, read_json, write_json
+from pipeline.core.errors import UserError
+from pipeline.core.stage import MANIFEST
+from pipeline.core.workspace import Workspace, read_json, write_json
+from pipeline.indexes.build import IndexConfig, build_index
+from pipeline.indexes.filters import UNKNOWN, for_milvus
+from pipeline.indexes.registry import find_index
+from pipeline.search.milvus.client import MilvusEngine
+from pipeline.serving.recommender import Query, Recommender
 from tests.vectors.made import make_road
 
 Row = dict[str, Any]

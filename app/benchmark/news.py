@@ -1,0 +1,50 @@
+"""The newest benchmark run in short, for the Overview page: what it found, and the front's best settings."""
+
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from app import cards as parts
+from app import routes, state
+from app.benchmark import adviser
+from app.benchmark import data as benchdata
+from pipeline.bench.analysis.advise import Wish
+from pipeline.bench.analysis.cost import with_cost
+from pipeline.bench.analysis.front import front
+from pipeline.bench.analysis.prices import find
+from pipeline.bench.analysis.settings import marked, under
+from pipeline.core.text import number
+
+_MOST = 5  # settings
+
+
+def show() -> None:
+    """Draw it, or say that nothing was measured yet, with a link."""
+    st.markdown("**Speed and recall**")
+    known = [run for run in benchdata.list_runs() if run.points]
+    settings = under(benchdata.read([known[0].name], known)[0], {}) if known else pl.DataFrame()
+    if settings.is_empty():
+        parts.empty("No index is benchmarked yet: a first sweep takes a minute.", "benchmark", "Measure recall and QPS")
+        return
+    found = adviser.advised(with_cost(settings, find(state.workspace(), None)), Wish(recall=benchdata.TARGET))
+    best = front(settings, "qps", by=("scenario",)).reverse().head(_MOST)
+    st.markdown(adviser.dollars(found.why[0]))
+    if best.is_empty():
+        parts.empty(f"Run {known[0].name} is out of date.", "benchmark", "Measure recall and QPS again")
+        return
+    st.caption(parts.answers(max(best.iter_rows(named=True), key=lambda row: float(row["qps"]))))
+    parts.table([_line(row) for row in best.iter_rows(named=True)], parts.TERMS)
+    one = settings.row(0, named=True)
+    asked = f"{one['scenario']}, nq {one['nq']:,}, top-k {one['top_k']:,}"
+    st.caption(f"Measured here, run {known[0].name}: {asked}. No other was measured with more of both, recall and QPS.")
+    st.page_link(routes.page("benchmark"), label="See all of it", icon=":material/speed:")
+
+
+def _line(row: dict[str, Any]) -> dict[str, str]:
+    return {
+        "setting": marked(row),
+        "recall": f"{row['recall']:.3f}",
+        "QPS": number(row["qps"]),
+        "clients": f"{row['concurrency']:,}",
+    }

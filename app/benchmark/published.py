@@ -1,0 +1,65 @@
+"""The published study on the Benchmark page: its figures, the fair comparison beside them, and what else they show."""
+
+import streamlit as st
+
+from app import draw, state, url
+from app.benchmark.data import TARGET
+from pipeline.bench import published
+from pipeline.bench.analysis import reread as retold
+from pipeline.bench.analysis.compare import sentence
+from pipeline.bench.analysis.settings import summarise, where
+from pipeline.figures import benchmark as benchcharts
+from pipeline.figures import fairness
+
+
+@st.cache_data(show_spinner=False)
+def _fair() -> list[retold.Fair]:
+    return retold.fair()
+
+
+def show() -> None:
+    """Draw it; everything on it is marked as published."""
+    mode = state.mode()
+    st.header("A published study, read like for like")
+    st.caption(f"Not measured here: {published.SOURCE}. nq 1,000, top-k 100, ten client processes for 60 s.")
+    found = _fair()
+    draw.figure(fairness.speed_ups(found, mode), "speed-ups")
+    scenario = _scenario()
+    one = next(fair for fair in found if fair.scenario == scenario)
+    left, right = st.columns(2, gap="large")
+    with left:
+        draw.figure(fairness.as_published(retold.pairs(), scenario, mode), "as-published")
+    with right:
+        draw.figure(fairness.over(one.best, "The GPU", "the CPU's best", mode), "fair")
+    st.caption(sentence(one.best, "The GPU", "the CPU's best"))
+    st.caption(sentence(one.same_type, "GPU_IVF_PQ", "IVF_PQ"))
+    _curves(scenario, mode)
+    _lessons(scenario, mode)
+    st.code("python -m pipeline bench published", language="bash")
+
+
+def _scenario() -> str:
+    shown = url.segments("study", retold.SCENARIOS[0], url.one_of(retold.SCENARIOS))
+    return str(st.segmented_control("Scenario", retold.SCENARIOS, required=True, **shown))
+
+
+def _curves(scenario: str, mode: str) -> None:
+    merged = st.toggle(
+        "Draw an ef below top-k as the one setting that it is",
+        help="HNSW searches with ef = top-k at least: the study's ef 10, 20, 40 and 80 are the same setting.",
+        **url.bound("merged", True, url.flag, url.write_flag),
+    )
+    settings = retold.settings() if merged else summarise(published.points())
+    draw.figure(benchcharts.frontier(where(settings, {"scenario": scenario}), mode, "qps", TARGET), "study-curves")
+
+
+def _lessons(scenario: str, mode: str) -> None:
+    flat, ceiling, bits = retold.lessons()
+    st.caption(flat)
+    left, right = st.columns(2, gap="large")
+    with left:
+        draw.figure(fairness.ceiling(retold.pairs(), mode), "ceiling")
+        st.caption(ceiling)
+    with right:
+        draw.figure(fairness.bits(retold.pairs(), scenario, mode), "bits")
+        st.caption(bits)

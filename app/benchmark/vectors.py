@@ -1,0 +1,107 @@
+"""The form's choice of what is asked: a scenario of a model's vectors, made-up ones, or a collection that is there."""
+
+from typing import Any
+
+import streamlit as st
+
+from app import cards as parts
+from app import state, url
+from app.benchmark.job import Asked
+from pipeline.bench.data.scenarios import QUERIES, SPLITS
+from pipeline.bench.data.sources import SYNTHETIC, source
+from pipeline.bench.run.plan import IndexGrid
+from pipeline.core.errors import UserError
+from pipeline.core.text import number
+from pipeline.models.registry import KINDS
+from pipeline.search.catalogue import CATALOGUE, MIN_INDEXED_ROWS
+
+_MADE_UP = (f"{SYNTHETIC}:49008,100000,64", f"{SYNTHETIC}:10000,20000,64")
+_THERE = "collection"  # in place of a model's name
+_QUERIES = 1000  # as many as the presets put into a request
+_OWN = "bench_"  # in the names of collections that a run makes for itself
+_ABOUT = {
+    "item-item": "Half of the items are indexed, the other half are the queries.",
+    "user-user": "85 of 100 sessions are indexed, the others are the queries.",
+    "user-item": "The items are indexed, the sessions are the queries.",
+}
+
+
+def choose(left: Any, right: Any, server: str, *, collections: bool) -> Asked | None:
+    """Draw the choice; the first scenario and vectors that can tell indexes apart are the usual ones.
+
+    None where no collection can be asked, which is said.
+    """
+    models = [name.split("/")[-1] for name in state.workspace().stages("vectors")]
+    known = [*models, *_MADE_UP]
+    usual = next(
+        (pair for pair in ((s, m) for m in known for s in ("user-user", "item-item")) if _enough(*pair)),
+        ("item-item", _MADE_UP[0]),
+    )
+    offered = [*known, _THERE] if collections else known
+    model = str(
+        right.selectbox(
+            "Vectors", offered, format_func=_named,
+            help="Of a model, made up, or those of a collection on the server, which is only read.",
+            **url.choice("vectors", usual[1], offered),
+        )
+    )  # fmt: skip
+    if model == _THERE:
+        return _collection(left, server)
+    names = list(SPLITS)
+    shown = url.choice("of", usual[0], names)
+    scenario = str(left.selectbox("Scenario", names, help=" ".join(_ABOUT.values()), **shown))
+    st.caption(_ABOUT[scenario])
+    return Asked(*_sizes(scenario, model), scenario, model)
+
+
+def _named(model: str) -> str:
+    if model == _THERE:
+        return "an existing collection"
+    if model.startswith(SYNTHETIC):
+        items, sessions, dim = model.partition(":")[2].split(",")
+        return f"made up: {int(items):,} items, {int(sessions):,} sessions, {dim} dimensions"
+    return KINDS[model].title if model in KINDS else model
+
+
+def _enough(scenario: str, model: str) -> bool:
+    try:
+        rows, _, queries = _sizes(scenario, model)
+    except UserError:
+        return False
+    return rows >= MIN_INDEXED_ROWS and queries >= _QUERIES
+
+
+def _sizes(scenario: str, model: str) -> tuple[int, int, int]:
+    """Give how many vectors would be indexed, their dimensions, and how many queries asked."""
+    split = SPLITS[scenario]
+    indexed = source(state.workspace(), model, split.indexed)
+    if split.asked:
+        return indexed.rows, indexed.dim, min(source(state.workspace(), model, split.asked).rows, QUERIES)
+    cut = round(indexed.rows * split.share)
+    return cut, indexed.dim, min(indexed.rows - cut, QUERIES)
+
+
+def _collection(column: Any, server: str) -> Asked | None:
+    """Choose one of the server's collections, the workspace's own ones too: asked as they are, never changed."""
+    from pipeline.search.milvus import foreign
+
+    with st.spinner(f"Asking {server} for its collections"):
+        engine: Any = state.hold().engine(server)
+        names = sorted(name for name in engine.collections() if _OWN not in name)
+    if not names:
+        parts.empty(f"The server '{server}' has no collection: build an index first.", "index", "To the Index page")
+        return None
+    name = str(column.selectbox("Collection", names, **url.choice("collection", names[0], names)))
+    about = foreign.searchable(engine, name)
+    if about["index"] not in CATALOGUE or about["rows"] < MIN_INDEXED_ROWS:
+        parts.empty(
+            f"{name} has {about['rows']:,} rows and the index '{about['index']}': choose one of at least "
+            f"{MIN_INDEXED_ROWS:,} rows with an index of the catalogue."
+        )
+        return None
+    st.caption(
+        f"{number(about['rows'])} vectors of {about['dim']} dimensions, {about['index']}, {about['metric']}. It is read "
+        "once, to know the exact neighbours, and then asked as it is: nothing in it is changed."
+    )
+    grid = IndexGrid(about["index"])
+    return Asked(about["rows"], about["dim"], min(about["rows"], QUERIES), collection=name, index=grid)

@@ -1,0 +1,173 @@
+"""The views of a benchmark's settings: one figure each, a click on a point serves with it."""
+
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from app import cards as parts
+from app import costs, draw, state, url
+from app.benchmark import builds
+from app.benchmark import front_table as worth
+from app.benchmark import use_setting as serving
+from app.benchmark.load import OPEN
+from pipeline.bench.analysis.advise import UNPRICED, Wish
+from pipeline.bench.analysis.compare import at_equal_recall, sentence
+from pipeline.bench.analysis.settings import BOTH, label, where
+from pipeline.figures import benchmark as benchcharts
+from pipeline.figures import fairness
+from pipeline.figures import rates as ratecharts
+from pipeline.figures.figure import Figure
+from pipeline.search.params import parse_params
+
+RATES = "Rates"
+_SAVED = "benchmark"  # the name of the picture that is saved
+
+
+_FIGURES: dict[str, Callable[..., Figure]] = {
+    "frontier": benchcharts.frontier,
+    "latencies": benchcharts.latencies,
+    "concurrency": benchcharts.concurrency,
+    "building": benchcharts.building,
+    "rates": ratecharts.rates,
+}
+
+
+@st.cache_resource(max_entries=60, show_spinner=False)
+def _figure(name: str, settings: pl.DataFrame, mode: str, *more: Any) -> Figure:
+    """Make a figure, once for the same settings."""
+    return _FIGURES[name](settings, mode, *more)
+
+
+def clickable(figure: Figure, settings: pl.DataFrame, key: str) -> None:
+    """Draw a figure; the point that is clicked on is described, and can serve."""
+    picked: Any = draw.figure(figure, key, name=_SAVED, on_select="rerun", selection_mode="points")
+    chosen = next((p["customdata"] for p in picked.selection.points if p.get("customdata")), None)
+    row = _row(settings, chosen) if chosen else None
+    if row is None:
+        st.caption("Click a point to use its setting. The camera above the figure saves it as PNG.")
+        return
+    left, right = st.columns([3, 2], vertical_alignment="center")
+    left.markdown(f"**{label(row)}**: recall {row['recall']:.3f}, {row['qps']:,.0f} QPS")
+    with right:
+        serving.offer(row, key)
+
+
+def _row(settings: pl.DataFrame, chosen: str) -> dict[str, Any] | None:
+    same = settings.filter(pl.concat_str(benchcharts.KEY, separator="|") == chosen)
+    return same.row(0, named=True) if same.height else None
+
+
+def recall_qps(settings: pl.DataFrame, wanted: Wish) -> None:
+    """Draw recall against QPS."""
+    clickable(_figure("frontier", settings, state.mode(), "qps", wanted.recall or 0), settings, "qps")
+    if settings["client_bound"].any():
+        st.caption(
+            ":material/trip_origin: A ring: the client was the limit, and the server can do more than the figure "
+            "says: the client's processes were busy, not the server's."
+        )
+    worth.show(settings)
+
+
+def latency(settings: pl.DataFrame, wanted: Wish) -> None:
+    """Draw the time of a request."""
+    clickable(_figure("latencies", settings, state.mode(), wanted.recall or 0), settings, "p99")
+    st.caption("A mark is p99, the dash below it p95, the foot of the bar p50.")
+
+
+def clients(settings: pl.DataFrame, wanted: Wish) -> None:
+    """Draw QPS by clients at once."""
+    draw.figure(_figure("concurrency", settings, state.mode(), wanted.recall or 0), "clients", name=_SAVED)
+
+
+def rates(settings: pl.DataFrame, wanted: Wish) -> None:
+    """Draw the time of a request by the rate at which requests come; `settings` are those of open loops."""
+    if settings.is_empty():
+        parts.empty(
+            "No point of these runs was measured at a given rate: set up a run above, and under its load let requests come "
+            f"“{OPEN}”, or add `--rate 50,100,200` to its command."
+        )
+        return
+    clickable(_figure("rates", settings, state.mode(), wanted.recall or 0), settings, "rates")
+    st.caption(
+        "Solid is p99, dashed p95, dotted p50, each of a request from when it was due: one that has to wait for those before "
+        "it counts its waiting. Clients have one request under way each, so that as many as there are clients are answered at "
+        "once: where a rate is not kept and the server's CPUs are idle, more clients keep it."
+    )
+
+
+def building(settings: pl.DataFrame, wanted: Wish) -> None:
+    """Draw what builds take."""
+    draw.figure(_figure("building", settings, state.mode()), "builds", name=_SAVED)
+    st.caption(
+        "Memory is estimated from the type's layout; beside it what the server's processes hold, where it runs here."
+    )
+    builds.table(settings)
+    if settings["memory_mb"].null_count() < settings.height:
+        clickable(_figure("frontier", settings, state.mode(), "memory_mb", wanted.recall or 0), settings, "memory")
+
+
+def cost(settings: pl.DataFrame, wanted: Wish) -> None:
+    """Draw what recall costs."""
+    objective = "usd_month" if wanted.qps else "usd_million"
+    unknown = settings[objective].null_count()
+    if unknown < settings.height:
+        clickable(_figure("frontier", settings, state.mode(), objective, wanted.recall or 0), settings, "cost")
+    if unknown:
+        st.caption(f"No cost is known of {unknown:,} of {settings.height:,} settings, {UNPRICED}: they are left out.")
+    costs.edit()
+
+
+def versus(settings: pl.DataFrame, wanted: Wish) -> None:
+    """Draw one side over another at equal recall."""
+    sides = _sides(settings)
+    if len(sides) < 2:
+        parts.empty("There is one side only: measure another index type, or choose a second run above.")
+        return
+    left, right = st.columns(2)
+    a = _side(left, "a", "How many times the queries of", sides)
+    b = _side(right, "b", "over", [side for side in sides if side != a])
+    both = [where(settings, parse_params(side)) for side in (a, b)]
+    found = at_equal_recall(*both)
+    draw.figure(fairness.over(found, _said(a), _said(b), state.mode()), "versus", name=_SAVED)
+    st.caption(sentence(found, _said(a), _said(b)))
+    st.code(shlex.join(_command(settings, a, b)), language="bash", wrap_lines=True)
+
+
+def _command(settings: pl.DataFrame, a: str, b: str) -> list[str]:
+    """Give the command that compares the same."""
+    words = ["python", "-m", "pipeline", "bench", "compare", "--a", a, "--b", b]
+    words += [word for run in settings["run"].unique(maintain_order=True) for word in ("--run", run)]
+    alike = [n for n in ("scenario", "nq", "top_k", "concurrency") if settings[n].n_unique() == 1]
+    words += [word for n in alike for word in (f"--{n.replace('_', '-')}", str(settings[n][0]))]
+    clients = settings["client"].unique().to_list()
+    return [*words, "--client", clients[0] if len(clients) == 1 else BOTH]
+
+
+def _sides(settings: pl.DataFrame) -> list[str]:
+    """List what can be set against each other: devices, index types, runs, clients, where there are several."""
+    several = [name for name in ("run", "device", "index", "client") if settings[name].n_unique() > 1]
+    return [f"{name}={value}" for name in several for value in settings[name].unique(maintain_order=True)]
+
+
+def _side(column: Any, name: str, title: str, sides: list[str]) -> str:
+    shown = url.choice(name, sides[0], sides)
+    return str(column.selectbox(title, sides, format_func=_said, **shown))
+
+
+def _said(side: str) -> str:
+    name, _, value = side.partition("=")
+    return value.upper() if name == "device" else f"run {value}" if name == "run" else value
+
+
+VIEWS: dict[str, Callable[[pl.DataFrame, Wish], None]] = {
+    "Recall and QPS": recall_qps,
+    "Latency": latency,
+    "Clients": clients,
+    RATES: rates,
+    "Build and memory": building,
+    "Cost": cost,
+    "Compare": versus,
+}

@@ -1,0 +1,1 @@
+"""What a benchmark's points say: settings, fronts, advice, costs, comparisons."""

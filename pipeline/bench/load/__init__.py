@@ -1,0 +1,1 @@
+"""The load generator: client processes that replay requests, and what they measured."""

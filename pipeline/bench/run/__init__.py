@@ -1,0 +1,1 @@
+"""Runs: what a sweep or a tuning measures, point by point."""

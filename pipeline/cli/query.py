@@ -1,0 +1,72 @@
+"""`query`: recommendations for a session or for a list of items."""
+
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WorkspaceOption, app, finish, table
+from pipeline.cli.stages import ModelOption
+from pipeline.core.columns import DEFAULT_MODEL
+from pipeline.core.workspace import Workspace
+
+
+@app.command()
+def query(
+    session: Annotated[str | None, typer.Option(help="A session's id, as in the clicks.")] = None,
+    items: Annotated[
+        list[str] | None, typer.Option(help="Item ids, oldest first, separated by commas; may be given again.")
+    ] = None,
+    k: Annotated[int, typer.Option(help="How many items to recommend.")] = 10,
+    index: Annotated[
+        str | None, typer.Option(help="An index as `index list` names it; by default the one in use.")
+    ] = None,
+    search: Annotated[str, typer.Option(help="Search parameters, e.g. 'ef=120'.")] = "",
+    filter: Annotated[
+        str, typer.Option(help="Only items that this lets through, e.g. \"price < 40 and category == 'skirts'\".")
+    ] = "",
+    exclude_seen: Annotated[bool, typer.Option("--exclude-seen", help="Leave out what the session clicked.")] = False,
+    model: ModelOption = DEFAULT_MODEL,
+    workspace: WorkspaceOption = WORKSPACE,
+    json: JsonOption = False,
+) -> None:
+    """Recommend items after a session's clicks.
+
+    A value that is an item's id as it stands, with its commas, is that item: give --items once for each such id.
+
+    Example: python -m pipeline query --items A13,B4,A2 --k 10 --exclude-seen
+    """
+
+    def body() -> Answer:
+        from pipeline.core.errors import UserError
+        from pipeline.core.ids import named
+        from pipeline.search.embedded.server import connect
+        from pipeline.serving.recommender import Query, Recommender
+
+        if (session is None) == (not items):
+            raise UserError("A query needs either --session ID or --items A,B,C: give one of the two.")
+        opened = Workspace.open(workspace)
+        recommender = Recommender(opened, model)
+        if items:
+            known = recommender.of(recommender.serving(index)).rows
+            history = recommender.known(named(items, known), index)
+        else:
+            history = recommender.session(session)
+        asked = Query(k, index, search, exclude_seen, filter)
+        recommender.check(history, asked)
+        with connect(opened, "query", name=recommender.serving(index)["server"]) as engine:
+            recommender.recommend(history, asked, engine)  # the first one looks the collection up, or loads it
+            return recommender.recommend(history, asked, engine)
+
+    def show(answer: Answer) -> None:
+        print("after " + " ▸ ".join(str(i.get("name") or i["item_id"]) for i in answer["history"]))
+        table(
+            answer["items"],
+            ["rank", "item_id", "category", "score", "name"],
+            answer["note"] if answer.get("filter") else "There is nothing left to recommend.",
+        )
+        if answer["items"] and (filtered := answer.get("filter")):
+            print("{matching:,} of {rows:,} rows let through, recall under the filter {recall}".format(**filtered))
+        took = answer["latency_ms"]
+        print(f"encode {took['encode']:.2f} ms, search {took['search']:.2f} ms, in all {took['total']:.2f} ms")
+
+    finish(workspace, json, body, show)

@@ -1,0 +1,1 @@
+"""Files of clicks: packed or plain, delimited text or Parquet, read as tables."""

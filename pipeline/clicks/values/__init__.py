@@ -1,0 +1,1 @@
+"""Values of clicks: ids and times, whatever they are written as."""

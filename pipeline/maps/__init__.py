@@ -1,0 +1,1 @@
+"""Maps: item vectors in two dimensions."""

@@ -1,0 +1,1 @@
+"""Baselines without training by gradient: item to item, and session to session."""

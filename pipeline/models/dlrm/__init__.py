@@ -1,0 +1,1 @@
+"""Merlin Models' DLRM as a ranker of what another model retrieves."""

@@ -1,0 +1,1 @@
+"""The session encoder: attention over the clicks, trained over the whole catalogue."""

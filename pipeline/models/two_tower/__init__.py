@@ -1,0 +1,1 @@
+"""Merlin Models' two-tower retrieval over the session's clicks."""

@@ -1,0 +1,1 @@
+"""The two-tower model as published, which knows a session by its id."""

@@ -1,0 +1,1 @@
+"""Vector search: the protocol of all engines, and the catalogue of index types."""

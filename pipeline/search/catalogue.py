@@ -1,0 +1,294 @@
+"""The index catalogue as data: forms, validation, estimates, help and docs come from it; a new index type is one entry.
+
+Build times are rough fits to builds of up to 49,000 x 64 vectors on 2 cores, and are corrected by what builds of the
+type took here (`pipeline/jobs/past.py`); memory is the size of what is stored.
+"""
+
+import math
+
+from pipeline.core.errors import UserError
+from pipeline.core.text import did_you_mean
+from pipeline.search.params import Context, IndexType, Param, Values
+
+MIN_INDEXED_ROWS = 1024  # Milvus 2.3 builds no index on a smaller segment and compares with every row
+_MANUAL = "https://milvus.io/docs/{}"
+_SCALAR_BYTES = {"SQ6": 0.75, "SQ8": 1.0, "BF16": 2.0, "FP16": 2.0, "FP32": 4.0}
+_PRECISIONS = tuple(_SCALAR_BYTES)
+_GPU_METRICS = ("L2", "IP")
+
+
+def _lists(context: Context) -> int:
+    return round(4 * math.sqrt(float(context["rows"]))) if "rows" in context else 128
+
+
+def _sixteenth_of_lists(context: Context) -> int:
+    return max(16, int(context["nlist"]) // 16) if "nlist" in context else 16
+
+
+def _half_of_dim(context: Context) -> int:
+    return max(1, int(context["dim"]) // 2) if "dim" in context else 8
+
+
+def _bits(context: Context) -> int:
+    """Code a piece in at most as many values as there are vectors to learn them from."""
+    return min(8, int(context["rows"]).bit_length() - 1) if "rows" in context else 8
+
+
+_NLIST = Param(
+    "nlist", 128, 1, 65_536, "Number of clusters.", "More: faster search, lower recall for each cluster searched.",
+    at_most=("rows",), auto=_lists,
+)  # fmt: skip
+_NPROBE = Param(
+    "nprobe", 16, 1, 65_536, "Clusters searched, at most nlist.", "More: higher recall, fewer QPS.",
+    at_most=("nlist",), auto=_sixteenth_of_lists,
+)  # fmt: skip
+_M = Param("M", 16, 2, 2_048, "Links of each vector.", "More: higher recall, more memory, slower build.")
+_EF_CONSTRUCTION = Param(
+    "efConstruction", 200, 8, 32_768, "Candidates kept while building.", "More: a better graph, a slower build."
+)
+_EF = Param(
+    "ef", 100, 1, 32_768, "Candidates kept while searching, at least top_k.", "More: higher recall, fewer QPS.",
+    at_least=("top_k",),
+)  # fmt: skip
+_PQ_M = Param(
+    "m", 8, 1, 65_536, "Pieces that a vector is cut into; divides the dimensions.",
+    "More: higher recall, more memory.", at_most=("dim",), divides="dim", auto=_half_of_dim,
+)  # fmt: skip
+_NBITS = Param(
+    "nbits", 8, 1, 16, "Bits that code a piece.",
+    "More: higher recall; 12 takes minutes to build where 8 takes seconds.", auto=_bits,
+)  # fmt: skip
+_REFINE = Param("refine", False, 0, 1, "Keep finer vectors to rank the best again.", "Higher recall, more memory.",
+                kind="bool")  # fmt: skip
+_REFINE_TYPE = Param(
+    "refine_type", "SQ8", 0, 0, "Precision of the finer vectors.", "Finer: higher recall, more memory.",
+    kind="choice", choices=_PRECISIONS, optional=True,
+)  # fmt: skip
+_REFINE_K = Param(
+    "refine_k", 1.0, 1, 1000, "How many times top_k are ranked again, where refine is on.",
+    "More: higher recall, fewer QPS.", kind="float", optional=True,
+)  # fmt: skip
+
+
+def _raw(dim: int, values: Values) -> float:
+    return 4.0 * dim
+
+
+def _links(values: Values) -> float:
+    return 8.0 * int(values["M"]) + 8  # 2 M links of 4 bytes on the ground level, and some above
+
+
+def _codes(values: Values) -> float:
+    return int(values["m"]) * int(values["nbits"]) / 8 + 8
+
+
+def _refined(dim: int, values: Values) -> float:
+    return dim * _SCALAR_BYTES[str(values.get("refine_type", "SQ8"))] if values.get("refine") else 0.0
+
+
+def _kmeans(rows: int, dim: int, values: Values) -> float:
+    return 0.5 + 7e-10 * dim * int(values["nlist"]) * rows
+
+
+def _quantized(rows: int, dim: int, values: Values) -> float:
+    centres = 2 ** int(values["nbits"])
+    return _kmeans(rows, dim, values) + 7e-10 * 40 * dim * centres * min(rows, 256 * centres)
+
+
+def _graph(rows: int, dim: int, values: Values) -> float:
+    return 0.5 + 2.2e-8 * rows * int(values["efConstruction"]) * math.sqrt(int(values["M"]) * dim / 1024) * 45
+
+
+def _on_gpu(rows: int, dim: int, values: Values) -> float:
+    return 1.0 + 2e-8 * rows * dim
+
+
+CATALOGUE: dict[str, IndexType] = {
+    entry.name: entry
+    for entry in (
+        IndexType(
+            "FLAT", "cpu", "flat",
+            "Compares the query with every vector: exact, and slow when there are many.",
+            "When answers must be exact, or there are fewer than some 50,000 vectors.",
+            _MANUAL.format("flat.md"), _raw, lambda rows, dim, values: 0.5,
+        ),
+        IndexType(
+            "IVF_FLAT", "cpu", "ivf",
+            "Groups the vectors into nlist clusters and searches the nprobe nearest ones.",
+            "When the index must be built quickly, and recall near .98 will do.",
+            _MANUAL.format("ivf-flat.md"), lambda dim, values: 4.0 * dim + 8, _kmeans, (_NLIST,), (_NPROBE,),
+        ),
+        IndexType(
+            "IVF_SQ8", "cpu", "ivf",
+            "As IVF_FLAT, with one byte in place of four for each number.",
+            "When memory counts: a quarter of IVF_FLAT's, for a little recall.",
+            _MANUAL.format("ivf-sq8.md"), lambda dim, values: dim + 8.0, _kmeans, (_NLIST,), (_NPROBE,),
+        ),
+        IndexType(
+            "IVF_PQ", "cpu", "ivf",
+            "As IVF_FLAT, with each vector cut into m pieces that are coded in nbits bits.",
+            "When memory is very tight: a sixteenth or less, and recall falls visibly.",
+            _MANUAL.format("ivf-pq.md"), lambda dim, values: _codes(values), _quantized,
+            (_NLIST, _PQ_M, _NBITS), (_NPROBE,),
+        ),
+        IndexType(
+            "HNSW", "cpu", "graph",
+            "Walks a graph of near neighbours from coarse to fine.",
+            "When both high recall and many QPS are wanted and there is memory for the graph.",
+            _MANUAL.format("hnsw.md"), lambda dim, values: 4.0 * dim + _links(values), _graph,
+            (_M, _EF_CONSTRUCTION), (_EF,),
+        ),
+        IndexType(
+            "SCANN", "cpu", "ivf",
+            "Clusters and coded pieces, compared many at once, then the best ranked again by their full vectors.",
+            "When many QPS at recall near .95 are wanted and the build must be quick.",
+            _MANUAL.format("scann.md"),
+            lambda dim, values: dim / 4 + 8 + (4.0 * dim if values["with_raw_data"] else 0.0),
+            lambda rows, dim, values: _kmeans(rows, dim, values) + 1e-7 * rows * dim / 8,
+            (
+                _NLIST,
+                Param("with_raw_data", True, 0, 1, "Keep the full vectors to rank the best again.",
+                      "Without: less memory, lower recall.", kind="bool"),
+            ),
+            (
+                _NPROBE,
+                Param("reorder_k", 200, 1, 65_536, "Candidates ranked again by their full vectors, at least top_k.",
+                      "More: higher recall, fewer QPS.", at_least=("top_k",)),
+            ),
+            since=(2, 3),
+        ),
+        IndexType(
+            "DISKANN", "cpu", "graph",
+            "Walks a graph that lies on disk, with coded vectors in memory.",
+            "When the vectors do not fit into memory and a fast local disk (NVMe) is there.",
+            _MANUAL.format("diskann.md"), lambda dim, values: dim / 4.0, lambda rows, dim, values: 5 + 1e-3 * rows,
+            (),
+            (Param("search_list", 100, 1, 65_535, "Candidates kept while searching, at least top_k.",
+                   "More: higher recall, fewer QPS.", at_least=("top_k",)),),
+            since=(2, 2),
+            not_embedded="its disk index does not finish building in the embedded server",
+        ),
+        IndexType(
+            "AUTOINDEX", "cpu", "auto",
+            "Lets the server choose: an HNSW on Milvus of one's own, another index on a managed one.",
+            "When you do not want to choose, or the managed service allows nothing else.",
+            _MANUAL.format("autoindex.md"), lambda dim, values: 4.0 * dim + 144,
+            lambda rows, dim, values: _graph(rows, dim, {"M": 18, "efConstruction": 240}),
+            since=(2, 2),
+        ),
+        IndexType(
+            "HNSW_SQ", "cpu", "graph",
+            "As HNSW, with each number of a vector in one or two bytes.",
+            "When HNSW's memory is too much and a little recall can go.",
+            _MANUAL.format("hnsw-sq.md"),
+            lambda dim, values: dim * _SCALAR_BYTES[str(values["sq_type"])] + _links(values) + _refined(dim, values),
+            _graph,
+            (
+                _M, _EF_CONSTRUCTION,
+                Param("sq_type", "SQ8", 0, 0, "Precision of the vectors in the graph.",
+                      "Finer: higher recall, more memory.", kind="choice", choices=_PRECISIONS[:4]),
+                _REFINE, _REFINE_TYPE,
+            ),
+            (_EF, _REFINE_K),
+            since=(2, 5),
+        ),
+        IndexType(
+            "HNSW_PQ", "cpu", "graph",
+            "As HNSW, with coded pieces in place of the vectors.",
+            "When memory is very tight and IVF_PQ's recall is too low.",
+            _MANUAL.format("hnsw-pq.md"),
+            lambda dim, values: _codes(values) + _links(values) + _refined(dim, values), _graph,
+            (_M, _EF_CONSTRUCTION, _PQ_M, _NBITS, _REFINE, _REFINE_TYPE), (_EF, _REFINE_K),
+            since=(2, 5),
+        ),
+        IndexType(
+            "HNSW_PRQ", "cpu", "graph",
+            "As HNSW_PQ, with what the code lost coded again, nrq times.",
+            "When HNSW_PQ's recall is too low and the build may take longer.",
+            _MANUAL.format("hnsw-prq.md"),
+            lambda dim, values: _codes(values) * int(values["nrq"]) + _links(values) + _refined(dim, values), _graph,
+            (
+                _M, _EF_CONSTRUCTION, _PQ_M, _NBITS,
+                Param("nrq", 2, 1, 16, "How often the rest is coded again.", "More: higher recall, slower build."),
+                _REFINE, _REFINE_TYPE,
+            ),
+            (_EF, _REFINE_K),
+            since=(2, 5),
+        ),
+        IndexType(
+            "IVF_RABITQ", "cpu", "ivf",
+            "As IVF_FLAT, with one bit for each number of a vector.",
+            "When memory is very tight; with refine, recall is near IVF_SQ8's.",
+            _MANUAL.format("ivf-rabitq.md"), lambda dim, values: dim / 8 + 16 + _refined(dim, values), _kmeans,
+            (_NLIST, _REFINE, _REFINE_TYPE),
+            (
+                _NPROBE,
+                Param("rbq_query_bits", 0, 0, 8, "Bits that code the query; 0: it is not coded.",
+                      "Fewer, but not 0: faster, lower recall."),
+                _REFINE_K,
+            ),
+            since=(2, 6),
+        ),
+        IndexType(
+            "GPU_BRUTE_FORCE", "gpu", "flat",
+            "Compares the query with every vector, on the GPU: exact.",
+            "When answers must be exact and requests carry many queries.",
+            _MANUAL.format("gpu-brute-force.md"), _raw, lambda rows, dim, values: 0.5,
+            metrics=_GPU_METRICS, since=(2, 4), most_top_k=2_048,
+        ),
+        IndexType(
+            "GPU_IVF_FLAT", "gpu", "ivf",
+            "IVF_FLAT on the GPU.",
+            "When requests carry many queries and the vectors fit into the GPU's memory.",
+            _MANUAL.format("gpu-ivf-flat.md"), lambda dim, values: 4.0 * dim + 8, _on_gpu, (_NLIST,), (_NPROBE,),
+            metrics=_GPU_METRICS, since=(2, 3), most_top_k=2_048,
+        ),
+        IndexType(
+            "GPU_IVF_PQ", "gpu", "ivf",
+            "IVF_PQ on the GPU.",
+            "When the vectors do not fit into the GPU's memory as they are.",
+            _MANUAL.format("gpu-ivf-pq.md"), lambda dim, values: _codes(values), _on_gpu,
+            (_NLIST, _PQ_M, Param("nbits", 8, 4, 8, _NBITS.meaning, "More: higher recall, more memory.")), (_NPROBE,),
+            metrics=_GPU_METRICS, since=(2, 3), most_top_k=1_024,
+        ),
+        IndexType(
+            "GPU_CAGRA", "gpu", "graph",
+            "A graph that is built and walked on the GPU.",
+            "When the most QPS at high recall are wanted and there is a GPU.",
+            _MANUAL.format("gpu-cagra.md"),
+            lambda dim, values: 4.0 * dim + 4.0 * int(values["graph_degree"]), _on_gpu,
+            (
+                Param("intermediate_graph_degree", 128, 1, 1_024, "Links of each vector before pruning.",
+                      "More: higher recall, slower build."),
+                Param("graph_degree", 64, 1, 1_024, "Links of each vector that are kept.",
+                      "More: higher recall, more memory, fewer QPS.", at_most=("intermediate_graph_degree",)),
+                Param("build_algo", "IVF_PQ", 0, 0, "How the first graph is made.",
+                      "NN_DESCENT: quicker to build, perhaps lower recall.", kind="choice",
+                      choices=("IVF_PQ", "NN_DESCENT")),
+                Param("cache_dataset_on_device", False, 0, 1, "Keep the full vectors on the GPU.",
+                      "Higher recall, more of the GPU's memory.", kind="bool"),
+            ),
+            (
+                Param("itopk_size", 128, 1, 1_024, "Candidates kept while searching, at least top_k.",
+                      "More: higher recall, fewer QPS.", at_least=("top_k",)),
+                Param("search_width", 4, 1, 64, "Places where the walk begins.", "More: higher recall, fewer QPS."),
+                Param("min_iterations", 0, 0, 10_000, "Fewest steps of the walk; 0: chosen by the server.",
+                      "More: higher recall, fewer QPS.", optional=True),
+                Param("max_iterations", 0, 0, 10_000, "Most steps of the walk; 0: chosen by the server.",
+                      "Fewer: more QPS, lower recall.", optional=True),
+                Param("team_size", 0, 0, 32, "GPU threads for a distance: 0, 2, 4, 8, 16 or 32.",
+                      "Little effect on either.", optional=True),
+            ),
+            metrics=_GPU_METRICS, since=(2, 4), most_top_k=1_024,
+        ),
+    )
+}  # fmt: skip
+
+
+def index_type(name: str) -> IndexType:
+    """Find an index type by its name, or raise UserError."""
+    found = CATALOGUE.get(name.upper())
+    if found is None:
+        close = did_you_mean(name.upper(), CATALOGUE, most=1)
+        raise UserError(f"There is no index type '{name}': choose {', '.join(CATALOGUE)}.{close}")
+    return found

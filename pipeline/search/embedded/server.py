@@ -1,0 +1,219 @@
+"""The embedded server as its users see it: take a lease, get an endpoint; nothing else starts or stops it."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from pipeline.core.errors import UserError
+from pipeline.core.locks import is_locked
+from pipeline.core.progress import Progress, silent
+from pipeline.core.project import PROJECT
+from pipeline.core.text import duration
+from pipeline.core.workspace import Workspace, read_json
+from pipeline.search.compatibility import EMBEDDED, ServerFacts, check_age
+from pipeline.search.embedded.abandoned import going_on
+from pipeline.search.embedded.leases import Lease, holders, take
+from pipeline.search.embedded.network import OPEN_PORTS
+from pipeline.search.embedded.supervisor import PIN_VARIABLE, USER, is_ready
+from pipeline.search.engine import Endpoint
+from pipeline.search.milvus.profiles import endpoint_of, profile
+
+if TYPE_CHECKING:
+    from pipeline.search.milvus.client import (
+        MilvusEngine,  # pymilvus takes a second to import: only who connects pays it
+    )
+
+URI_VARIABLE, TOKEN_VARIABLE = "MILVUS_URI", "MILVUS_TOKEN"
+_USUAL_START_S = 9.0
+_STOP_S = 5.0
+
+
+def home(workspace: Workspace) -> Path:
+    """Give the folder of the workspace's server."""
+    folder = workspace.root / "milvus"
+    (folder / "logs").mkdir(parents=True, exist_ok=True)
+    (folder / "leases").mkdir(exist_ok=True)
+    return folder
+
+
+def server_name() -> str:
+    """Name the server that `connect` reaches: 'embedded', or the URI that MILVUS_URI gives."""
+    return os.environ.get(URI_VARIABLE) or "embedded"
+
+
+def lease(workspace: Workspace, what: str, progress: Progress = silent, limit_s: float = 120.0) -> Lease:
+    """Claim the server for this process, start it if need be, and wait until it answers."""
+    claimed = take(home(workspace), what)
+    try:
+        ensure(workspace, progress, limit_s)
+    except BaseException:
+        claimed.release()
+        raise
+    return claimed
+
+
+def ensure(workspace: Workspace, progress: Progress = silent, limit_s: float = 120.0, pin: bool = False) -> None:
+    """Start the server if it does not run, and wait until it answers; the caller holds a lease."""
+    folder = home(workspace)
+    started = time.monotonic()
+    supervisor: subprocess.Popen[bytes] | None = None
+    while True:
+        if is_ready(folder):
+            return
+        about = read_json(folder / "server.json") or {}
+        running = is_locked(folder / "supervisor.lock")
+        waited = time.monotonic() - started
+        if supervisor is not None and supervisor.poll() == 1 and about.get("state") == "failed":
+            raise UserError(about["error"])
+        if supervisor is None and not running:
+            supervisor = _spawn(folder, pin)
+        if waited > limit_s:
+            raise UserError(f"The embedded Milvus was not ready within {duration(limit_s)}: see {folder / 'logs'}.")
+        progress(min(waited, _USUAL_START_S - 0.5), _USUAL_START_S, "starting Milvus")
+        if supervisor is not None and supervisor.poll() is not None:
+            supervisor = None  # another one was first, or stopped as we came: look again
+        time.sleep(0.1)
+
+
+def _spawn(folder: Path, pin: bool) -> subprocess.Popen[bytes]:
+    with (folder / "logs" / "supervisor.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "pipeline.search.embedded.enclosed", str(folder)],
+            cwd=PROJECT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=os.environ | ({PIN_VARIABLE: "1"} if pin else {}),
+        )
+
+
+def endpoint(workspace: Workspace) -> Endpoint:
+    """Give where the server listens now; ports move when it restarts."""
+    if uri := os.environ.get(URI_VARIABLE):
+        return Endpoint(uri, os.environ.get(TOKEN_VARIABLE, ""), embedded=False)
+    folder = home(workspace)
+    about = read_json(folder / "server.json") or {}
+    if not is_ready(folder):
+        raise UserError("The embedded Milvus is not running: start it with `milvus start`, or wait until it is ready.")
+    return Endpoint(about["uri"], f"{USER}:{(folder / 'password').read_text().strip()}")
+
+
+def endpoint_for(workspace: Workspace, name: str) -> Endpoint:
+    """Give where the server called `name` listens: 'embedded', a named one, or the URI that MILVUS_URI gives."""
+    if "://" not in name:
+        return endpoint(workspace) if name == EMBEDDED.name else endpoint_of(workspace, name)
+    if os.environ.get(URI_VARIABLE) != name:
+        raise UserError(
+            f"This index is on {name}: set {URI_VARIABLE} to that server and {TOKEN_VARIABLE} to its token."
+        )
+    return endpoint(workspace)
+
+
+@contextlib.contextmanager
+def connect(
+    workspace: Workspace, what: str, progress: Progress = silent, name: str | None = None
+) -> "Iterator[MilvusEngine]":
+    """Hold a server for the block, the embedded one under a lease; without a name, the one that `server_name` says."""
+    from pipeline.search.milvus.client import MilvusEngine
+
+    chosen = name or server_name()
+    held = lease(workspace, what, progress) if chosen == EMBEDDED.name else None
+    try:
+        found = endpoint_for(workspace, chosen)
+        engine = MilvusEngine(found, "" if found.embedded else workspace.prefix)
+        try:
+            yield engine
+        finally:
+            engine.close()
+    finally:
+        if held is not None:
+            held.release()
+
+
+def facts(workspace: Workspace, name: str, engine: "MilvusEngine | None" = None) -> ServerFacts:
+    """Give what decides which index types the server called `name` can build; one without a name is asked."""
+    if name == EMBEDDED.name:
+        return EMBEDDED
+    if "://" not in name:
+        return profile(workspace, name).facts
+    version = engine.version() if engine else "0"
+    check_age(version, name)
+    return ServerFacts(name, version, "gpu" if "gpu" in version.lower() else "cpu")
+
+
+def status(workspace: Workspace) -> dict[str, Any]:
+    """Tell state, uri, user, password_file, version and who holds it, without starting anything."""
+    if uri := os.environ.get(URI_VARIABLE):
+        return {"state": "external", "uri": uri, "held_by": [], "pinned": False, "abandoned": []}
+    folder = home(workspace)
+    about = read_json(folder / "server.json") or {}
+    if not is_locked(folder / "supervisor.lock"):
+        state = "failed" if about.get("state") == "failed" else "stopped"
+        found = {"state": state, "held_by": [], "pinned": False, "abandoned": []}
+        return found | ({"error": about["error"]} if "error" in about else {})
+    found = {k: about.get(k) for k in ("state", "uri", "user", "version", "pid", "supervisor_pid", "enclosed")}
+    found |= {k: about[k] for k in ("restarts", "last_restart") if k in about}
+    if found["state"] == "ready" and not is_ready(folder):
+        found["state"] = "starting again"
+    if found["enclosed"] is False:
+        found["warning"] = OPEN_PORTS
+    found |= {"password_file": str(folder / "password"), "held_by": holders(folder)}
+    with contextlib.suppress(psutil.Error, TypeError):
+        found["memory_mb"] = round(psutil.Process(about.get("pid")).memory_info().rss / 1e6)
+    left = [asdict(entry) | {"text": str(entry)} for entry in going_on(workspace)]
+    return found | {"pinned": (folder / "pinned").exists(), "abandoned": left}
+
+
+def start(workspace: Workspace, progress: Progress = silent) -> dict[str, Any]:
+    """Start the server and keep it until `stop`."""
+    claimed = take(home(workspace), "milvus start")
+    try:
+        ensure(workspace, progress, 120.0, pin=True)
+        (home(workspace) / "pinned").touch()
+    finally:
+        claimed.release()
+    return status(workspace)
+
+
+def restart(workspace: Workspace, progress: Progress = silent) -> dict[str, Any]:
+    """End the server's process, builds that were cancelled with it, and wait until it answers again."""
+    claimed = take(home(workspace), "milvus restart")
+    try:
+        if is_ready(home(workspace)):
+            server = psutil.Process(int((read_json(home(workspace) / "server.json") or {})["pid"]))
+            for end in (server.terminate, server.kill):  # in a build it does not heed the first
+                with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+                    end()
+                    server.wait(_STOP_S)  # until it is gone, else it would be taken for the one started again
+        ensure(workspace, progress)
+        return status(workspace)
+    finally:
+        claimed.release()
+
+
+def stop(workspace: Workspace) -> str:
+    """End what `start` began; the server goes on while others hold it. Give a sentence that says what happens."""
+    folder = home(workspace)
+    if not is_locked(folder / "supervisor.lock"):
+        return "Milvus is not running."
+    (folder / "pinned").unlink(missing_ok=True)
+    if held := holders(folder):
+        who = ", ".join(f"{h.get('what')} (pid {h.get('pid')})" for h in held)
+        return f"Milvus goes on for {who}, and stops 30 s after the last of them ends."
+    pid = (read_json(folder / "server.json") or {}).get("supervisor_pid")
+    if pid:
+        os.kill(int(pid), signal.SIGTERM)
+    deadline = time.monotonic() + 20
+    while is_locked(folder / "supervisor.lock") and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return "Milvus is stopped."

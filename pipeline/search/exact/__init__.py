@@ -1,0 +1,1 @@
+"""Exact nearest neighbours of float32 vectors as stored."""

@@ -1,0 +1,1 @@
+"""Serving: from a session's clicks to recommended items."""

@@ -1,0 +1,1 @@
+"""Sessions: split into training and test, encoded by NVTabular, and their histories as arrays."""

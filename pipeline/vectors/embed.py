@@ -1,0 +1,95 @@
+"""Stage 'vectors/MODEL': a model's vectors of all items and of all sessions, as Parquet (id, vector)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from pipeline.core.columns import ID, ITEM_ID, VECTOR
+from pipeline.core.errors import UserError
+from pipeline.core.progress import Progress, silent
+from pipeline.core.stage import Done, Metrics, need, run_stage
+from pipeline.core.workspace import Workspace
+from pipeline.models.registry import KINDS, KnowsSessions
+from pipeline.models.tower import Floats
+from pipeline.models.weights import finite
+from pipeline.sessions import preprocess
+from pipeline.sessions.histories import whole_sessions
+from pipeline.training.train import load_encoder, stage_name
+
+Entity = Literal["items", "sessions"]
+VECTORS = "vectors"  # the folder of stages
+TRAINING = "training"  # in a Parquet file's metadata: the key of the training that made its vectors
+ENTITIES: tuple[Entity, ...] = ("items", "sessions")
+
+
+@dataclass(frozen=True)
+class EmbedConfig:
+    """Embedding has nothing to choose."""
+
+
+def vectors_stage(model: str) -> str:
+    """Name the stage that holds a model's vectors, or those that were brought under that name."""
+    return f"{VECTORS}/{model}"
+
+
+def way_to_vectors(model: str) -> str:
+    """Say which command makes the vectors that are not there yet."""
+    return f"run `embed --model {model}`." if model in KINDS else f"run `vectors import FILE --name {model}`."
+
+
+def embed(workspace: Workspace, model: str, progress: Progress = silent) -> Done:
+    """Write items.parquet and sessions.parquet (whole histories, training and test), each (id, vector)."""
+
+    def body(folder: Path, report: Progress) -> Metrics:
+        loaded, catalogue = load_encoder(workspace, model)
+        write_vectors(folder / "items.parquet", catalogue[ITEM_ID], loaded.vectors)
+        report(1, 2, "encoding sessions")
+        clicks = pl.concat([preprocess.load_part(workspace, part) for part in ("train", "test")])
+        ids, histories = whole_sessions(clicks)
+        vectors = loaded.encode_sessions(ids) if isinstance(loaded, KnowsSessions) else loaded.encode(histories)
+        write_vectors(folder / "sessions.parquet", ids, vectors)
+        return {"items": catalogue.height, "sessions": len(ids), "dim": loaded.vectors.shape[1]}
+
+    return run_stage(
+        workspace,
+        vectors_stage(model),
+        EmbedConfig(),
+        body,
+        inputs=[stage_name(model), preprocess.STAGE],
+        progress=progress,
+    )
+
+
+def write_vectors(path: Path, ids: pl.Series, vectors: Floats, training: str = "") -> None:
+    """Write (id, vector) as Parquet; vectors: (n, dim) float32, or UserError where one is not finite.
+
+    `training` is the key of the training that made them, where one did; the file tells it.
+    """
+    _check(path, ids, vectors)
+    table = pl.DataFrame({ID: ids, VECTOR: pl.Series(vectors, dtype=pl.Array(pl.Float32, vectors.shape[1]))})
+    table.write_parquet(path, metadata={TRAINING: training} if training else None)
+
+
+def load_vectors(workspace: Workspace, model: str, entity: Entity) -> tuple[pl.Series, Floats]:
+    """Read (ids, vectors) of 'items' or 'sessions'; vectors: (n, dim) float32, or UserError where one is not finite."""
+    need(workspace, vectors_stage(model), way_to_vectors(model))
+    if entity != "items" and model not in KINDS:
+        raise UserError(f"'{model}' was brought as a file, which holds items and no {entity}: choose items.")
+    path = workspace.stage(vectors_stage(model)) / f"{entity}.parquet"
+    table = pl.read_parquet(path)
+    vectors = np.ascontiguousarray(table[VECTOR].to_numpy(), np.float32)
+    _check(path, table[ID], vectors)
+    return table[ID], vectors
+
+
+def _check(path: Path, ids: pl.Series, vectors: Floats) -> None:
+    """Refuse vectors that nothing is near or far of, before an index or a file has them."""
+    if not finite(vectors):
+        row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
+        raise UserError(
+            f"The vector of '{ids[row]}' for {path.name} is not of finite numbers: train the model that makes it "
+            "again, or import other vectors."
+        )

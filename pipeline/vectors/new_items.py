@@ -1,0 +1,34 @@
+"""Vectors of items that nobody has clicked yet, by what is known of them."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipeline.clicks.files import reader as tables
+from pipeline.clicks.metadata import usable
+from pipeline.core.columns import ITEM_ID
+from pipeline.core.errors import UserError
+from pipeline.core.outputs import written
+from pipeline.core.stage import need
+from pipeline.core.workspace import Workspace
+from pipeline.models.registry import KINDS, kind
+from pipeline.models.session.growth import vectors_of
+from pipeline.training.train import stage_name
+from pipeline.vectors.embed import write_vectors
+
+
+def describe_items(workspace: Workspace, model: str, file: Path, to: Path) -> dict[str, Any]:
+    """Write (id, vector) of the items in `file`, without those of which nothing is known that training has seen."""
+    if not kind(model).resumes:
+        able = " or ".join(name for name, other in KINDS.items() if other.resumes)
+        raise UserError(f"Model '{model}' knows items by their clicks alone: choose {able}.")
+    training = need(workspace, stage_name(model), f"run `train --model {model}`.")["key"]
+    items, _ = usable(tables.read_items(file))
+    vectors, known = vectors_of(workspace.stage(stage_name(model)), items)
+    some = known > 0
+    if not some.any():
+        raise UserError(f"{file} has none of the columns that training used: add them.")
+    with written(to) as path:
+        write_vectors(path, items[ITEM_ID].cast(pl.String).filter(pl.Series(some)), vectors[some], training)
+    return {"file": str(to), "items": int(some.sum()), "left_out": int((~some).sum()), "dim": vectors.shape[1]}
