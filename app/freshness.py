@@ -7,7 +7,7 @@ import streamlit as st
 from app import state, tray
 from pipeline.core.stage import is_stale
 from pipeline.evaluation.evaluate import evaluation_stage
-from pipeline.indexes import registry as indexes
+from pipeline.indexes import registry
 from pipeline.indexes.build import IndexConfig, index_name
 from pipeline.search.embedded.server import server_name
 
@@ -26,17 +26,17 @@ def out_of_date(model: str) -> list[str]:
     """List the stages behind a model's answers that were made from something replaced since, in order."""
     workspace = state.workspace()
     index = serving(model)
-    stages = ["data", f"models/{model}", f"vectors/{model}", *([indexes.index_stage(index["name"])] if index else [])]
+    stages = ["data", f"models/{model}", f"vectors/{model}", *([registry.index_stage(index["name"])] if index else [])]
     stages += [evaluation_stage(model), f"maps/{model}"]
     return [stage for stage in stages if is_stale(workspace, stage)]
 
 
 def serving(model: str) -> dict[str, Any] | None:
     """Give the index that answers for a model, None where none is built."""
-    rows = indexes.list_indexes(state.workspace())
+    rows = registry.list_indexes(state.workspace())
     if not any(row["vectors"] == "items" and row["model"] == model for row in rows):
         return None
-    return indexes.serving(state.workspace(), model)
+    return registry.serving(state.workspace(), model)
 
 
 def notice(model: str) -> bool:
@@ -70,11 +70,11 @@ def _commands(model: str, stale: list[str]) -> list[list[str]]:
 
 def build_again(index: dict[str, Any], *, serve: bool = False) -> list[str]:
     """Give the command that builds an index again as it was, over the vectors that there are now."""
-    manifest = state.workspace().manifest(indexes.index_stage(index["name"])) or {}
+    manifest = state.workspace().manifest(registry.index_stage(index["name"])) or {}
     config = manifest["config"]
     command = ["index", "build", "--index", config["index"], "--vectors", config["vectors"], "--model", config["model"]]
     command += ["--server", config["server"], "--metric", config.get("metric", "IP")]
     for option, value in (("--build", config.get("params")), ("--label", config.get("label"))):
         command += [option, value] if value else []
-    search = indexes.served_search(state.workspace(), index["name"])
+    search = registry.served_search(state.workspace(), index["name"])
     return [*command, "--serve", *(["--search", search] if search else [])] if serve else command

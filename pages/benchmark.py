@@ -2,22 +2,13 @@
 
 import streamlit as st
 
-from app import cards as parts
-from app import tray, url
+from app import cards, tray, url
 from app.benchmark import (
     adviser,
-)
-from app.benchmark import (
-    data as benchdata,
-)
-from app.benchmark import (
-    form as sweep,
-)
-from app.benchmark import (
-    published as study,
-)
-from app.benchmark import (
-    runs as benchruns,
+    data,
+    form,
+    published,
+    runs,
 )
 from app.benchmark import (
     views as benchviews,
@@ -29,38 +20,38 @@ STUDY = "Published study"
 
 
 def main() -> None:
-    parts.heading(
+    cards.heading(
         "Which index gives the recall you need for the least money?",
         "Every setting is measured against the exact answers and under load; the server is measured, not its client.",
     )
-    known = benchdata.list_runs()
-    sweep.form(expanded=not known)
-    live = benchdata.running(known) or any(job.title.startswith("bench") for job in tray.live())
+    known = data.list_runs()
+    form.form(expanded=not known)
+    live = data.running(known) or any(job.title.startswith("bench") for job in tray.live())
     st.fragment(_results, run_every=2.0 if live else None)()
 
 
 @errors()
 def _results() -> None:
-    known = benchdata.list_runs()
+    known = data.list_runs()
     view = _view(bool(known))
     if view == STUDY:
         if not known:
-            parts.empty("Nothing has been measured here yet: press Run above. Until then, here are published results:")
-        study.show()
+            cards.empty("Nothing has been measured here yet: press Run above. Until then, here are published results:")
+        published.show()
         return
     for run in known:
         if run.status == "running":
-            sweep.progress(run.points, run.planned)
-    names = benchdata.choose_runs(known)
+            form.progress(run.points, run.planned)
+    names = data.choose_runs(known)
     if not names:
-        parts.empty("No run is chosen: choose one above, or 'published'.")
+        cards.empty("No run is chosen: choose one above, or 'published'.")
         return
-    settings, failed = benchdata.read(names, known)
-    benchruns.failures(failed)
+    settings, failed = data.read(names, known)
+    runs.failures(failed)
     if settings.is_empty():
-        parts.empty("No point yet: the first appears when its index is built.")
+        cards.empty("No point yet: the first appears when its index is built.")
         return
-    given = benchdata.choose_load(settings)
+    given = data.choose_load(settings)
     figure, panel = st.columns([2, 1], gap="large")
     with panel:
         wanted = adviser.wish()
@@ -69,10 +60,10 @@ def _results() -> None:
         with panel:
             adviser.show(chosen, wanted)
         with figure:
-            shown = benchdata.open_loops(settings, given) if view == benchviews.RATES else chosen
+            shown = data.open_loops(settings, given) if view == benchviews.RATES else chosen
             benchviews.VIEWS[view](shown, wanted)
-    benchruns.table(known)
-    benchruns.export(names, given)
+    runs.table(known)
+    runs.export(names, given)
 
 
 def _view(measured: bool) -> str:

@@ -7,8 +7,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import cards as parts
-from app import draw, freshness, state, tray, url
+from app import cards, draw, freshness, state, tray, url
 from app.data import uploads
 from app.errors import errors
 from pipeline.clicks import datasets
@@ -26,13 +25,13 @@ CHOICES = {
 
 
 def main() -> None:
-    parts.heading(
+    cards.heading(
         "Which clicks do we learn from?", "Choose a data set or upload your own, then run the pipeline on it."
     )
     _choose()
     manifest = state.workspace().manifest("clicks")
     if manifest is None:
-        parts.empty(
+        cards.empty(
             "There are no clicks yet: press “Run the whole pipeline” above, and this page shows what is in them."
         )
         return
@@ -115,12 +114,12 @@ def _file() -> list[str] | None:
 
 def _facts(manifest: dict[str, Any]) -> None:
     found = manifest["metrics"]
-    st.markdown(f"**Read last: {parts.plain(Path(manifest['config']['clicks']).name)}**")
+    st.markdown(f"**Read last: {cards.plain(Path(manifest['config']['clicks']).name)}**")
     for column, (label, value, term) in zip(
         st.columns(4),
         (
             ("Clicks", number(found["clicks"]), None),
-            ("Sessions", number(found["sessions"]), parts.TERMS["session"]),
+            ("Sessions", number(found["sessions"]), cards.TERMS["session"]),
             ("Items", number(found["items"]), None),
             ("Days", number(_days(found)), f"From {found['first'][:10]} to {found['last'][:10]}, UTC."),
         ),

@@ -4,16 +4,13 @@ from typing import Any
 
 import streamlit as st
 
-from app import cards as parts
-from app import costs, draw, freshness, servers, state, tray
+from app import cards, costs, draw, freshness, servers, state, tray
 from app.errors import errors
-from app.index import build_form as lab
-from app.index import comparison, library
-from app.index import foreign as others
+from app.index import build_form, comparison, foreign, library
 from pipeline.core.text import duration, named, number, size
 from pipeline.evaluation.through_index import approximations
 from pipeline.figures import charts
-from pipeline.indexes import registry as indexes
+from pipeline.indexes import registry
 from pipeline.models.registry import KINDS
 from pipeline.search.catalogue import CATALOGUE
 from pipeline.search.compatibility import EMBEDDED
@@ -33,29 +30,29 @@ MAIN = ("index", "state", "recall@10", "p50", "memory", "a month")  # what fits 
 
 
 def main() -> None:
-    parts.heading(
+    cards.heading(
         "Which index finds near vectors fastest?",
         "Build several over the same vectors and compare them; each is a collection in Milvus.",
     )
     if not state.workspace().stages("vectors"):
-        parts.empty("There are no vectors to index yet.", "train", "Train a model on the Train page")
+        cards.empty("There are no vectors to index yet.", "train", "Train a model on the Train page")
         return
     freshness.notice(state.model())
     chosen = servers.choose()
     if chosen is not None:
-        lab.form(chosen)
+        build_form.form(chosen)
     _built()
     _aside()
     if chosen is not None:
-        others.show(chosen)
+        foreign.show(chosen)
     _server()
 
 
 def _built() -> None:
     st.header("Built")
-    rows = indexes.list_indexes(state.workspace())
+    rows = registry.list_indexes(state.workspace())
     if not rows:
-        parts.empty("No index is built yet: choose a type above and press Build.")
+        cards.empty("No index is built yet: choose a type above and press Build.")
         return
     serving = _serving(rows)
     _newer(rows, serving)
@@ -73,7 +70,7 @@ def _built() -> None:
         | {"index": st.column_config.Column(pinned=True)},
     )
     with st.expander("All of each index: parameters, rows, times, disk", icon=":material/table:"):
-        parts.table(lines, HELP)
+        cards.table(lines, HELP)
     chosen = [rows[i] for i in picked.selection.rows]
     costs.edit()
     if len(chosen) == 1:
@@ -92,19 +89,19 @@ def _built() -> None:
 def _serving(rows: list[dict[str, Any]]) -> set[str]:
     """Name the index that answers for each model."""
     models = {row["model"] for row in rows if row["vectors"] == "items"}
-    return {indexes.serving(state.workspace(), model)["name"] for model in models}
+    return {registry.serving(state.workspace(), model)["name"] for model in models}
 
 
 def _newer(rows: list[dict[str, Any]], serving: set[str]) -> None:
     """Say which index answers where a newer one is built, and let that one be chosen."""
     for model in dict.fromkeys(row["model"] for row in rows if row["vectors"] == "items"):
         newest = next(row["name"] for row in rows if row["vectors"] == "items" and row["model"] == model)
-        now = indexes.serving(state.workspace(), model)["name"]
+        now = registry.serving(state.workspace(), model)["name"]
         if newest != now:
             said, button = st.columns([3, 1], vertical_alignment="center")
             said.markdown(f"Recommendations come from **{now}**; **{newest}** was built later.")
             if button.button(f"Use {newest}", key=f"use-{newest}", width="stretch", icon=":material/play_circle:"):
-                indexes.serve(state.workspace(), newest)
+                registry.serve(state.workspace(), newest)
                 st.rerun()
 
 
@@ -146,7 +143,7 @@ def _actions(row: dict[str, Any], serving: set[str]) -> None:
     serve, load, release, drop = st.columns(4)
     why = _why_not(row, serving)
     if serve.button("Use this index", disabled=bool(why), help=why, width="stretch", icon=":material/play_circle:"):
-        indexes.serve(state.workspace(), name)
+        registry.serve(state.workspace(), name)
         st.rerun()
     if load.button("Load into memory", width="stretch"):
         tray.launch(["index", "load", name], f"load {name}")
@@ -159,7 +156,7 @@ def _actions(row: dict[str, Any], serving: set[str]) -> None:
     _through(row)
     library.show(row)
     if drop.button("Drop", width="stretch", icon=":material/delete:"):
-        indexes.set_aside(state.workspace(), name)
+        registry.set_aside(state.workspace(), name)
         st.rerun()
 
 
@@ -190,8 +187,8 @@ def _through(row: dict[str, Any]) -> None:
 
 
 def _aside() -> None:
-    built = {row["name"] for row in indexes.list_indexes(state.workspace())}
-    for row in indexes.dropped(state.workspace()):
+    built = {row["name"] for row in registry.list_indexes(state.workspace())}
+    for row in registry.dropped(state.workspace()):
         name, number = row["name"], row["aside"]
         with st.container(border=True):
             left, undo, sure = st.columns([3, 1, 1], vertical_alignment="center")
@@ -201,7 +198,7 @@ def _aside() -> None:
             )
             why = f"{name} was built again since: drop that one first." if name in built else None
             if undo.button("Undo", key=f"undo-{number}-{name}", disabled=bool(why), help=why, width="stretch"):
-                indexes.bring_back(state.workspace(), name, number)
+                registry.bring_back(state.workspace(), name, number)
                 st.rerun()
             if sure.button("Drop for good", key=f"drop-{number}-{name}", width="stretch"):
                 tray.launch(["index", "drop", name, "--aside", str(number)], f"drop {name} for good")

@@ -3,8 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from app import cards as parts
-from app import draw, freshness, state, tray, url
+from app import cards, draw, freshness, state, tray, url
 from app.errors import errors
 from pipeline.core.columns import CATEGORY, ITEM_ID
 from pipeline.core.errors import UserError
@@ -16,20 +15,20 @@ _MOST_FOUND = 50  # items that are marked at once
 
 
 def main() -> None:
-    parts.heading(
+    cards.heading(
         "Which items does the model find similar?",
         "UMAP projects the item vectors to two dimensions: items close on the map are close in the search.",
     )
-    parts.choose_model()
+    cards.choose_model()
     points = state.table(f"maps/{state.model()}", "items.parquet")
     recommender = state.recommender()
     if points is None or recommender is None:
         if recommender is None:
-            parts.empty(
+            cards.empty(
                 "There is no trained model yet, so there are no items to draw.", "train", "Train one on the Train page"
             )
             return
-        parts.empty("The map is not drawn yet.")
+        cards.empty("The map is not drawn yet.")
         if st.button("Draw the map", type="primary"):
             tray.launch(["map", "--model", state.model()], f"map {state.model()}")
         return

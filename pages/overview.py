@@ -5,9 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from app import cards as parts
-from app import draw, freshness, routes, state, tray
-from app.benchmark import news as benchnews
+from app import cards, draw, freshness, routes, state, tray
+from app.benchmark import news
 from app.errors import errors
 from pipeline.core.workspace import Workspace
 from pipeline.evaluation.differences import certain
@@ -32,7 +31,7 @@ DEMO = ["run", "--clicks", "shop"]
 
 def main() -> None:
     workspace = state.workspace()
-    parts.heading(
+    cards.heading(
         "How do clicks become recommendations?",
         "A real model and a real Milvus: each box is a stage of the pipeline, from left to right.",
     )
@@ -74,7 +73,7 @@ def _next(workspace: Workspace, missing: list[str]) -> None:
     if tray.live():
         st.info("A job is running: the tray on the left shows how far it is.", icon=":material/hourglass_top:")
     elif missing:
-        parts.empty(f"Still missing: {', '.join(missing).lower()}. The demo builds them in about two minutes.")
+        cards.empty(f"Still missing: {', '.join(missing).lower()}. The demo builds them in about two minutes.")
         if st.button("Run the demo", type="primary", icon=":material/play_arrow:"):
             tray.launch(DEMO, "run on shop")
         _made_up()
@@ -107,12 +106,12 @@ def _latest(workspace: Workspace) -> None:
             draw.figure(figure)
         examples = max(int(m["examples"]) for m in models.values())
         left.caption(
-            f"{parts.next_clicks(models)} Measured here on {examples:,} next clicks of sessions that no model has seen."
+            f"{cards.next_clicks(models)} Measured here on {examples:,} next clicks of sessions that no model has seen."
         )
     if points is not None:
         with right:
             draw.figure(modelcharts.training(points.to_dicts(), state.mode()))
-    benchnews.show()
+    news.show()
 
 
 with errors():

@@ -5,8 +5,7 @@ import random
 import polars as pl
 import streamlit as st
 
-from app import cards as parts
-from app import draw, freshness, routes, state, url
+from app import cards, draw, freshness, routes, state, url
 from app.errors import errors
 from app.recommend import basket, filtering, visits
 from pipeline.core.columns import ITEM_ID
@@ -19,15 +18,15 @@ MODES = {"session": "A real session", "items": "Build a session"}
 
 
 def main() -> None:
-    parts.heading(
+    cards.heading(
         "What would this visitor click next?",
         "Pick a session or build one; the recommendations come live from the index.",
     )
-    parts.choose_model()
+    cards.choose_model()
     recommender = state.recommender()
     built = [] if recommender is None else _built(recommender)
     if recommender is None or not built:
-        parts.empty(
+        cards.empty(
             "Recommendations need a trained model and an index of its items.",
             "overview",
             "Run the demo on the Overview page",
@@ -41,7 +40,7 @@ def main() -> None:
     earlier = max(0, len(history) - SHOWN)
     st.markdown(f"**Clicked so far** {f'– the last {SHOWN} of {len(history)}' if earlier else ''}")
     known = recommender.of(recommender.serving(query.index))
-    parts.cards([known.describe(i) for i in history[earlier:]], state.mode(), first=earlier + 1)
+    cards.cards([known.describe(i) for i in history[earlier:]], state.mode(), first=earlier + 1)
     _answer(recommender, history, real, query)
 
 
@@ -72,7 +71,7 @@ def _picked() -> str:
 def _together(recommender: Recommender) -> tuple[list[str], None]:
     history = basket.edit(_names(recommender))
     if not history:
-        parts.empty("Add one or more items: each is a click in the session.")
+        cards.empty("Add one or more items: each is a click in the session.")
     return history, None
 
 
@@ -101,7 +100,7 @@ def _real(recommender: Recommender) -> tuple[list[str], str | None]:
     )
     session = left.text_input("Session id", **url.bound("session", ids[-1] if ids else "", url.text))
     if not session:
-        parts.empty(f"{_NONE_LEFT} Refresh the model, or build a session from items it knows.")
+        cards.empty(f"{_NONE_LEFT} Refresh the model, or build a session from items it knows.")
         return [], None
     clicks = recommender.session(session)
     if len(clicks) < 2:
@@ -145,14 +144,14 @@ def _answer(recommender: Recommender, history: list[str], real: str | None, quer
         known_now = (item for item in items if item["item_id"] in recommender.now.rows)
         basket.offer({item["item_id"]: str(item.get("name") or item["item_id"]) for item in known_now}, history)
     rank = next((i["rank"] for i in items if i["item_id"] == real), None)
-    known_as = "" if real is None else parts.plain(str(known.describe(real).get("name") or real))
+    known_as = "" if real is None else cards.plain(str(known.describe(real).get("name") or real))
     st.markdown(f"**Recommended** {_verdict(known_as, rank, len(items))}")
     if filtered := answer.get("filter"):
         st.caption(filtering.caption(filtered))
     if not items:
-        parts.empty(answer["note"] or "There is nothing left to recommend.")
+        cards.empty(answer["note"] or "There is nothing left to recommend.")
         return
-    parts.cards(items, state.mode(), star=real)
+    cards.cards(items, state.mode(), star=real)
     narrowed = query.exclude_seen or query.filter or index["changed"]
     exact = None if narrowed else known.exact(history, query.k)
     left, right = st.columns([2, 1], vertical_alignment="center")

@@ -2,34 +2,31 @@
 
 import streamlit as st
 
-from app import cards as parts
-from app import freshness, state, url
+from app import cards, freshness, state, url
 from app.errors import errors
-from app.train import evaluation as judged
-from app.train import form as trainform
-from app.train import learning, lesson, trainings
+from app.train import evaluation, form, learning, lesson, trainings
 from pipeline.models.registry import KINDS
 from pipeline.training.train import trained
 
 VIEWS = {
-    "baselines": ("Against the baselines", judged.show),
+    "baselines": ("Against the baselines", evaluation.show),
     "trainings": ("Trainings", trainings.show),
     "lesson": ("Why the published model does not generalise", lesson.show),
 }
 
 
 def main() -> None:
-    parts.heading(
+    cards.heading(
         "How well can we predict the next click?",
         "A model learns from past sessions and is tested on sessions it has never seen.",
     )
     if state.workspace().manifest("data") is None:
-        parts.empty("There are no sessions to train on yet.", "data", "Choose clicks on the Data page")
+        cards.empty("There are no sessions to train on yet.", "data", "Choose clicks on the Data page")
         return
     for name in trained(state.workspace()):
         if KINDS[name].has_vectors:
             freshness.notice(name)
-    model = trainform.form()
+    model = form.form()
     learning.show(model)
     _, show = VIEWS[_view()]
     show()

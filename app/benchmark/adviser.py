@@ -5,9 +5,8 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import cards as parts
-from app import costs, url
-from app.benchmark import use_setting as serving
+from app import cards, costs, url
+from app.benchmark import use_setting
 from app.benchmark.data import TARGET
 from pipeline.bench.analysis.advise import Advice, Wish, advise
 from pipeline.bench.analysis.cost import with_cost
@@ -15,7 +14,7 @@ from pipeline.bench.analysis.settings import label
 from pipeline.bench.quality import told
 from pipeline.core.text import number, usd
 
-_TERMS = " ".join(f"{name}: {parts.TERMS[name]}" for name in ("QPS", "recall", "p99"))
+_TERMS = " ".join(f"{name}: {cards.TERMS[name]}" for name in ("QPS", "recall", "p99"))
 _MOST = 1e12  # of any wish: more digits than a number box holds
 _WISHES = (
     ("p99", "p99 at most (ms)", "99 of 100 requests are answered within this time."),
@@ -69,7 +68,7 @@ def show(settings: pl.DataFrame, wanted: Wish) -> None:
     what = "a whole one with a GPU" if gpu else "the index's memory and the cores"
     source = costs.origin(price, "gpu" if gpu else "cpu")
     st.caption(f"An instance is {what}. Prices: “{price.name}”, {source}; change them under Cost.")
-    serving.offer(found.best, "best")
+    use_setting.offer(found.best, "best")
     for row, why in found.alternatives:
         st.markdown(dollars(f"**{label(row)}**  \n{why}"))
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from app import cards as parts
+from app import cards
 from pipeline.core.text import duration, named, number
 
 MEMORY = {
@@ -22,7 +22,7 @@ def table(settings: pl.DataFrame) -> None:
     """Draw the builds, the quickest first."""
     builds = settings.drop_nulls("build_s").unique(["run", "index", "build"], keep="first", maintain_order=True)
     rows = builds.sort("build_s").head(_MOST).iter_rows(named=True)
-    parts.table([_line(row) for row in rows], MEMORY)
+    cards.table([_line(row) for row in rows], MEMORY)
 
 
 def memory(row: dict[str, Any], *names: str) -> dict[str, str]:

@@ -5,10 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from app import cards as parts
-from app import servers, state, tray, url
-from app.benchmark import load as benchload
-from app.benchmark import vectors as benchvectors
+from app import cards, servers, state, tray, url
+from app.benchmark import load, vectors
 from app.benchmark.job import Chosen
 from app.errors import errors
 from pipeline.bench.run.plan import IndexGrid
@@ -37,21 +35,21 @@ def _chosen() -> Chosen | None:
     server = _server(second)
     left, middle, right = st.columns([2, 3, 3])
     preset = next(iter(PRESETS)) if tuning else _preset(right)
-    asked = benchvectors.choose(left, middle, server.name, collections=not tuning)
+    asked = vectors.choose(left, middle, server.name, collections=not tuning)
     if asked is None:
         return None
     grids = _types(preset, server, tuning=tuning) if asked.index is None else (_tried(asked.index),)
     chosen = Chosen(asked, preset, grids, server.name)
     if tuning:
-        chosen.goal = benchload.goal()
+        chosen.goal = load.goal()
     with st.popover("Values to try, and the load", icon=":material/tune:"):
         if tuning:
             st.caption("Without values, a tuning chooses from the whole range of each parameter.")
         key = f"{preset}-{tuning}"
-        chosen.grids = tuple(benchload.values(grid, key, build=not asked.collection) for grid in grids)
-        chosen.load, chosen.flags = benchload.load(preset, tuning=tuning)
+        chosen.grids = tuple(load.values(grid, key, build=not asked.collection) for grid in grids)
+        chosen.load, chosen.flags = load.load(preset, tuning=tuning)
     if not chosen.grids:
-        parts.empty("No index type is chosen: choose one above.")
+        cards.empty("No index type is chosen: choose one above.")
         return None
     return chosen
 
@@ -105,7 +103,7 @@ def _types(preset: str, server: ServerFacts, *, tuning: bool) -> tuple[IndexGrid
 
 
 def _tried(grid: IndexGrid) -> IndexGrid:
-    return IndexGrid(grid.index, "", benchload.tried(grid.index))
+    return IndexGrid(grid.index, "", load.tried(grid.index))
 
 
 def progress(points: int, planned: int) -> None:

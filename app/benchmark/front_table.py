@@ -5,8 +5,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import cards as parts
-from app import state, tray
+from app import cards, state, tray
 from app.benchmark import builds
 from pipeline.bench.analysis.front import front
 from pipeline.bench.analysis.settings import marked
@@ -19,8 +18,8 @@ _HELP = {
     "QPS": "Queries a second that the server answered, the median where it was measured several times.",
     "clients": "Client processes that asked at once.",
     **builds.MEMORY,
-    "recall@20": parts.TERMS["recall@20"] + " Through the index; in brackets what exact search gives.",
-    "mrr@20": parts.TERMS["mrr@20"] + " Through the index; in brackets what exact search gives.",
+    "recall@20": cards.TERMS["recall@20"] + " Through the index; in brackets what exact search gives.",
+    "mrr@20": cards.TERMS["mrr@20"] + " Through the index; in brackets what exact search gives.",
 }
 
 
@@ -28,7 +27,7 @@ def show(settings: pl.DataFrame) -> None:
     """Draw the front's settings, most recall first."""
     rows = list(front(settings, "qps", by=("scenario",)).reverse().iter_rows(named=True))
     st.markdown("**What is worth choosing**: no other setting was measured with more of both, recall and QPS.")
-    parts.table([_line(row) for row in rows], _HELP)
+    cards.table([_line(row) for row in rows], _HELP)
     runs = settings["run"].unique().to_list()
     if not any(told(row) for row in rows) and len(runs) == 1 and runs[0] != PUBLISHED:
         _offer(str(runs[0]))

@@ -5,10 +5,8 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import cards as parts
-from app import routes, state
-from app.benchmark import adviser
-from app.benchmark import data as benchdata
+from app import cards, routes, state
+from app.benchmark import adviser, data
 from pipeline.bench.analysis.advise import Wish
 from pipeline.bench.analysis.cost import with_cost
 from pipeline.bench.analysis.front import front
@@ -22,19 +20,19 @@ _MOST = 5  # settings
 def show() -> None:
     """Draw it, or say that nothing was measured yet, with a link."""
     st.markdown("**Speed and recall**")
-    known = [run for run in benchdata.list_runs() if run.points]
-    settings = under(benchdata.read([known[0].name], known)[0], {}) if known else pl.DataFrame()
+    known = [run for run in data.list_runs() if run.points]
+    settings = under(data.read([known[0].name], known)[0], {}) if known else pl.DataFrame()
     if settings.is_empty():
-        parts.empty("No index is benchmarked yet: a first sweep takes a minute.", "benchmark", "Measure recall and QPS")
+        cards.empty("No index is benchmarked yet: a first sweep takes a minute.", "benchmark", "Measure recall and QPS")
         return
-    found = adviser.advised(with_cost(settings, find(state.workspace(), None)), Wish(recall=benchdata.TARGET))
+    found = adviser.advised(with_cost(settings, find(state.workspace(), None)), Wish(recall=data.TARGET))
     best = front(settings, "qps", by=("scenario",)).reverse().head(_MOST)
     st.markdown(adviser.dollars(found.why[0]))
     if best.is_empty():
-        parts.empty(f"Run {known[0].name} is out of date.", "benchmark", "Measure recall and QPS again")
+        cards.empty(f"Run {known[0].name} is out of date.", "benchmark", "Measure recall and QPS again")
         return
-    st.caption(parts.answers(max(best.iter_rows(named=True), key=lambda row: float(row["qps"]))))
-    parts.table([_line(row) for row in best.iter_rows(named=True)], parts.TERMS)
+    st.caption(cards.answers(max(best.iter_rows(named=True), key=lambda row: float(row["qps"]))))
+    cards.table([_line(row) for row in best.iter_rows(named=True)], cards.TERMS)
     one = settings.row(0, named=True)
     asked = f"{one['scenario']}, nq {one['nq']:,}, top-k {one['top_k']:,}"
     st.caption(f"Measured here, run {known[0].name}: {asked}. No other was measured with more of both, recall and QPS.")

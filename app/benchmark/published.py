@@ -5,16 +5,15 @@ import streamlit as st
 from app import draw, state, url
 from app.benchmark.data import TARGET
 from pipeline.bench import published
-from pipeline.bench.analysis import reread as retold
+from pipeline.bench.analysis import reread
 from pipeline.bench.analysis.compare import sentence
 from pipeline.bench.analysis.settings import summarise, where
-from pipeline.figures import benchmark as benchcharts
-from pipeline.figures import fairness
+from pipeline.figures import benchmark, fairness
 
 
 @st.cache_data(show_spinner=False)
-def _fair() -> list[retold.Fair]:
-    return retold.fair()
+def _fair() -> list[reread.Fair]:
+    return reread.fair()
 
 
 def show() -> None:
@@ -28,7 +27,7 @@ def show() -> None:
     one = next(fair for fair in found if fair.scenario == scenario)
     left, right = st.columns(2, gap="large")
     with left:
-        draw.figure(fairness.as_published(retold.pairs(), scenario, mode), "as-published")
+        draw.figure(fairness.as_published(reread.pairs(), scenario, mode), "as-published")
     with right:
         draw.figure(fairness.over(one.best, "The GPU", "the CPU's best", mode), "fair")
     st.caption(sentence(one.best, "The GPU", "the CPU's best"))
@@ -39,8 +38,8 @@ def show() -> None:
 
 
 def _scenario() -> str:
-    shown = url.segments("study", retold.SCENARIOS[0], url.one_of(retold.SCENARIOS))
-    return str(st.segmented_control("Scenario", retold.SCENARIOS, required=True, **shown))
+    shown = url.segments("study", reread.SCENARIOS[0], url.one_of(reread.SCENARIOS))
+    return str(st.segmented_control("Scenario", reread.SCENARIOS, required=True, **shown))
 
 
 def _curves(scenario: str, mode: str) -> None:
@@ -49,17 +48,17 @@ def _curves(scenario: str, mode: str) -> None:
         help="HNSW searches with ef = top-k at least: the study's ef 10, 20, 40 and 80 are the same setting.",
         **url.bound("merged", True, url.flag, url.write_flag),
     )
-    settings = retold.settings() if merged else summarise(published.points())
-    draw.figure(benchcharts.frontier(where(settings, {"scenario": scenario}), mode, "qps", TARGET), "study-curves")
+    settings = reread.settings() if merged else summarise(published.points())
+    draw.figure(benchmark.frontier(where(settings, {"scenario": scenario}), mode, "qps", TARGET), "study-curves")
 
 
 def _lessons(scenario: str, mode: str) -> None:
-    flat, ceiling, bits = retold.lessons()
+    flat, ceiling, bits = reread.lessons()
     st.caption(flat)
     left, right = st.columns(2, gap="large")
     with left:
-        draw.figure(fairness.ceiling(retold.pairs(), mode), "ceiling")
+        draw.figure(fairness.ceiling(reread.pairs(), mode), "ceiling")
         st.caption(ceiling)
     with right:
-        draw.figure(fairness.bits(retold.pairs(), scenario, mode), "bits")
+        draw.figure(fairness.bits(reread.pairs(), scenario, mode), "bits")
         st.caption(bits)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import routes, state, tray
 from pipeline.bench.analysis.settings import label
-from pipeline.indexes import registry as indexes
+from pipeline.indexes import registry
 from pipeline.search.params import format_params
 
 _LABEL = "bench"
@@ -31,7 +31,7 @@ def offer(row: dict[str, Any], key: str) -> None:
     if not st.button(text, key=f"serve-{key}", icon=":material/play_circle:", disabled=not possible, help=help_):
         return
     if same is not None:
-        indexes.serve(state.workspace(), same["name"], search)
+        registry.serve(state.workspace(), same["name"], search)
         st.rerun()
     command = [
         "index",
@@ -52,7 +52,7 @@ def _same(index: str, build: dict[str, Any]) -> dict[str, Any] | None:
     """Find an index of the items that is built with these parameters."""
     built = [
         row
-        for row in indexes.list_indexes(state.workspace())
+        for row in registry.list_indexes(state.workspace())
         if row["vectors"] == "items" and row["model"] == state.model()
     ]
     return next(
@@ -61,5 +61,5 @@ def _same(index: str, build: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _serves(index: dict[str, Any], search: str) -> bool:
-    now = indexes.serving(state.workspace(), state.model())["name"]
-    return bool(now == index["name"] and indexes.served_search(state.workspace(), now) == search)
+    now = registry.serving(state.workspace(), state.model())["name"]
+    return bool(now == index["name"] and registry.served_search(state.workspace(), now) == search)

@@ -4,8 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import cards as parts
-from app import state, url
+from app import cards, state, url
 from app.benchmark.job import Asked
 from pipeline.bench.data.scenarios import QUERIES, SPLITS
 from pipeline.bench.data.sources import SYNTHETIC, source
@@ -89,12 +88,12 @@ def _collection(column: Any, server: str) -> Asked | None:
         engine: Any = state.hold().engine(server)
         names = sorted(name for name in engine.collections() if _OWN not in name)
     if not names:
-        parts.empty(f"The server '{server}' has no collection: build an index first.", "index", "To the Index page")
+        cards.empty(f"The server '{server}' has no collection: build an index first.", "index", "To the Index page")
         return None
     name = str(column.selectbox("Collection", names, **url.choice("collection", names[0], names)))
     about = foreign.searchable(engine, name)
     if about["index"] not in CATALOGUE or about["rows"] < MIN_INDEXED_ROWS:
-        parts.empty(
+        cards.empty(
             f"{name} has {about['rows']:,} rows and the index '{about['index']}': choose one of at least "
             f"{MIN_INDEXED_ROWS:,} rows with an index of the catalogue."
         )

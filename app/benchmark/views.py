@@ -7,17 +7,13 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import cards as parts
-from app import costs, draw, state, url
-from app.benchmark import builds
-from app.benchmark import front_table as worth
-from app.benchmark import use_setting as serving
+from app import cards, costs, draw, state, url
+from app.benchmark import builds, front_table, use_setting
 from app.benchmark.load import OPEN
 from pipeline.bench.analysis.advise import UNPRICED, Wish
 from pipeline.bench.analysis.compare import at_equal_recall, sentence
 from pipeline.bench.analysis.settings import BOTH, label, where
-from pipeline.figures import benchmark as benchcharts
-from pipeline.figures import fairness
+from pipeline.figures import benchmark, fairness
 from pipeline.figures import rates as ratecharts
 from pipeline.figures.figure import Figure
 from pipeline.search.params import parse_params
@@ -27,10 +23,10 @@ _SAVED = "benchmark"  # the name of the picture that is saved
 
 
 _FIGURES: dict[str, Callable[..., Figure]] = {
-    "frontier": benchcharts.frontier,
-    "latencies": benchcharts.latencies,
-    "concurrency": benchcharts.concurrency,
-    "building": benchcharts.building,
+    "frontier": benchmark.frontier,
+    "latencies": benchmark.latencies,
+    "concurrency": benchmark.concurrency,
+    "building": benchmark.building,
     "rates": ratecharts.rates,
 }
 
@@ -52,11 +48,11 @@ def clickable(figure: Figure, settings: pl.DataFrame, key: str) -> None:
     left, right = st.columns([3, 2], vertical_alignment="center")
     left.markdown(f"**{label(row)}**: recall {row['recall']:.3f}, {row['qps']:,.0f} QPS")
     with right:
-        serving.offer(row, key)
+        use_setting.offer(row, key)
 
 
 def _row(settings: pl.DataFrame, chosen: str) -> dict[str, Any] | None:
-    same = settings.filter(pl.concat_str(benchcharts.KEY, separator="|") == chosen)
+    same = settings.filter(pl.concat_str(benchmark.KEY, separator="|") == chosen)
     return same.row(0, named=True) if same.height else None
 
 
@@ -68,7 +64,7 @@ def recall_qps(settings: pl.DataFrame, wanted: Wish) -> None:
             ":material/trip_origin: A ring: the client was the limit, and the server can do more than the figure "
             "says: the client's processes were busy, not the server's."
         )
-    worth.show(settings)
+    front_table.show(settings)
 
 
 def latency(settings: pl.DataFrame, wanted: Wish) -> None:
@@ -85,7 +81,7 @@ def clients(settings: pl.DataFrame, wanted: Wish) -> None:
 def rates(settings: pl.DataFrame, wanted: Wish) -> None:
     """Draw the time of a request by the rate at which requests come; `settings` are those of open loops."""
     if settings.is_empty():
-        parts.empty(
+        cards.empty(
             "No point of these runs was measured at a given rate: set up a run above, and under its load let requests come "
             f"“{OPEN}”, or add `--rate 50,100,200` to its command."
         )
@@ -124,7 +120,7 @@ def versus(settings: pl.DataFrame, wanted: Wish) -> None:
     """Draw one side over another at equal recall."""
     sides = _sides(settings)
     if len(sides) < 2:
-        parts.empty("There is one side only: measure another index type, or choose a second run above.")
+        cards.empty("There is one side only: measure another index type, or choose a second run above.")
         return
     left, right = st.columns(2)
     a = _side(left, "a", "How many times the queries of", sides)

@@ -5,12 +5,11 @@ from typing import Any
 
 import streamlit as st
 
-from app import cards as parts
-from app import draw, state, tray
+from app import cards, draw, state, tray
 from app.errors import errors
 from pipeline.core.errors import UserError
 from pipeline.core.text import duration
-from pipeline.figures import models as modelcharts
+from pipeline.figures import models
 from pipeline.jobs.forecast import words
 from pipeline.jobs.job import Job, stop
 from pipeline.models.registry import KINDS
@@ -43,7 +42,7 @@ def _live(job_id: str) -> None:
         st.caption("The curve appears with the first batches; loading TensorFlow takes some ten seconds.")
         return
     _how_far(job)
-    draw.figure(modelcharts.training(points, state.mode()), "live")
+    draw.figure(models.training(points, state.mode()), "live")
 
 
 def _how_far(job: Job) -> None:
@@ -88,11 +87,11 @@ def _last(model: str) -> None:
     title, points = KINDS[model].title, state.table(f"models/{model}", "curve.parquet")
     manifest = state.workspace().manifest(f"models/{model}")
     if manifest is None:
-        parts.empty(f"{title} is not trained yet: press “Train” above.")
+        cards.empty(f"{title} is not trained yet: press “Train” above.")
     elif points is None:
         st.caption(f"{title} only counts the clicks, so there is no training curve. {_facts(manifest)}")
     else:
-        draw.figure(modelcharts.training(points.to_dicts(), state.mode()), "last")
+        draw.figure(models.training(points.to_dicts(), state.mode()), "last")
         st.caption(_facts(manifest))
 
 

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app import cards as parts
-from app import draw, state, tray
+from app import cards, draw, state, tray
 from pipeline.core.text import percent
 from pipeline.evaluation.evaluate import evaluations
 from pipeline.figures.figure import Figure, blank
@@ -30,7 +29,7 @@ def show() -> None:
     points = state.table(stage_name(MODEL), "curve.parquet")
     manifest = state.workspace().manifest(stage_name(MODEL))
     if points is None or manifest is None:
-        parts.empty("It is not trained here yet: it takes a few seconds and changes no other model.")
+        cards.empty("It is not trained here yet: it takes a few seconds and changes no other model.")
         if st.button("Train it as published", icon=":material/school:"):
             tray.launch(["train", "--model", MODEL], f"train {MODEL}")
         return

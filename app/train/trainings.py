@@ -8,14 +8,12 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import cards as parts
-from app import draw, state, tray
+from app import cards, draw, state, tray
 from pipeline.core.stage import is_stale
 from pipeline.core.text import named, size
-from pipeline.figures import models as modelcharts
+from pipeline.figures import models
 from pipeline.models.registry import KINDS
-from pipeline.training import archive
-from pipeline.training import history as trainings
+from pipeline.training import archive, history
 from pipeline.training.history import Training
 
 _MOST_CURVES = 8  # colours that can be told apart
@@ -26,8 +24,8 @@ _HELP = {
     "passes": "Passes over the training clicks; training stops early when it no longer improves.",
     "settings": "Those that differ from the defaults.",
     "validation": "Best recall@20 on the sessions held out of training. Each kind of model holds out different sessions: compare kinds by their test figures.",
-    "test recall@20": parts.TERMS["recall@20"] + " On the test sessions; empty until it is evaluated while in use.",
-    "test mrr@20": parts.TERMS["mrr@20"] + " On the test sessions; empty until it is evaluated while in use.",
+    "test recall@20": cards.TERMS["recall@20"] + " On the test sessions; empty until it is evaluated while in use.",
+    "test mrr@20": cards.TERMS["mrr@20"] + " On the test sessions; empty until it is evaluated while in use.",
     "MB": "On disk. The training in use shares its files with the model.",
 }
 _FORMATS = {"took": "%.1f s", "validation": "%.3f", "test recall@20": "%.3f", "test mrr@20": "%.3f", "MB": "%.1f"}
@@ -35,7 +33,7 @@ _FORMATS = {"took": "%.1f s", "validation": "%.3f", "test recall@20": "%.3f", "t
 
 def show() -> None:
     """Draw the table, what can be done with the selected ones, and what was deleted."""
-    known = trainings.list_trainings(state.workspace())
+    known = history.list_trainings(state.workspace())
     if not known:
         st.caption("Finished trainings are kept here to compare, use again or delete.")
         _aside()
@@ -120,7 +118,7 @@ def _why_not(chosen: Sequence[Training]) -> str | None:
 
 def _curves(chosen: Sequence[Training]) -> None:
     """Draw the curves of the selected trainings, those that have one."""
-    files = {t.name: file for t in chosen if (file := trainings.curve_file(state.workspace(), t.name))}
+    files = {t.name: file for t in chosen if (file := history.curve_file(state.workspace(), t.name))}
     if not files:
         st.caption("The selected models only count the clicks, so there is no training curve.")
         return
@@ -128,9 +126,9 @@ def _curves(chosen: Sequence[Training]) -> None:
     curves: dict[str, Sequence[dict[str, float]]] = {name: _points(files[name]) for name in shown}
     alike = len({(t.model, t.data) for t in chosen if t.name in shown}) == 1
     if len(shown) == 1:
-        figure = modelcharts.training(curves[shown[0]], state.mode())
+        figure = models.training(curves[shown[0]], state.mode())
     else:
-        figure = modelcharts.trainings(curves, state.mode(), alike=alike)
+        figure = models.trainings(curves, state.mode(), alike=alike)
     draw.figure(figure, "curves")
     if not alike:
         st.caption(
@@ -147,7 +145,7 @@ def _points(file: Path) -> list[dict[str, float]]:
 
 
 def _aside() -> None:
-    gone = trainings.deleted(state.workspace())
+    gone = history.deleted(state.workspace())
     if not gone:
         return
     names = [training.name for training in gone]

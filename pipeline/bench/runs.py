@@ -18,7 +18,7 @@ from typing import Any, Literal, Self
 
 import polars as pl
 
-from pipeline.core import strict_json as strictjson
+from pipeline.core import strict_json
 from pipeline.core.errors import Cancelled, UserError
 from pipeline.core.locks import is_locked, try_lock
 from pipeline.core.stage import is_stale as stage_is_stale
@@ -214,7 +214,7 @@ class Recorder:
         (self.folder / "end.json").unlink(missing_ok=True)
         kept = [row for row in self.rows() if keep_failed or row["error"] is None]  # the others are measured again
         beside = self.folder / f".rows.{os.getpid()}"
-        beside.write_text("".join(strictjson.dumps(row) + "\n" for row in kept))
+        beside.write_text("".join(strict_json.dumps(row) + "\n" for row in kept))
         beside.replace(self.folder / "rows.jsonl")
         write_json(self.folder / "run.json", self._about)
 
@@ -225,7 +225,7 @@ class Recorder:
 
     def rows(self) -> list[dict[str, Any]]:
         """Read the points so far."""
-        return [strictjson.loads(line) for line in _lines(self.folder / "rows.jsonl")]
+        return [strict_json.loads(line) for line in _lines(self.folder / "rows.jsonl")]
 
     def add(self, row: dict[str, Any]) -> dict[str, Any]:
         """Append a point, whole, and give it with all columns; those that `row` does not name are null."""
@@ -233,7 +233,7 @@ class Recorder:
         assert not unknown, unknown
         whole = dict.fromkeys(COLUMNS) | row
         with (self.folder / "rows.jsonl").open("a") as file:
-            file.write(strictjson.dumps(whole) + "\n")
+            file.write(strict_json.dumps(whole) + "\n")
             file.flush()
             os.fsync(file.fileno())
         return whole

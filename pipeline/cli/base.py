@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.core import strict_json as strictjson
+from pipeline.core import strict_json
 from pipeline.core.errors import Cancelled, UserError
 from pipeline.core.workspace import DEFAULT_ROOT, WORKSPACE_VARIABLE, Workspace
 from pipeline.jobs.job import CANCELLED
@@ -53,7 +53,7 @@ def finish(workspace: Path, as_json: bool, body: Callable[[], Answer], show: Cal
     else:
         end_job(0, None, answer)
         if as_json:
-            print(strictjson.dumps(answer), flush=True)
+            print(strict_json.dumps(answer), flush=True)
         else:
             show(answer)
 
@@ -62,7 +62,7 @@ def _end(sentence: str, as_json: bool, code: int) -> None:
     end_job(code, sentence)
     print(f"Error: {sentence}", file=sys.stderr)
     if as_json:
-        print(strictjson.dumps({"error": sentence}), flush=True)
+        print(strict_json.dumps({"error": sentence}), flush=True)
     raise typer.Exit(code)
 
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from pipeline.clicks import datasets, eshop
 from pipeline.clicks.canonical import Canonical, RawClicks, canonical, from_rows, in_order, item_table
-from pipeline.clicks.files import reader as tables
+from pipeline.clicks.files import reader
 from pipeline.clicks.made_up import shop, synthetic
 from pipeline.clicks.metadata import usable
 from pipeline.core.columns import SESSION_ID
@@ -90,7 +90,7 @@ def read(source: ClickSource, progress: Progress = silent) -> Clicks:
     progress(2, 3, "counting items")
     renamed: list[str] = []
     if source.items:
-        metadata, renamed = usable(tables.read_items(_path(source.items), source.bad_rows))
+        metadata, renamed = usable(reader.read_items(_path(source.items), source.bad_rows))
     items, joined = item_table(found.clicks, metadata)
     return Clicks(found.clicks, items, found.notes + renamed + joined, found.left_out)
 
@@ -120,10 +120,10 @@ def _raw(source: ClickSource) -> tuple[RawClicks, pl.DataFrame | None]:
     if source.clicks.startswith(synthetic.PREFIX):
         return _known(source, synthetic.read(source.clicks))
     path = _path(source.clicks)
-    content = tables.content(path)
+    content = reader.content(path)
     if eshop.is_eshop(content):
         return _known(source, eshop.read(path, content))
-    return tables.read_clicks(path, content, source.columns, source.time_format), None
+    return reader.read_clicks(path, content, source.columns, source.time_format), None
 
 
 def _known(source: ClickSource, found: Found) -> tuple[RawClicks, pl.DataFrame | None]:

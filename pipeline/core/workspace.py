@@ -24,7 +24,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pipeline.core import strict_json as strictjson
+from pipeline.core import strict_json
 from pipeline.core.errors import UserError
 from pipeline.core.locks import locked
 
@@ -50,7 +50,7 @@ def write_text(path: Path, text: str, mode: int = 0o644) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as strict JSON, whole or not at all."""
-    write_text(path, strictjson.dumps(value, indent=1))
+    write_text(path, strict_json.dumps(value, indent=1))
 
 
 def write_secret(path: Path, secret: str) -> None:
@@ -61,7 +61,7 @@ def write_secret(path: Path, secret: str) -> None:
 def read_json(path: Path) -> Any | None:
     """Read a JSON file, or None where there is none or it cannot be parsed."""
     try:
-        return strictjson.loads(path.read_text())
+        return strict_json.loads(path.read_text())
     except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
         return None
 

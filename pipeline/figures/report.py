@@ -19,7 +19,7 @@ from pipeline.bench.quality import told, with_quality
 from pipeline.core.outputs import written
 from pipeline.core.text import number
 from pipeline.core.workspace import Workspace
-from pipeline.figures import benchmark as benchcharts
+from pipeline.figures import benchmark
 from pipeline.figures.figure import Figure, saving, title
 from pipeline.figures.theme import LIGHT
 
@@ -54,11 +54,11 @@ def page(settings: pl.DataFrame, points: pl.DataFrame, facts: dict[str, str], ta
 
 
 def _figures(settings: pl.DataFrame, target: float) -> Iterator[Figure]:
-    yield benchcharts.frontier(settings, _MODE, "qps", target)
-    yield benchcharts.latencies(settings, _MODE, target)
-    yield benchcharts.concurrency(settings, _MODE, target)
-    yield benchcharts.frontier(settings, _MODE, "usd_million", target)
-    yield benchcharts.building(settings, _MODE)
+    yield benchmark.frontier(settings, _MODE, "qps", target)
+    yield benchmark.latencies(settings, _MODE, target)
+    yield benchmark.concurrency(settings, _MODE, target)
+    yield benchmark.frontier(settings, _MODE, "usd_million", target)
+    yield benchmark.building(settings, _MODE)
 
 
 def _drawn(figures: Iterator[Figure]) -> Iterator[str]:

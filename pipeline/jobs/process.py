@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pipeline.core import strict_json as strictjson
+from pipeline.core import strict_json
 from pipeline.core.errors import Cancelled, StopEarly, UserError
 from pipeline.core.locks import try_lock
 from pipeline.core.progress import Progress
@@ -92,7 +92,7 @@ class _Reporter:
         now = time.time()
         if point is not None:
             with (self.folder / "curve.jsonl").open("a") as file:
-                file.write(strictjson.dumps({"stage": self.stage, **point}) + "\n")
+                file.write(strict_json.dumps({"stage": self.stage, **point}) + "\n")
         self.worked |= 0 < done < total
         if now - self.written < _WRITE_EVERY_S and done < total:
             return

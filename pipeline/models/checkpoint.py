@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.core import strict_json as strictjson
+from pipeline.core import strict_json
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 CONFIG = "config"  # in what it says: the settings of the training
@@ -21,7 +21,7 @@ def save(path: Path, arrays: Arrays, about: dict[str, Any]) -> None:
     beside = path.with_suffix(".part")
     try:
         with beside.open("wb") as file:
-            np.savez(file, **{_ABOUT: np.frombuffer(strictjson.dumps(about).encode(), np.uint8)}, **arrays)
+            np.savez(file, **{_ABOUT: np.frombuffer(strict_json.dumps(about).encode(), np.uint8)}, **arrays)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
@@ -33,7 +33,7 @@ def about(path: Path) -> dict[str, Any] | None:
     """Read the JSON object alone, or None where there is no checkpoint."""
     try:
         with np.load(path) as stored:
-            found: dict[str, Any] = strictjson.loads(stored[_ABOUT].tobytes())
+            found: dict[str, Any] = strict_json.loads(stored[_ABOUT].tobytes())
     except FileNotFoundError:
         return None
     return found
@@ -45,4 +45,4 @@ def load(path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]] | Non
         return None
     with np.load(path) as stored:
         arrays = {name: stored[name] for name in stored.files}
-    return arrays, strictjson.loads(arrays.pop(_ABOUT).tobytes())
+    return arrays, strict_json.loads(arrays.pop(_ABOUT).tobytes())

@@ -17,7 +17,7 @@ from pipeline.metrics.ranking import Scores
 from pipeline.models.baselines import item_to_item, vsknn
 from pipeline.models.baselines.item_to_item import ItemKnnConfig, RulesConfig
 from pipeline.models.baselines.vsknn import VsKnnConfig
-from pipeline.models.dlrm import fit as dlrm_training
+from pipeline.models.dlrm import fit
 from pipeline.models.dlrm import model as dlrm
 from pipeline.models.dlrm.model import PUBLISHED, DlrmConfig
 from pipeline.models.session import model as session
@@ -172,7 +172,7 @@ KINDS: dict[str, Kind] = {
         "DLRM ranker",
         "Merlin Models' DLRM, trained with negatives: it orders the hundred items that another model retrieves.",
         DlrmConfig(),
-        dlrm_training.train,
+        fit.train,
         dlrm.load,
         ("merlin-models", "tensorflow-cpu"),
         ranks=True,
@@ -182,7 +182,7 @@ KINDS: dict[str, Kind] = {
         "A lesson: the same ranker trained on clicks alone. Without a negative its training AUC is 0.0: it learns "
         "that all is clicked.",
         PUBLISHED,
-        dlrm_training.train,
+        fit.train,
         dlrm.load,
         ("merlin-models", "tensorflow-cpu"),
         ranks=True,

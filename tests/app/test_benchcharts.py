@@ -10,14 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.bench.analysis import reread as retold
+from pipeline.bench.analysis import reread
 from pipeline.bench.analysis.advise import Wish, advise
 from pipeline.bench.analysis.compare import at_equal_recall
 from pipeline.bench.analysis.cost import with_cost
 from pipeline.bench.analysis.prices import Price
 from pipeline.bench.analysis.settings import summarise, where
-from pipeline.figures import benchmark as benchcharts
-from pipeline.figures import fairness
+from pipeline.figures import benchmark, fairness
 from pipeline.figures.figure import Figure, log_axis
 from pipeline.figures.marks import hover, index_colour
 from pipeline.figures.rates import rates
@@ -40,23 +39,23 @@ def _made(**other: Any) -> pl.DataFrame:
 
 
 MADE = _made()
-PUBLISHED = where(retold.settings(), {"scenario": "user-user"})
+PUBLISHED = where(reread.settings(), {"scenario": "user-user"})
 SIDES = at_equal_recall(where(MADE, {"index": "HNSW"}), where(MADE, {"index": "IVF_FLAT"}))
 
 
 def figures(mode: str) -> dict[str, Figure]:
     return {
-        "qps": benchcharts.frontier(MADE.filter(pl.col("concurrency") == 4), mode),
-        "cost": benchcharts.frontier(MADE, mode, "usd_million"),
-        "published": benchcharts.frontier(PUBLISHED, mode),
-        "latency": benchcharts.latencies(MADE, mode),
-        "load": benchcharts.concurrency(MADE, mode),
-        "build": benchcharts.building(MADE, mode),
+        "qps": benchmark.frontier(MADE.filter(pl.col("concurrency") == 4), mode),
+        "cost": benchmark.frontier(MADE, mode, "usd_million"),
+        "published": benchmark.frontier(PUBLISHED, mode),
+        "latency": benchmark.latencies(MADE, mode),
+        "load": benchmark.concurrency(MADE, mode),
+        "build": benchmark.building(MADE, mode),
         "over": fairness.over(SIDES, "HNSW", "IVF_FLAT", mode),
-        "speed-ups": fairness.speed_ups(retold.fair(), mode),
-        "as published": fairness.as_published(retold.pairs(), "item-item", mode),
-        "ceiling": fairness.ceiling(retold.pairs(), mode),
-        "bits": fairness.bits(retold.pairs(), "item-item", mode),
+        "speed-ups": fairness.speed_ups(reread.fair(), mode),
+        "as published": fairness.as_published(reread.pairs(), "item-item", mode),
+        "ceiling": fairness.ceiling(reread.pairs(), mode),
+        "bits": fairness.bits(reread.pairs(), "item-item", mode),
     }
 
 
@@ -81,7 +80,7 @@ def test_titles_say_the_finding() -> None:
     assert titles["load"] == "HNSW answers 4,000 QPS with 4 clients, 4 times the 1,000 of 1 client"
     assert titles["build"] == "IVF_FLAT builds in 2.0 s, HNSW in up to 10 s; IVF_FLAT takes the least memory, 400 MB"
     assert titles["speed-ups"] == "Like for like the GPU answered 1.4 to 3.7 times the CPU's queries, not up to 92"
-    assert "No setting reaches recall 0.999" in _title(benchcharts.frontier(MADE, "light", "qps", 0.999))
+    assert "No setting reaches recall 0.999" in _title(benchmark.frontier(MADE, "light", "qps", 0.999))
 
 
 def test_spreads_are_bars_and_one_measurement_has_none() -> None:
@@ -94,7 +93,7 @@ def test_clients_that_add_nothing_that_could_be_told_are_said_to() -> None:
     rows = [
         point(0.96, q * (1 + 0.2 * r), concurrency=c, repeat=r) for c, q in ((1, 100.0), (4, 105.0)) for r in (0, 1)
     ]
-    title = _title(benchcharts.concurrency(summarise(points(*rows)), "light"))
+    title = _title(benchmark.concurrency(summarise(points(*rows)), "light"))
     assert title == "HNSW answers no more, that could be told, with more than 1 client: 110 QPS"
 
 
@@ -119,7 +118,7 @@ def test_what_was_published_is_hollow_and_a_gpu_is_a_diamond() -> None:
 
 def test_a_point_where_the_client_was_the_limit_has_a_ring_and_says_so() -> None:
     bound = _made(client_bound=True)
-    rings = [t for t in benchcharts.frontier(bound, "light").data if t.marker.symbol == "circle-open"]
+    rings = [t for t in benchmark.frontier(bound, "light").data if t.marker.symbol == "circle-open"]
     assert len(rings) == 1
     assert "the server can do more" in rings[0].name
     assert "the server can do more" in hover(bound.row(0, named=True))
@@ -144,16 +143,16 @@ def test_hovering_tells_the_whole_setting() -> None:
 def test_many_beaten_settings_are_thinned_and_the_front_is_whole() -> None:
     rows = [point(0.5 + n / 10_000, 5.0, {"M": 16}, {"ef": n}) for n in range(2000)]
     rows += [point(0.8 + n / 100, 5000.0 - 100 * n, {"M": 32}, {"ef": n}) for n in range(15)]
-    figure = benchcharts.frontier(summarise(points(*rows)), "light")
-    assert sum(len(t.x) for t in figure.data if t.mode == "markers") <= benchcharts.MOST_BEATEN
+    figure = benchmark.frontier(summarise(points(*rows)), "light")
+    assert sum(len(t.x) for t in figure.data if t.mode == "markers") <= benchmark.MOST_BEATEN
     assert len(next(t for t in figure.data if t.mode == "lines+markers").x) == 15
 
 
 def test_empty_tables_are_drawn_too() -> None:
     none = MADE.clear()
-    for draw in (benchcharts.frontier, benchcharts.latencies, benchcharts.concurrency, benchcharts.building):
+    for draw in (benchmark.frontier, benchmark.latencies, benchmark.concurrency, benchmark.building):
         assert draw(none, "light").layout.title.text
-    pairs = retold.pairs().clear()
+    pairs = reread.pairs().clear()
     assert "Nothing is published" in _title(fairness.speed_ups([], "light"))
     for empty in (fairness.as_published, fairness.bits):
         assert "Nothing is published" in _title(empty(pairs, "item-item", "light"))
@@ -183,9 +182,9 @@ def _three(off: float | None, **other: Any) -> pl.DataFrame:
 
 
 DRAWN: dict[str, Callable[[pl.DataFrame], Figure]] = {
-    "the fastest": lambda made: benchcharts.frontier(made, "light"),
-    "the cheapest": lambda made: benchcharts.frontier(made, "light", "usd_million"),
-    "the quickest": lambda made: benchcharts.latencies(made, "light"),
+    "the fastest": lambda made: benchmark.frontier(made, "light"),
+    "the cheapest": lambda made: benchmark.frontier(made, "light", "usd_million"),
+    "the quickest": lambda made: benchmark.latencies(made, "light"),
 }
 
 
@@ -201,16 +200,16 @@ def test_a_winner_is_named_only_where_spreads_allow_it(rank: str) -> None:
 
 def test_growth_with_clients_is_told_only_where_spreads_allow_it() -> None:
     once = points(*[point(0.96, 250.0 + c, concurrency=c, sliced=False) for c in (1, 4)])
-    assert _title(benchcharts.concurrency(summarise(once), "light")).endswith("that may be chance")
+    assert _title(benchmark.concurrency(summarise(once), "light")).endswith("that may be chance")
 
 
 def test_a_run_that_is_out_of_date_is_marked_and_never_wins() -> None:
     old = _three(0.01).with_columns(pl.lit(True).alias("stale"), pl.lit("old").alias("run"))
     both = pl.concat([old, MADE.filter(pl.col("concurrency") == 1)], how="diagonal")
-    for draw in (benchcharts.frontier, benchcharts.latencies, benchcharts.concurrency, benchcharts.building):
+    for draw in (benchmark.frontier, benchmark.latencies, benchmark.concurrency, benchmark.building):
         assert "out of date" in _title(draw(old, "light"))
         assert "out of date" not in _title(draw(both, "light"))
-        assert any("out of date" in trace.name for trace in draw(both, "light").data) or draw is benchcharts.latencies
+        assert any("out of date" in trace.name for trace in draw(both, "light").data) or draw is benchmark.latencies
     assert "(out of date)" in hover(old.row(0, named=True))
 
 
@@ -232,8 +231,8 @@ def test_every_small_table_has_a_title_in_plain_words(rows: list[tuple[Any, ...]
     stale = [old for *_, old, _, _ in rows for _ in range(2)]
     table = points(*made).with_columns(pl.Series("stale", stale, pl.Boolean))
     table = with_cost(summarise(table), PRICE)
-    drawn = [benchcharts.frontier(table, "light", name) for name in ("qps", "usd_million", "p99_ms", "memory_mb")]
-    drawn += [f(table, "light") for f in (benchcharts.latencies, benchcharts.concurrency, benchcharts.building, rates)]
+    drawn = [benchmark.frontier(table, "light", name) for name in ("qps", "usd_million", "p99_ms", "memory_mb")]
+    drawn += [f(table, "light") for f in (benchmark.latencies, benchmark.concurrency, benchmark.building, rates)]
     told = [_title(figure) for figure in drawn]
     told += advise(table, Wish(recall=0.95)).why + advise(with_cost(table, PRICE, 100.0), Wish(p99_ms=5, qps=100)).why
     for text in told:

@@ -10,9 +10,9 @@ from tests.models import made
 
 
 def _page() -> None:
-    from app.train import evaluation as judged
+    from app.train import evaluation
 
-    judged.show()
+    evaluation.show()
 
 
 def test_a_robot_is_told_and_can_be_bounded(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

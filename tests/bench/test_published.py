@@ -3,7 +3,7 @@
 import polars as pl
 
 from pipeline.bench import published
-from pipeline.bench.analysis import reread as retold
+from pipeline.bench.analysis import reread
 from pipeline.bench.analysis.settings import gather, newest, summarise, where
 from pipeline.bench.runs import COLUMNS
 from pipeline.core.workspace import Workspace
@@ -33,33 +33,33 @@ def test_hardware_and_parameters_are_theirs() -> None:
 
 def test_the_published_speed_ups_are_those_of_the_study() -> None:
     """GPU over CPU 4–15 times item–item, 37–91 times user–user, 4–17 times user–item."""
-    given = [tuple(round(t, 1) for t in found.published) for found in retold.fair()]
+    given = [tuple(round(t, 1) for t in found.published) for found in reread.fair()]
     assert given == [(3.9, 14.8), (36.8, 91.5), (3.9, 16.9)]
 
 
 def test_at_equal_recall_the_gpu_is_a_few_times_the_best_of_the_cpu() -> None:
-    best = {found.scenario: (round(found.best.least, 1), round(found.best.most, 1)) for found in retold.fair()}
+    best = {found.scenario: (round(found.best.least, 1), round(found.best.most, 1)) for found in reread.fair()}
     assert best == {"item-item": (3.0, 3.0), "user-user": (1.4, 3.7), "user-item": (3.0, 3.1)}
-    same = {found.scenario: found.same_type.most for found in retold.fair()}
-    assert all(same[found.scenario] < found.published[1] for found in retold.fair())
+    same = {found.scenario: found.same_type.most for found in reread.fair()}
+    assert all(same[found.scenario] < found.published[1] for found in reread.fair())
 
 
 def test_an_ef_below_top_k_is_one_setting_with_a_spread() -> None:
-    merged = retold.flat()
+    merged = reread.flat()
     assert set(merged["points"]) == {4}  # ef 10, 20, 40 and 80 at top-k 100
     assert merged.height == 3 * 8  # scenarios times M
-    row = where(retold.settings(), {"scenario": "user-user", "M": 8, "ef": 100}).row(0, named=True)
+    row = where(reread.settings(), {"scenario": "user-user", "M": 8, "ef": 100}).row(0, named=True)
     assert (row["repeats"], row["recall"], row["qps_low"], row["qps_high"]) == (4, 0.979, 11140, 11407)
 
 
 def test_the_ceiling_shows_where_qps_do_not_follow_nprobe() -> None:
-    fall = {(row["scenario"], row["nlist"]): row for row in retold.ceiling().iter_rows(named=True)}
+    fall = {(row["scenario"], row["nlist"]): row for row in reread.ceiling().iter_rows(named=True)}
     assert all(abs(row["fall"] - 1) < 0.03 for (scenario, _), row in fall.items() if scenario != "user-user")
     assert [fall["user-user", 100][q] for q in ("q5", "q10", "q20")] == [29381, 16851, 9791]
 
 
 def test_the_lessons_name_their_figures() -> None:
-    flat, ceiling, bits = retold.lessons()
+    flat, ceiling, bits = reread.lessons()
     assert "96 drawn points are 24" in flat
     assert "41.9k to 43.7k QPS" in ceiling
     assert "29.4k → 16.9k → 9.8k at nlist 100" in ceiling

@@ -17,7 +17,7 @@ import polars as pl
 
 from pipeline.core.workspace import Workspace
 from pipeline.metrics.ranking import evaluate
-from pipeline.models.session import model as session
+from pipeline.models.session import model
 from pipeline.models.session.encoder import SessionEncoder
 from pipeline.models.session.examples import Examples
 from pipeline.models.session.passes import SessionConfig
@@ -37,7 +37,7 @@ def figures(clicks: pl.DataFrame, catalogue: pl.DataFrame, config: SessionConfig
     fitting, held = hold_out(clicks)
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
-        session.train(base, fitting, catalogue, replace(config, budget=1000.0), kept=base / "kept.npz", before=base)
+        model.train(base, fitting, catalogue, replace(config, budget=1000.0), kept=base / "kept.npz", before=base)
         encoder = SessionEncoder.load(base / "encoder.npz")
     asked = Examples.of(held)
     found = evaluate(lambda rows: encoder.score(asked.histories.take(rows)), asked.targets, len(encoder.vectors))
@@ -46,7 +46,7 @@ def figures(clicks: pl.DataFrame, catalogue: pl.DataFrame, config: SessionConfig
 
 def settings(items: int) -> dict[str, SessionConfig]:
     """Name the defaults and what differs from them in one thing."""
-    usual = session.usual_scale(items)
+    usual = model.usual_scale(items)
     named = {f"scale {more:+.0f}" if more else "defaults": SessionConfig(scale=usual + more) for more in SCALES}
     for other in OTHERS:
         named[" ".join(f"{k} {v}" for k, v in other.items())] = SessionConfig(**asdict(SessionConfig()) | other)

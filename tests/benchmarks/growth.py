@@ -17,7 +17,7 @@ import polars as pl
 from pipeline.core.columns import FIRST_IDX, ITEM_IDX
 from pipeline.core.workspace import Workspace
 from pipeline.metrics.ranking import evaluate
-from pipeline.models.session import model as session
+from pipeline.models.session import model
 from pipeline.models.session.encoder import SessionEncoder
 from pipeline.models.session.examples import Examples
 from pipeline.models.session.growth import vectors_of
@@ -30,7 +30,7 @@ def _train(folder: Path, clicks: pl.DataFrame, catalogue: pl.DataFrame, config: 
     folder.mkdir()
     catalogue.write_parquet(folder / "items.parquet")
     begin = time.perf_counter()
-    session.train(folder, clicks, catalogue, config, kept=folder / "kept.npz", before=before)
+    model.train(folder, clicks, catalogue, config, kept=folder / "kept.npz", before=before)
     return time.perf_counter() - begin
 
 

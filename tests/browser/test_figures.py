@@ -11,9 +11,7 @@ from playwright.sync_api import Browser, Page
 
 from pipeline.bench.analysis.compare import at_equal_recall
 from pipeline.bench.analysis.settings import summarise, where
-from pipeline.figures import benchmark as benchcharts
-from pipeline.figures import charts, fairness
-from pipeline.figures import models as modelcharts
+from pipeline.figures import benchmark, charts, fairness, models
 from pipeline.figures.figure import SAVED_WIDTH, Figure
 from pipeline.figures.rates import rates
 from tests.app import test_benchcharts, test_charts, test_ratecharts
@@ -53,14 +51,14 @@ def _drawn() -> dict[str, Figure]:
         | {f"bench {name}": figure for name, figure in test_benchcharts.figures("light").items()}
         | {
             "rates": rates(test_ratecharts.settings_at([50, 90, 95, 100, 200]), "light"),
-            "one point": benchcharts.frontier(one, "light"),
-            "one latency": benchcharts.latencies(one, "light"),
+            "one point": benchmark.frontier(one, "light"),
+            "one latency": benchmark.latencies(one, "light"),
             "one over": fairness.over(at_equal_recall(side, side), "HNSW", "IVF_FLAT", "light"),
             "one index": charts.index_quality(near[:1], "light"),
             "indexes alike": charts.index_quality(near, "light"),
-            "one pass": modelcharts.training(alone, "light"),
-            "one pass each": modelcharts.trainings({"session-1": alone, "session-2": alone}, "light"),
-            "many clients": benchcharts.concurrency(summarise(made(*many)), "light"),
+            "one pass": models.training(alone, "light"),
+            "one pass each": models.trainings({"session-1": alone, "session-2": alone}, "light"),
+            "many clients": benchmark.concurrency(summarise(made(*many)), "light"),
             "path up": charts.item_map(test_charts.ITEMS, "light", path=["a", "b"]),
         }
     )

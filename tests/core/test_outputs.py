@@ -12,7 +12,7 @@ from pipeline.cli import app
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import check_target, written
 from pipeline.core.workspace import Workspace
-from pipeline.jobs import job as jobs
+from pipeline.jobs import job
 
 DATA = ["bench", "data", "--model", "synthetic:3000,3000,8", "--metric", "L2", "--queries", "20", "--top-k", "3"]
 COMMANDS = {
@@ -49,7 +49,7 @@ def test_what_cannot_be_written_is_refused_before_the_work(workspace: Workspace,
         assert (code, sentence in answer["error"]) == (2, True), (path, answer)
         assert str(path) in answer["error"]
     assert target.read_text() == "mine"
-    assert jobs.jobs(workspace) == []
+    assert job.jobs(workspace) == []
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["ws", "file", name, folder.name])
 
 
@@ -71,7 +71,7 @@ def test_it_is_written_again_only_by_force(workspace: Workspace, tmp_path: Path,
 def test_a_form_that_cannot_hold_the_metric_is_refused_before_the_work(workspace: Workspace, tmp_path: Path) -> None:
     code, answer = _ask(workspace, "bench", "data", "--metric", "IP", "--out", str(tmp_path / "data.hdf5"))
     assert (code, "add --metric L2 or --metric COSINE" in answer["error"]) == (2, True)
-    assert jobs.jobs(workspace) == []
+    assert job.jobs(workspace) == []
 
 
 def test_a_run_is_written_in_the_form_of_its_ending(workspace: Workspace, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.cli.base import finish
-from pipeline.core import strict_json as strictjson
+from pipeline.core import strict_json
 from pipeline.core.workspace import read_json, write_json
 from pipeline.models import checkpoint
 
@@ -51,12 +51,12 @@ def _expected(value: Any) -> Any:
 @settings(max_examples=200, deadline=None)
 @given(VALUES)
 def test_every_value_is_written_as_json_by_its_standard(value: Any) -> None:
-    assert strictly(strictjson.dumps(value)) == _expected(value)
+    assert strictly(strict_json.dumps(value)) == _expected(value)
 
 
 def test_keys_are_text_or_what_json_makes_text_of() -> None:
     keys = {np.int64(3): 1, ("a", 1): 2, math.nan: 3, None: 4} | {np.float32(0.5): 5}
-    assert strictly(strictjson.dumps(keys)) == {"3": 1, "('a', 1)": 2, "null": 4, "0.5": 5}
+    assert strictly(strict_json.dumps(keys)) == {"3": 1, "('a', 1)": 2, "null": 4, "0.5": 5}
 
 
 STRANGE = {"recall": math.nan, "rows": [{"price": math.inf, "loss": np.float32("nan"), "file": Path("a")}]}

@@ -16,7 +16,7 @@ from pipeline.core.columns import ID, VECTOR
 from pipeline.core.errors import UserError
 from pipeline.core.workspace import MANIFEST, Workspace, write_json
 from pipeline.models import weights
-from pipeline.models.dlrm import fit as dlrm_training
+from pipeline.models.dlrm import fit
 from pipeline.models.dlrm import model as dlrm
 from pipeline.models.dlrm.model import DlrmConfig
 from pipeline.models.dlrm.network import DlrmNetwork
@@ -152,8 +152,8 @@ def test_a_merlin_training_that_diverges_at_once_ends_in_a_sentence(
 
 @pytest.mark.merlin
 def test_a_merlin_training_that_diverges_later_keeps_its_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    listen = TooFast(dlrm_training, monkeypatch, "epoch 3 of")
-    found = dlrm_training.train(tmp_path, FRAME, CATALOGUE, RANKER, listen, Blind())
+    listen = TooFast(fit, monkeypatch, "epoch 3 of")
+    found = fit.train(tmp_path, FRAME, CATALOGUE, RANKER, listen, Blind())
     assert found["note"].startswith("the loss was not a number in epoch 3; the best before it was kept")
     assert len(found["epochs"]) == 2
     scores = dlrm.load(tmp_path, CATALOGUE, Blind()).score(made.histories([[1, 2], [5]]))

@@ -17,7 +17,7 @@ import pytest
 from pipeline.core.columns import CATEGORY, CATEGORY_IDX, FIRST_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP
 from pipeline.core.errors import Cancelled, StopEarly, UserError
 from pipeline.models import checkpoint
-from pipeline.models.session import model as session
+from pipeline.models.session import model
 from pipeline.models.session.encoder import SessionEncoder
 from pipeline.models.session.examples import Examples
 from pipeline.models.session.network import Batch, Network
@@ -73,7 +73,7 @@ def _train(
 ) -> dict[str, Any]:
     folder.mkdir(exist_ok=True)
     kept = kept or folder / "kept.npz"
-    return session.train(folder, clicks(), catalogue(), config, listen or Listener(), kept=kept, before=folder)
+    return model.train(folder, clicks(), catalogue(), config, listen or Listener(), kept=kept, before=folder)
 
 
 def _vectors(folder: Path) -> Any:
@@ -98,9 +98,9 @@ def test_it_learns_and_its_export_is_faithful(tmp_path: Path, monkeypatch: pytes
     assert found["validation_recall@20"] > 0.9
     assert listener.validated == sum("validation_recall@20" in epoch for epoch in found["epochs"]) >= 2
     assert np.allclose(np.square(encoder.vectors).sum(axis=1), 1, atol=1e-5)
-    session.compare(networks[-1], encoder, examples)
+    model.compare(networks[-1], encoder, examples)
     with pytest.raises(AssertionError, match="differs from TensorFlow's outputs"):
-        session.compare(networks[-1], replace(encoder, bias=encoder.bias + 1e-3), examples)
+        model.compare(networks[-1], replace(encoder, bias=encoder.bias + 1e-3), examples)
     assert not (tmp_path / "kept.npz").exists()
 
 
@@ -206,11 +206,11 @@ def test_a_sample_weighs_as_much_as_all() -> None:
 
 def test_one_item_is_nothing_to_rank(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="a ranking needs at least 2"):
-        session.train(tmp_path, clicks(50, 1), catalogue(1), CONFIG, kept=tmp_path / "kept.npz", before=tmp_path)
+        model.train(tmp_path, clicks(50, 1), catalogue(1), CONFIG, kept=tmp_path / "kept.npz", before=tmp_path)
 
 
 def test_with_too_few_sessions_every_pass_is_trained(tmp_path: Path) -> None:
-    few = session.train(tmp_path, clicks(5), catalogue(), CONFIG, kept=tmp_path / "kept.npz", before=tmp_path)
+    few = model.train(tmp_path, clicks(5), catalogue(), CONFIG, kept=tmp_path / "kept.npz", before=tmp_path)
     assert "too few sessions" in few["note"]
     assert len(few["epochs"]) == CONFIG.epochs + CONFIG.finish
 

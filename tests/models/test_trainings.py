@@ -16,11 +16,10 @@ from pipeline.jobs.process import running
 from pipeline.models import checkpoint
 from pipeline.models.options import training_config
 from pipeline.models.registry import PopularityConfig
-from pipeline.training import archive
-from pipeline.training import history as trainings
+from pipeline.training import archive, history
 from pipeline.training.interrupted import checkpoint_path, interrupted
 from pipeline.training.train import load_model, train
-from pipeline.workflow import run as road
+from pipeline.workflow import run
 from tests.models.test_session import catalogue, clicks
 
 MODEL = "itemknn"
@@ -49,7 +48,7 @@ def prepared(workspace: Workspace) -> Workspace:
 def _train(workspace: Workspace, **options: Any) -> str:
     """Train, and name the training."""
     train(workspace, MODEL, options)
-    return next(t.name for t in trainings.list_trainings(workspace) if t.serves and t.model == MODEL)
+    return next(t.name for t in history.list_trainings(workspace) if t.serves and t.model == MODEL)
 
 
 def _cli(workspace: Workspace, *arguments: str) -> tuple[int, dict[str, Any]]:
@@ -87,12 +86,12 @@ def test_one_that_serves_again_is_what_later_stages_see(prepared: Workspace) -> 
     assert (prepared.manifest(STAGE) or {})["key"] == before
     assert is_stale(prepared, f"vectors/{MODEL}")
     load_model(prepared, MODEL)
-    assert [t.serves for t in trainings.list_trainings(prepared)].count(True) == 1
-    archive.delete(prepared, next(t.name for t in trainings.list_trainings(prepared) if not t.serves))
+    assert [t.serves for t in history.list_trainings(prepared)].count(True) == 1
+    archive.delete(prepared, next(t.name for t in history.list_trainings(prepared) if not t.serves))
     load_model(prepared, MODEL)
     assert train(prepared, MODEL, {"neighbours": 1}).skipped
     prepared.sweep()
-    assert trainings.find(prepared, first).serves
+    assert history.find(prepared, first).serves
 
 
 def test_run_without_options_keeps_what_was_chosen(prepared: Workspace) -> None:
@@ -100,12 +99,12 @@ def test_run_without_options_keeps_what_was_chosen(prepared: Workspace) -> None:
     _train(prepared, neighbours=9)
     archive.serve(prepared, first)
     nothing = {"epochs": None}
-    config = road.RoadConfig(ClickSource("log.csv"), model=MODEL, training=nothing)
-    assert road._training(prepared, config) == {"neighbours": 5, "shrinkage": 20.0}
-    given = road.RoadConfig(ClickSource("log.csv"), model=MODEL, training={"neighbours": 3})
-    assert road._training(prepared, given) == {"neighbours": 3}
+    config = run.RoadConfig(ClickSource("log.csv"), model=MODEL, training=nothing)
+    assert run._training(prepared, config) == {"neighbours": 5, "shrinkage": 20.0}
+    given = run.RoadConfig(ClickSource("log.csv"), model=MODEL, training={"neighbours": 3})
+    assert run._training(prepared, given) == {"neighbours": 3}
     _data(prepared, "other.csv", 80)  # a model of other sessions says nothing of these
-    assert road._training(prepared, config) == nothing
+    assert run._training(prepared, config) == nothing
 
 
 def test_one_of_other_sessions_is_refused(prepared: Workspace) -> None:
@@ -115,15 +114,15 @@ def test_one_of_other_sessions_is_refused(prepared: Workspace) -> None:
     code, answer = _cli(prepared, "serve", first)
     assert code == 2
     assert "learned from other sessions (log.csv) than the workspace has now (other.csv)" in answer["error"]
-    assert trainings.find(prepared, second).serves
-    assert [trainings.find(prepared, name).current for name in (first, second)] == [False, True]
+    assert history.find(prepared, second).serves
+    assert [history.find(prepared, name).current for name in (first, second)] == [False, True]
 
 
 def test_a_ranker_serves_over_the_model_that_it_learned_with(prepared: Workspace) -> None:
     first = _train(prepared, neighbours=5)
     run_stage(prepared, "models/dlrm", PopularityConfig(), lambda f, r: {}, inputs=["data", STAGE])
     archive.keep(prepared, "models/dlrm")
-    ranker = next(t.name for t in trainings.list_trainings(prepared) if t.model == "dlrm")
+    ranker = next(t.name for t in history.list_trainings(prepared) if t.model == "dlrm")
     _train(prepared, neighbours=9)
     with pytest.raises(UserError, match=f"run `trainings serve {first}` first"):
         archive.serve(prepared, ranker)
@@ -138,10 +137,10 @@ def test_a_ranker_serves_over_the_model_that_it_learned_with(prepared: Workspace
 def test_what_is_deleted_comes_back_until_it_is_gone_for_good(prepared: Workspace) -> None:
     first, second = _train(prepared, neighbours=5), _train(prepared, neighbours=9)
     archive.set_aside(prepared, first)
-    assert [t.name for t in trainings.list_trainings(prepared)] == [second]
-    assert [t.name for t in trainings.deleted(prepared)] == [first]
+    assert [t.name for t in history.list_trainings(prepared)] == [second]
+    assert [t.name for t in history.deleted(prepared)] == [first]
     archive.bring_back(prepared, first)
-    assert trainings.deleted(prepared) == []
+    assert history.deleted(prepared) == []
     archive.serve(prepared, first)
     assert _neighbours(prepared) == 5
     assert _cli(prepared, "delete", second)[0] == 0
@@ -158,7 +157,7 @@ def test_what_is_set_aside_while_the_oldest_go_is_kept(prepared: Workspace, monk
     first = _train(prepared, neighbours=5)
     known = archive.list_trainings
 
-    def deleted_on_the_page(workspace: Workspace) -> list[trainings.Training]:
+    def deleted_on_the_page(workspace: Workspace) -> list[history.Training]:
         found = known(workspace)
         monkeypatch.setattr(archive, "list_trainings", known)
         archive.set_aside(workspace, first)
@@ -167,7 +166,7 @@ def test_what_is_set_aside_while_the_oldest_go_is_kept(prepared: Workspace, monk
     monkeypatch.setattr(archive, "list_trainings", deleted_on_the_page)
     second = _train(prepared, neighbours=9)  # lets the oldest go, which a page has just set aside
     archive.bring_back(prepared, first)
-    assert {t.name for t in trainings.list_trainings(prepared)} == {first, second}
+    assert {t.name for t in history.list_trainings(prepared)} == {first, second}
 
 
 def test_nothing_is_deleted_for_good_while_a_job_writes(prepared: Workspace) -> None:
@@ -176,7 +175,7 @@ def test_nothing_is_deleted_for_good_while_a_job_writes(prepared: Workspace) -> 
     with running(prepared, "train"):
         code, answer = _cli(prepared, "delete", first)
     assert (code, "The workspace is busy" in answer["error"]) == (2, True)
-    assert trainings.find(prepared, first)
+    assert history.find(prepared, first)
 
 
 def test_the_newest_are_kept_and_the_one_that_serves(prepared: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,9 +185,9 @@ def test_the_newest_are_kept_and_the_one_that_serves(prepared: Workspace, monkey
         _train(prepared, neighbours=neighbours)
     archive.serve(prepared, first)
     archive.keep(prepared, STAGE)
-    assert [t.options["neighbours"] for t in trainings.list_trainings(prepared)] == [7, 6, 5]
+    assert [t.options["neighbours"] for t in history.list_trainings(prepared)] == [7, 6, 5]
     _train(prepared, neighbours=8)
-    assert [t.options["neighbours"] for t in trainings.list_trainings(prepared)] == [8, 7, 6]
+    assert [t.options["neighbours"] for t in history.list_trainings(prepared)] == [8, 7, 6]
 
 
 def test_one_that_was_not_kept_before_is_kept_before_it_is_replaced(
@@ -198,23 +197,23 @@ def test_one_that_was_not_kept_before_is_kept_before_it_is_replaced(
         patch.setattr("pipeline.training.train.keep", lambda workspace, stage: None)  # as a version before did
         train(prepared, MODEL, {"neighbours": 5})
     _train(prepared, neighbours=9)
-    assert [t.options["neighbours"] for t in trainings.list_trainings(prepared)] == [9, 5]
+    assert [t.options["neighbours"] for t in history.list_trainings(prepared)] == [9, 5]
 
 
 def test_a_training_appears_whole_or_not_at_all(prepared: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     _train(prepared, neighbours=5)
-    half = prepared.root / trainings.FOLDER / ".fresh" / "model"
+    half = prepared.root / history.FOLDER / ".fresh" / "model"
     half.mkdir(parents=True)  # what a kill leaves
     (half / MANIFEST).write_text("{}")
-    assert len(trainings.list_trainings(prepared)) == 1
+    assert len(history.list_trainings(prepared)) == 1
     with monkeypatch.context() as patch:
         patch.setattr(archive, "write_json", _full)
         with pytest.raises(UserError, match="could not be kept .No space left.*the model is trained all the same"):
             train(prepared, MODEL, {"neighbours": 9})
     assert _neighbours(prepared) == 9
-    assert len(trainings.list_trainings(prepared)) == 1
+    assert len(history.list_trainings(prepared)) == 1
     _train(prepared, neighbours=9)  # kept by the next command
-    assert len(trainings.list_trainings(prepared)) == 2
+    assert len(history.list_trainings(prepared)) == 2
 
 
 def _full(path: Path, value: Any) -> None:
@@ -225,7 +224,7 @@ def test_figures_of_the_test_stay_beside_a_training(prepared: Workspace) -> None
     first = _train(prepared, neighbours=5)
     archive.keep_figures(prepared, STAGE, {"recall@20": 0.5})
     _train(prepared, neighbours=9)
-    assert trainings.find(prepared, first).tested == {"recall@20": 0.5}
+    assert history.find(prepared, first).tested == {"recall@20": 0.5}
     archive.serve(prepared, first)
     assert not list(prepared.stage(STAGE).glob("tested*"))
 

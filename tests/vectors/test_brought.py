@@ -14,7 +14,7 @@ from pipeline.core.workspace import Workspace
 from pipeline.indexes.build import IndexConfig, build_index
 from pipeline.search.embedded import server
 from pipeline.search.libraries.faiss import FaissEngine
-from pipeline.vectors import imported as brought
+from pipeline.vectors import imported
 from pipeline.vectors.embed import load_vectors
 from pipeline.vectors.imported import BroughtConfig, import_vectors, list_vectors
 from tests.conftest import cli
@@ -275,8 +275,8 @@ def test_they_hold_no_sessions_and_say_how_they_are_made(workspace: Workspace, t
     _import(workspace, tmp_path / "file", metric="L2")
     with pytest.raises(UserError, match="'mine' was brought as a file, which holds items and no sessions"):
         load_vectors(workspace, "mine", "sessions")
-    assert brought.default_metric(workspace, "mine") == "L2"
-    assert brought.default_metric(workspace, "session") == "IP"
+    assert imported.default_metric(workspace, "mine") == "L2"
+    assert imported.default_metric(workspace, "session") == "IP"
 
 
 def test_the_same_file_is_read_once_and_a_changed_one_again(workspace: Workspace, tmp_path: Path) -> None:

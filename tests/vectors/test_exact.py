@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from pipeline.search.exact import neighbors as exact
+from pipeline.search.exact import neighbors
 from pipeline.search.exact.blocked import nearest, numpy_arrays
 from pipeline.search.exact.selection import largest
 
 
 def test_neighbours_are_those_of_brute_force() -> None:
     vectors = np.random.default_rng(5).normal(size=(300, 8)).astype(np.float32)
-    rows, distances = exact.neighbors(vectors, 12)
+    rows, distances = neighbors.neighbors(vectors, 12)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     expected = np.argsort(-(unit @ unit.T), axis=1)[:, :12]
     assert (np.sort(rows, axis=1) == np.sort(expected, axis=1)).all()
@@ -20,7 +20,7 @@ def test_neighbours_are_those_of_brute_force() -> None:
 
 def test_a_row_is_its_own_first_neighbour_even_among_more_equals_than_there_are_places() -> None:
     vectors = np.ones((40, 4), np.float32)
-    rows, distances = exact.neighbors(vectors, 5)
+    rows, distances = neighbors.neighbors(vectors, 5)
     assert (rows[:, 0] == np.arange(40)).all()
     assert all(len(set(row)) == 5 for row in rows.tolist())
     assert (distances == 0).all()

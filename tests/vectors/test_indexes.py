@@ -18,7 +18,7 @@ from pipeline.cli import app
 from pipeline.core.errors import UserError
 from pipeline.core.stage import run_stage
 from pipeline.core.workspace import Workspace, write_json
-from pipeline.indexes import registry as indexes
+from pipeline.indexes import registry
 from pipeline.indexes.build import IndexConfig, free_name, identity, index_name
 from pipeline.search.catalogue import CATALOGUE
 from pipeline.search.engine import Engine
@@ -39,7 +39,7 @@ def _put(workspace: Workspace, under: str = "", **chosen: Any) -> str:
     def body(folder: Path, report: Any) -> dict[str, Any]:
         return metrics
 
-    run_stage(workspace, indexes.index_stage(name), config, body)
+    run_stage(workspace, registry.index_stage(name), config, body)
     return name
 
 
@@ -76,12 +76,12 @@ def test_one_of_an_earlier_version_is_found_and_gives_its_name_to_no_other(works
     on_mine = IndexConfig(server="mine")
     assert _put(workspace, under=on_mine.earlier_name, server="mine") == "items-session-hnsw-mine"
     assert index_name(workspace, on_mine) == "items-session-hnsw-mine"
-    assert indexes.find_index(workspace, "items-session-hnsw-mine")["server"] == "mine"
-    indexes.serve(workspace, "items-session-hnsw-mine", "ef=120")
+    assert registry.find_index(workspace, "items-session-hnsw-mine")["server"] == "mine"
+    registry.serve(workspace, "items-session-hnsw-mine", "ef=120")
     labelled = IndexConfig(label="mine")
     assert free_name(workspace, labelled) == labelled.name == "items-session-hnsw-mine"
-    assert indexes.find_index(workspace, on_mine.name)["server"] == "mine"
-    assert indexes.serving(workspace, "session")["name"] == index_name(workspace, on_mine) == on_mine.name
+    assert registry.find_index(workspace, on_mine.name)["server"] == "mine"
+    assert registry.serving(workspace, "session")["name"] == index_name(workspace, on_mine) == on_mine.name
     assert free_name(workspace, IndexConfig(server="http://mine:19530")).startswith("items-session-hnsw@mine~")
 
 
@@ -102,55 +102,55 @@ def test_what_cannot_be_built_is_a_sentence(chosen: dict[str, Any], expected: st
 
 def test_the_newest_serves_until_another_is_chosen(workspace: Workspace) -> None:
     with pytest.raises(UserError, match="No index of session's items is built"):
-        indexes.serving(workspace, "session")
+        registry.serving(workspace, "session")
     first, second = _put(workspace), _put(workspace, label="b")
     sessions = _put(workspace, vectors="sessions")
-    indexes.serve(workspace, first)
-    assert indexes.serving(workspace, "session")["name"] == first
-    indexes.serve(workspace, second)
-    assert indexes.serving(workspace, "session")["name"] == second
-    indexes.serve(workspace, second, "ef=120")
-    assert (indexes.served_search(workspace, second), indexes.served_search(workspace, first)) == ("ef=120", "")
+    registry.serve(workspace, first)
+    assert registry.serving(workspace, "session")["name"] == first
+    registry.serve(workspace, second)
+    assert registry.serving(workspace, "session")["name"] == second
+    registry.serve(workspace, second, "ef=120")
+    assert (registry.served_search(workspace, second), registry.served_search(workspace, first)) == ("ef=120", "")
     with pytest.raises(UserError, match="has no parameter 'nprobe'"):
-        indexes.serve(workspace, first, "nprobe=4")
+        registry.serve(workspace, first, "nprobe=4")
     with pytest.raises(UserError, match="holds sessions"):
-        indexes.serve(workspace, sessions)
-    indexes.set_aside(workspace, second)  # one that is gone serves no more
-    assert indexes.serving(workspace, "session")["name"] == first
+        registry.serve(workspace, sessions)
+    registry.set_aside(workspace, second)  # one that is gone serves no more
+    assert registry.serving(workspace, "session")["name"] == first
 
 
 def test_an_index_built_later_serves_only_when_it_is_chosen(workspace: Workspace) -> None:
-    indexes.keep_serving(workspace, "session")  # nothing serves yet
+    registry.keep_serving(workspace, "session")  # nothing serves yet
     first, other = _put(workspace), _put(workspace, model="two_tower")
-    indexes.serve(workspace, other, "ef=120")
-    indexes.keep_serving(workspace, "session")  # as each build of an items index does
+    registry.serve(workspace, other, "ef=120")
+    registry.keep_serving(workspace, "session")  # as each build of an items index does
     second = _put(workspace, index="FLAT")
-    assert indexes.serving(workspace, "session")["name"] == first
-    indexes.serve(workspace, second)
-    assert indexes.serving(workspace, "session")["name"] == second
-    assert indexes.serving(workspace, "two_tower")["name"] == other  # each model has a choice of its own
-    assert indexes.served_search(workspace, other) == "ef=120"
+    assert registry.serving(workspace, "session")["name"] == first
+    registry.serve(workspace, second)
+    assert registry.serving(workspace, "session")["name"] == second
+    assert registry.serving(workspace, "two_tower")["name"] == other  # each model has a choice of its own
+    assert registry.served_search(workspace, other) == "ef=120"
 
 
 def test_the_one_choice_of_an_earlier_version_is_kept(workspace: Workspace) -> None:
     first = _put(workspace)
     _put(workspace, label="b")
-    write_json(workspace.root / indexes.SERVING, {"index": first, "search": "ef=90"})
-    assert indexes.serving(workspace, "session")["name"] == first
-    assert indexes.served_search(workspace, first) == "ef=90"
+    write_json(workspace.root / registry.SERVING, {"index": first, "search": "ef=90"})
+    assert registry.serving(workspace, "session")["name"] == first
+    assert registry.served_search(workspace, first) == "ef=90"
 
 
 def test_what_is_dropped_comes_back_as_it_was(workspace: Workspace) -> None:
     name = _put(workspace)
-    before = indexes.list_indexes(workspace)
-    indexes.set_aside(workspace, name)
-    assert indexes.list_indexes(workspace) == []
-    assert [row["name"] for row in indexes.dropped(workspace)] == [name]
+    before = registry.list_indexes(workspace)
+    registry.set_aside(workspace, name)
+    assert registry.list_indexes(workspace) == []
+    assert [row["name"] for row in registry.dropped(workspace)] == [name]
     workspace.sweep()  # the next writer leaves what can still be brought back
-    indexes.bring_back(workspace, name)
-    assert indexes.list_indexes(workspace) == before
+    registry.bring_back(workspace, name)
+    assert registry.list_indexes(workspace) == before
     with pytest.raises(UserError, match="no dropped index"):
-        indexes.bring_back(workspace, name)
+        registry.bring_back(workspace, name)
 
 
 class _Server:
@@ -167,37 +167,37 @@ class _Server:
 
 
 def _collection(workspace: Workspace, name: str) -> str:
-    return str(indexes.find_index(workspace, name)["collection"])
+    return str(registry.find_index(workspace, name)["collection"])
 
 
 def test_the_last_one_dropped_comes_back_first_and_none_takes_anothers_place(workspace: Workspace) -> None:
     name = _put(workspace)
     older = _collection(workspace, name)
-    indexes.set_aside(workspace, name)
+    registry.set_aside(workspace, name)
     _put(workspace)
     newer = _collection(workspace, name)
     with pytest.raises(UserError, match="was built since: drop it first"):
-        indexes.bring_back(workspace, name)  # the older one
-    indexes.set_aside(workspace, name)
-    assert [row["collection"] for row in indexes.dropped(workspace)] == [newer, older]
-    indexes.bring_back(workspace, name)
+        registry.bring_back(workspace, name)  # the older one
+    registry.set_aside(workspace, name)
+    assert [row["collection"] for row in registry.dropped(workspace)] == [newer, older]
+    registry.bring_back(workspace, name)
     assert _collection(workspace, name) == newer
     with pytest.raises(UserError, match="was built since"):
-        indexes.bring_back(workspace, name)
-    assert [row["collection"] for row in indexes.dropped(workspace)] == [older]
-    indexes.set_aside(workspace, name)
-    indexes.bring_back(workspace, name, aside=1)
+        registry.bring_back(workspace, name)
+    assert [row["collection"] for row in registry.dropped(workspace)] == [older]
+    registry.set_aside(workspace, name)
+    registry.bring_back(workspace, name, aside=1)
     assert _collection(workspace, name) == older
 
 
 def test_dropping_for_good_takes_the_one_that_is_named(workspace: Workspace) -> None:
     name = _put(workspace)
     older = _collection(workspace, name)
-    aside = indexes.set_aside(workspace, name)
+    aside = registry.set_aside(workspace, name)
     _put(workspace)
     newer = _collection(workspace, name)
     server = _Server(older, newer)
-    indexes.drop_index(workspace, name, cast(Engine, server))
+    registry.drop_index(workspace, name, cast(Engine, server))
     assert server.names == [older]
     at = ["--workspace", str(workspace.root)]
     answer = CliRunner().invoke(app, ["index", "drop", name, *at])
@@ -207,18 +207,18 @@ def test_dropping_for_good_takes_the_one_that_is_named(workspace: Workspace) -> 
     )
     assert f"set aside: {name}" in CliRunner().invoke(app, ["index", "list", *at]).output
     with pytest.raises(UserError, match=r"no dropped index '.*' of number 7"):
-        indexes.drop_index(workspace, name, cast(Engine, server), 7)
-    indexes.drop_index(workspace, name, cast(Engine, server), aside)
-    assert (server.names, indexes.dropped(workspace)) == ([], [])
+        registry.drop_index(workspace, name, cast(Engine, server), 7)
+    registry.drop_index(workspace, name, cast(Engine, server), aside)
+    assert (server.names, registry.dropped(workspace)) == ([], [])
 
 
 def test_what_an_earlier_version_set_aside_comes_back(workspace: Workspace) -> None:
     name = _put(workspace)
-    workspace.move(indexes.index_stage(name), f"{indexes.TRASH}/{name}")
-    assert [(row["name"], row["aside"]) for row in indexes.dropped(workspace)] == [(name, 0)]
-    indexes.bring_back(workspace, name)
-    assert indexes.dropped(workspace) == []
-    assert indexes.find_index(workspace, name)
+    workspace.move(registry.index_stage(name), f"{registry.TRASH}/{name}")
+    assert [(row["name"], row["aside"]) for row in registry.dropped(workspace)] == [(name, 0)]
+    registry.bring_back(workspace, name)
+    assert registry.dropped(workspace) == []
+    assert registry.find_index(workspace, name)
 
 
 def _moves_while_the_writer_sweeps(workspace: Workspace, seconds: float) -> None:
@@ -230,7 +230,7 @@ def _moves_while_the_writer_sweeps(workspace: Workspace, seconds: float) -> None
     def writer() -> None:
         while not ended.is_set() and not found:
             workspace.sweep()
-            indexes.drop_unreferenced(workspace, cast(Engine, server))
+            registry.drop_unreferenced(workspace, cast(Engine, server))
 
     def writes() -> None:
         try:
@@ -243,8 +243,8 @@ def _moves_while_the_writer_sweeps(workspace: Workspace, seconds: float) -> None
     deadline, moves = time.monotonic() + seconds, 0
     try:
         while time.monotonic() < deadline and not found:
-            indexes.set_aside(workspace, name)
-            indexes.bring_back(workspace, name)
+            registry.set_aside(workspace, name)
+            registry.bring_back(workspace, name)
             moves += 1
     finally:
         ended.set()
@@ -267,7 +267,7 @@ def test_what_is_dropped_and_brought_back_for_a_minute_is_kept(workspace: Worksp
 
 def test_memory_and_disk_are_estimated(workspace: Workspace) -> None:
     _put(workspace)
-    row = indexes.list_indexes(workspace)[0]
+    row = registry.list_indexes(workspace)[0]
     assert 5000 * 64 * 4 < row["memory_bytes"] < row["disk_bytes"] < 5_000_000
 
 
@@ -286,10 +286,10 @@ def test_an_index_of_another_training_is_told(workspace: Workspace) -> None:
     made("models/session", "a")
     made("vectors/session", "", "models/session")
     made("indexes/x", "", "vectors/session")
-    assert not indexes.of_another_training(workspace, index)
+    assert not registry.of_another_training(workspace, index)
     made("models/session", "b")
-    assert indexes.of_another_training(workspace, index)
+    assert registry.of_another_training(workspace, index)
     made("vectors/session", "", "models/session")
-    assert indexes.of_another_training(workspace, index)
+    assert registry.of_another_training(workspace, index)
     made("indexes/x", "", "vectors/session")
-    assert not indexes.of_another_training(workspace, index)
+    assert not registry.of_another_training(workspace, index)

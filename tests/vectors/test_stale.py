@@ -5,14 +5,17 @@ import json
 import pytest
 
 from pipeline.core.workspace import Workspace, read_json
-from pipeline.search.embedded import etcd_sessions as stale
-from pipeline.search.embedded import network, server
+from pipeline.search.embedded import etcd_sessions, network, server
 
 pytestmark = pytest.mark.milvus
 
 
 def _sessions(etcd: int) -> list[dict[str, str]]:
-    reply = stale._ask(etcd, "range", {"key": stale._coded(stale._PREFIX), "range_end": stale._coded(stale._END)})
+    reply = etcd_sessions._ask(
+        etcd,
+        "range",
+        {"key": etcd_sessions._coded(etcd_sessions._PREFIX), "range_end": etcd_sessions._coded(etcd_sessions._END)},
+    )
     return list(reply["kvs"])
 
 
@@ -22,10 +25,10 @@ def test_only_sessions_of_earlier_starts_are_forgotten(workspace: Workspace, mon
         ports = (read_json(server.home(workspace) / "server.json") or {})["ports"]
         etcd = ports["etcd_port"]
         before = len(_sessions(etcd))
-        assert stale.forget_ended(etcd, ports.values()) == 0
+        assert etcd_sessions.forget_ended(etcd, ports.values()) == 0
         ended = json.dumps({"ServerID": 1, "ServerName": "rootcoord", "Address": "192.0.2.1:9"})
-        key = stale._coded(stale._PREFIX + "rootcoord-of-an-earlier-start")
-        stale._ask(etcd, "put", {"key": key, "value": stale._coded(ended)})
-        assert stale.forget_ended(etcd, ports.values()) == 1
+        key = etcd_sessions._coded(etcd_sessions._PREFIX + "rootcoord-of-an-earlier-start")
+        etcd_sessions._ask(etcd, "put", {"key": key, "value": etcd_sessions._coded(ended)})
+        assert etcd_sessions.forget_ended(etcd, ports.values()) == 1
         assert len(_sessions(etcd)) == before
         assert engine.collections() == []

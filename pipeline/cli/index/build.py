@@ -187,17 +187,17 @@ def serve(
 
 def _act(workspace: Path, json: bool, wait: bool, name: str, verb: str, aside: int | None = None) -> None:
     def body() -> Answer:
-        from pipeline.indexes import registry as indexes
+        from pipeline.indexes import registry
         from pipeline.search.embedded.server import connect
 
         opened = Workspace.open(workspace)
-        found = indexes.to_drop(opened, name, aside)
+        found = registry.to_drop(opened, name, aside)
         with writing(workspace, f"index {verb} {name}", wait) as (opened, job):
             with connect(opened, f"job {job.job.id}", job.progress("milvus"), found["server"]) as engine:
                 if verb == "drop":
-                    indexes.drop_index(opened, name, engine, aside)
+                    registry.drop_index(opened, name, engine, aside)
                 else:
-                    {"load": indexes.load_index, "release": indexes.release_index}[verb](opened, name, engine)
+                    {"load": registry.load_index, "release": registry.release_index}[verb](opened, name, engine)
             job.result = {"index": name, "done": verb}
             return job.result
 

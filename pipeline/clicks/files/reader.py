@@ -9,8 +9,7 @@ from pipeline.clicks import columns
 from pipeline.clicks.bad_rows import BadRow, leave_out, shown
 from pipeline.clicks.canonical import RawClicks
 from pipeline.clicks.columns import OBVIOUS, Choice
-from pipeline.clicks.files import archives
-from pipeline.clicks.files import parquet as parquet_files
+from pipeline.clicks.files import archives, parquet
 from pipeline.clicks.files import text as text_files
 from pipeline.clicks.metadata import typed
 from pipeline.clicks.table import Table, refuse_twice
@@ -35,8 +34,8 @@ def content(path: Path) -> bytes:
 def read_clicks(path: Path, raw: bytes, asked: str | None, time_format: str | None = None) -> RawClicks:
     """Read clicks to raw columns; `asked` says which they are ('session=…,time=…,item=…')."""
     if raw.startswith(archives.PARQUET):
-        choice = columns.choose(path, asked, parquet_files.column_names(path, raw), None)
-        table = parquet_files.read_parquet_table(path, raw, list(choice.at.values()))
+        choice = columns.choose(path, asked, parquet.column_names(path, raw), None)
+        table = parquet.read_parquet_table(path, raw, list(choice.at.values()))
         frame = table.frame.rename(dict(zip(table.frame.columns, choice.at, strict=True)))
     else:
         text = text_files.open_text(path, raw)
@@ -64,7 +63,7 @@ def read_items(path: Path, bad_rows: int | None = None) -> pl.DataFrame:
     """
     raw = content(path)
     if raw.startswith(archives.PARQUET):
-        names, table = parquet_files.column_names(path, raw), parquet_files.read_parquet_table(path, raw)
+        names, table = parquet.column_names(path, raw), parquet.read_parquet_table(path, raw)
     else:
         text = text_files.open_text(path, raw)
         names, table = text.first, text_files.read_text_table(text, header=True)

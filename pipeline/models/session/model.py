@@ -12,7 +12,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
 from pipeline.models import checkpoint
 from pipeline.models.features import learn
-from pipeline.models.session import growth as session_growth
+from pipeline.models.session import growth
 from pipeline.models.session.encoder import SessionEncoder
 from pipeline.models.session.examples import Examples
 from pipeline.models.session.network import Known, Network
@@ -44,7 +44,7 @@ def train(
 
     if catalogue.height < 2:
         raise UserError(f"The catalogue has {catalogue.height} item, and a ranking needs at least 2: add more clicks.")
-    features = session_growth.features_of(before) if config.go_on else learn(catalogue)
+    features = growth.features_of(before) if config.go_on else learn(catalogue)
     network = Network(
         np.bincount(clicks[ITEM_IDX].to_numpy(), minlength=catalogue.height + FIRST_IDX)[FIRST_IDX:],
         config.dim,
@@ -55,8 +55,8 @@ def train(
     )
     until = clicks[TIMESTAMP].dt.replace_time_zone(None).max()
     if config.go_on:
-        clicks = session_growth.recent(clicks, before)
-        session_growth.carry_over(network, before, catalogue)
+        clicks = growth.recent(clicks, before)
+        growth.carry_over(network, before, catalogue)
     training = Training(network, clicks, config, kept, progress)
     try:
         training.run()
