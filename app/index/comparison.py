@@ -7,13 +7,13 @@ import polars as pl
 import streamlit as st
 
 from app import state
+from pipeline.core.arrays import Floats, Rows
 from pipeline.core.columns import ID, ITEM_IDX
 from pipeline.core.errors import UserError
 from pipeline.core.text import percent
 from pipeline.indexes.registry import index_stage
 from pipeline.models.registry import KINDS
 from pipeline.search.catalogue import CATALOGUE
-from pipeline.search.libraries.base import Floats, Rows
 from pipeline.search.measure import exact, recall, timed
 from pipeline.search.params import validate_search
 from pipeline.training.history import MODEL

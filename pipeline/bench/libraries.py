@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.core.arrays import Floats, Rows
+from pipeline.core.checks import one_of
 from pipeline.core.errors import UserError
 from pipeline.core.workspace import Workspace
 from pipeline.models.registry import KINDS
 from pipeline.search.engine import Engine
 from pipeline.search.libraries import cuvs, faiss, gpu_exact
-from pipeline.search.libraries.base import Floats, Rows, one_of
 from pipeline.search.measure import measure
 from pipeline.search.params import Values
 from pipeline.vectors.embed import Entity, load_vectors

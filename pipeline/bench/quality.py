@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.bench import runs
+from pipeline.core.arrays import Floats, Ints, Rows
 from pipeline.core.columns import FIRST_IDX
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
@@ -24,11 +25,10 @@ from pipeline.core.workspace import Workspace, read_json, write_json
 from pipeline.metrics.ranking import CUTOFF, MISS, places
 from pipeline.search.catalogue import MIN_INDEXED_ROWS, index_type
 from pipeline.search.engine import Engine
-from pipeline.search.libraries.base import Floats, Rows
 from pipeline.search.measure import exact
 from pipeline.search.params import raised, validate_build, validate_search
 from pipeline.sessions import preprocess
-from pipeline.sessions.histories import Ints, next_clicks
+from pipeline.sessions.histories import next_clicks
 from pipeline.training.train import load_encoder
 
 QUALITY = "quality.json"  # in a run's folder

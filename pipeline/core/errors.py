@@ -1,10 +1,5 @@
 """Errors that a person can mend: one sentence with the value, the rule and the way out."""
 
-from collections.abc import Mapping
-from typing import Any, TypeAlias
-
-Limits: TypeAlias = Mapping[str, tuple[float, float]]  # option -> its least and its largest value
-
 
 class UserError(Exception):
     """Say what is wrong, which rule it breaks and the way out; exit code 2, or an error box on a page."""
@@ -20,10 +15,3 @@ class Cancelled(Exception):
 
 class StopEarly(Cancelled):
     """Ask a training to end now and keep its best; a stage that has nothing to keep unwinds as if cancelled."""
-
-
-def in_range(config: Any, limits: Limits) -> None:
-    """Raise UserError where a field of `config` is not between the two values that `limits` has for it."""
-    for name, (low, high) in limits.items():
-        if not low <= (value := getattr(config, name)) <= high:
-            raise UserError(f"{name} {value} is out of range: choose {low:g} to {high:g}.")

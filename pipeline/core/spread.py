@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+
+from pipeline.core.arrays import Doubles
 
 MAYBE_CHANCE = "may be chance"
 _RESAMPLES, _SEED = 1000, 42
@@ -12,8 +13,6 @@ _RUNS = 4  # of neighbouring slices that make up a time as long as all
 _ENDS = (2.5, 97.5)  # percentiles: 95 %
 _SLICES = 20  # of what was measured one after the other
 _FEWEST = 2  # of which a spread can be told
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def of_slices(values: Sequence[float]) -> Spread:
     return _around(float(np.mean(known)), ends, len(known))
 
 
-def percentile_of_slices(values: Array, counts: Array, percent: float) -> Spread:
+def percentile_of_slices(values: Doubles, counts: Doubles, percent: float) -> Spread:
     """Give a percentile of what all slices saw, with its 95 % interval as they are drawn anew.
 
     values: (v,) rising; counts: (slices, v) how often each slice saw a value. ValueError where none saw any.
@@ -98,14 +97,14 @@ def told_apart(first: Spread, others: Iterable[Spread], shown: Callable[[float],
     )
 
 
-def _numbers(values: Sequence[float]) -> Array:
+def _numbers(values: Sequence[float]) -> Doubles:
     known = np.asarray(values, np.float64)
     if not len(known) or not np.all(np.isfinite(known)):
         raise ValueError(f"a figure's spread is of one number or more: {list(values)[:5]}")
     return known
 
 
-def _draws(count: int) -> Iterator[Array]:
+def _draws(count: int) -> Iterator[Doubles]:
     """Give how often each of `count` slices is drawn, (resamples, count): one by one, and in runs of neighbours.
 
     A machine that is busy for a while slows neighbouring slices alike; drawn one by one they would seem to vary less
@@ -118,12 +117,12 @@ def _draws(count: int) -> Iterator[Array]:
     yield np.sum([np.roll(starts, shift, axis=1) for shift in range(length)], axis=0)
 
 
-def _reached(running: Array, percent: float) -> int:
+def _reached(running: Doubles, percent: float) -> int:
     """Find the first of running counts (v,) that reaches a share of all."""
     return int(np.searchsorted(running, running[-1] * percent / 100 * (1 - 1e-12)))
 
 
-def _around(value: float, ends: Sequence[Array], count: int) -> Spread:
+def _around(value: float, ends: Sequence[Doubles], count: int) -> Spread:
     """Take the widest of several intervals, and the value within it."""
     low, high = (pick([float(pair[n]) for pair in ends]) for n, pick in enumerate((min, max)))
     return Spread(value, min(low, value), max(high, value), count)

@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
+from pipeline.core.checks import Limits, in_range
 from pipeline.core.columns import SESSION_ID
-from pipeline.core.errors import Limits, UserError, in_range
+from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.stage import Done, Metrics, is_stale, run_stage
 from pipeline.core.workspace import Workspace

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from pipeline.core.arrays import Ints
 from pipeline.core.columns import FIRST_IDX, ITEM_IDX, SESSION_ID
 from pipeline.core.text import percent
 from pipeline.metrics.ranking import Scores
 from pipeline.sessions import sparse
-from pipeline.sessions.histories import Histories, Ints, next_clicks
+from pipeline.sessions.histories import Histories, next_clicks
 
 CLICKS = "clicks"  # how many clicks of the session had been revealed
 _HUNDREDTH = 0.01

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from pipeline.core.arrays import Ints
 from pipeline.core.columns import FIRST_IDX, ITEM_IDX, SESSION_ID
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
@@ -23,7 +24,6 @@ from pipeline.search.engine import Engine
 from pipeline.search.measure import recall
 from pipeline.search.params import Values, parse_params, validate_search
 from pipeline.sessions import preprocess
-from pipeline.sessions.histories import Ints
 from pipeline.training.train import load_encoder, stage_name
 
 FOLDER = "approximation"

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import polars as pl
 
+from pipeline.core.arrays import Floats
 from pipeline.core.columns import CATEGORY, DEFAULT_MODEL, ITEM_ID, ITEM_IDX, POPULARITY, PRICE, SESSION_ID
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
@@ -28,7 +29,6 @@ from pipeline.search.catalogue import MIN_INDEXED_ROWS, index_type
 from pipeline.search.compatibility import EMBEDDED, ServerFacts, why_not
 from pipeline.search.embedded import abandoned
 from pipeline.search.engine import Column, Engine, Scalar
-from pipeline.search.libraries.base import Floats
 from pipeline.search.measure import quality
 from pipeline.search.params import parse_params, validate_build
 from pipeline.search.usable import usable

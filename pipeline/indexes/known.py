@@ -13,12 +13,12 @@ from typing import Any, cast
 import numpy as np
 import polars as pl
 
+from pipeline.core.arrays import Floats
 from pipeline.core.columns import CATEGORY, CATEGORY_IDX, CLICKS, ITEM_ID, ITEM_IDX, RESERVED, TRAIN_CLICKS
 from pipeline.core.errors import UserError
 from pipeline.core.workspace import MANIFEST, Workspace, read_json
 from pipeline.indexes.registry import index_stage
 from pipeline.models.registry import KINDS, Encoder
-from pipeline.models.tower import Floats
 from pipeline.sessions.histories import MAX_HISTORY, Histories
 from pipeline.training.archive import link_files
 from pipeline.training.history import MODEL, folders

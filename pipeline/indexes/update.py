@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from pipeline.core.arrays import Floats
 from pipeline.core.columns import ID
 from pipeline.core.errors import NotLoaded, UserError
 from pipeline.core.ids import candidates, named
@@ -21,7 +22,6 @@ from pipeline.core.workspace import Workspace, write_json
 from pipeline.indexes.registry import CHANGES, index_stage
 from pipeline.models.registry import KINDS
 from pipeline.search.engine import Column, Database, Scalar
-from pipeline.search.libraries.base import Floats
 from pipeline.search.usable import usable
 from pipeline.training.train import stage_name
 from pipeline.vectors.embed import vectors_stage

@@ -8,12 +8,12 @@ import polars as pl
 
 from pipeline.clicks import ClickSource, read_log
 from pipeline.clicks.ingest import check_length
+from pipeline.core.arrays import Floats
 from pipeline.core.columns import CATEGORY_IDX, ID, ITEM_ID, ITEM_IDX, MOST_TEXT_BYTES, VECTOR
 from pipeline.core.errors import UserError
 from pipeline.core.text import did_you_mean
 from pipeline.core.workspace import Workspace
 from pipeline.search.engine import Scalar
-from pipeline.search.libraries.base import Floats
 from pipeline.search.usable import usable
 from pipeline.sessions.histories import whole_sessions
 from pipeline.training.train import load_encoder

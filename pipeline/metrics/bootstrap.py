@@ -3,12 +3,12 @@
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.sessions.histories import Ints
+from pipeline.core.arrays import Doubles, Ints
 
 RESAMPLES = 1000
 SEED = 42
 _HELD = 20_000_000  # draws held at once: 160 MB
-Means = npt.NDArray[np.float64]
+Means = Doubles
 
 
 def resample(values: npt.NDArray[np.generic], sessions: Ints, count: int = RESAMPLES, seed: int = SEED) -> Means:

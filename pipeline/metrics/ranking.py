@@ -8,17 +8,16 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
+from pipeline.core.arrays import Doubles, Floats, Ints
 from pipeline.core.progress import Progress, silent
-from pipeline.models.tower import Floats
 from pipeline.sessions import sparse
-from pipeline.sessions.histories import Ints
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 CUTOFF = 20
 MISS = 2**31 - 1  # the rank of what is never found
-Ranks = npt.NDArray[np.float64]
+Ranks = Doubles
 _WIDTH = 64  # columns of a chunk whose maximum is looked at first
 _BLOCK = 2048  # examples scored at once: 2048 x 50,000 items are 400 MB of float32
 Scores = Union[Floats, "csr_matrix"]

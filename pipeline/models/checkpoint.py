@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.core import strict_json
+from pipeline.core.arrays import Numbers
 
-Arrays = Mapping[str, npt.NDArray[Any]]
+Arrays = Mapping[str, Numbers]
 CONFIG = "config"  # in what it says: the settings of the training
 _ABOUT = "about"
 
@@ -39,7 +39,7 @@ def about(path: Path) -> dict[str, Any] | None:
     return found
 
 
-def load(path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]] | None:
+def load(path: Path) -> tuple[dict[str, Numbers], dict[str, Any]] | None:
     """Read (arrays, JSON object), or None where there is no checkpoint."""
     if not path.exists():
         return None

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from pipeline.core.arrays import Ints
 from pipeline.core.columns import CATEGORY_IDX, ITEM_ID, ITEM_IDX, POPULARITY, UNKNOWN_CATEGORY
-from pipeline.sessions.histories import Ints
 
 BUCKETS = 10  # of a column of numbers, with as many items each
 MOST_VALUES, MOST_WORDS = 1000, 5000  # of a column; the most frequent are kept

@@ -8,17 +8,14 @@ r = beta1 / sqrt(beta2). All the moves that a row has missed are one sum, made u
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.models.tower import Floats
-from pipeline.sessions.histories import Ints
+from pipeline.core.arrays import Floats, Ints, Numbers
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-7  # Keras's defaults
 _RATIO = BETA1 / BETA2**0.5
-Moments = npt.NDArray[Any]
 
 
 class Schedule:
@@ -96,7 +93,7 @@ def _narrow(values: Floats) -> npt.NDArray[np.uint16]:
     return ((values.view(np.uint32) + np.uint32(0x7FFF)) >> np.uint32(16)).astype(np.uint16)
 
 
-def _wide(values: Moments) -> Floats:
+def _wide(values: Numbers) -> Floats:
     if values.dtype == np.float32:
         return np.asarray(values)
     return (values.astype(np.uint32) << np.uint32(16)).view(np.float32)

@@ -9,7 +9,8 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
-from pipeline.core.errors import Limits, UserError
+from pipeline.core.checks import Limits
+from pipeline.core.errors import UserError
 from pipeline.core.text import did_you_mean
 from pipeline.models.registry import kind, retrievers
 

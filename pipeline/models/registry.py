@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import polars as pl
 
+from pipeline.core.arrays import Floats
 from pipeline.core.columns import CATEGORY_IDX, ITEM_IDX
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress
@@ -23,7 +24,7 @@ from pipeline.models.dlrm.model import PUBLISHED, DlrmConfig
 from pipeline.models.session import model as session
 from pipeline.models.session.encoder import SessionEncoder
 from pipeline.models.session.passes import SessionConfig
-from pipeline.models.tower import Floats, TwoTower
+from pipeline.models.tower import TwoTower
 from pipeline.models.two_tower import model as two_tower
 from pipeline.models.two_tower.model import TwoTowerConfig
 from pipeline.models.two_tower_published import model as two_tower_published

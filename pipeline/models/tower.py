@@ -8,12 +8,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from pipeline.core.arrays import Floats, Ints
 from pipeline.models import weights
-from pipeline.sessions.histories import Histories, Ints
+from pipeline.sessions.histories import Histories
 
-Floats = npt.NDArray[np.float32]
 _BATCH = 8192
 
 

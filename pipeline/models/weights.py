@@ -1,32 +1,18 @@
 """Weights on their way: only finite numbers are kept by a training, written, published and read."""
 
-import math
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from pipeline.core.arrays import Numbers
+from pipeline.core.checks import finite
 from pipeline.core.errors import UserError
 
 
 class Diverged(Exception):
     """The loss or a weight is not a finite number any more: nothing can be learnt from here on."""
-
-
-def finite(value: Any) -> bool:
-    """Tell whether no number of an array, or of a dataclass, mapping or sequence of arrays, is NaN or infinite."""
-    if isinstance(value, np.ndarray):
-        return value.dtype.kind != "f" or bool(np.isfinite(value).all())
-    if is_dataclass(value):
-        return all(finite(getattr(value, field.name)) for field in fields(value))
-    if isinstance(value, Mapping):
-        return all(map(finite, value.values()))
-    if isinstance(value, tuple | list):
-        return all(map(finite, value))
-    return not isinstance(value, float) or math.isfinite(value)
 
 
 def stay_finite(value: Any) -> None:
@@ -50,14 +36,14 @@ def agree(sentence: str, apart: Iterable[float], tolerance: float) -> None:
         raise AssertionError(f"{sentence} by {worst:.2g}")
 
 
-def save(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+def save(path: Path, arrays: Mapping[str, Numbers]) -> None:
     """Write weights to an .npz file; UserError for any that are not finite, which no model answers with."""
     if not finite(arrays):
         raise UserError(f"The training ended with weights that are no finite numbers ({path.stem}): {_LOWER}")
     np.savez(path, **arrays)
 
 
-def load(path: Path) -> dict[str, npt.NDArray[Any]]:
+def load(path: Path) -> dict[str, Numbers]:
     """Read the weights in an .npz file; UserError for any that are not finite."""
     with np.load(path) as stored:
         arrays = {name: stored[name] for name in stored.files}

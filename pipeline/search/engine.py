@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from pipeline.core.arrays import Doubles, Floats, Ints, Numbers
 from pipeline.core.progress import Progress, silent
 from pipeline.search.params import Values
 
 Scalar = Literal["text", "int", "float"]
-Column = list[str] | npt.NDArray[np.int64] | npt.NDArray[np.float64]
+Column = list[str] | Ints | Doubles
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ class Found:
     Others' collections may have text for ids, which are objects then, None where there are fewer.
     """
 
-    ids: npt.NDArray[Any]
-    scores: npt.NDArray[np.float32]
+    ids: Numbers
+    scores: Floats
 
 
-def no_keys(shape: tuple[int, int], text: bool) -> npt.NDArray[Any]:
+def no_keys(shape: tuple[int, int], text: bool) -> Numbers:
     """Make ids (q, k) for answers to be written into, all of them as where there is none: -1, or None for text."""
     return np.full(shape, None, object) if text else np.full(shape, -1, np.int64)
 
@@ -64,8 +64,8 @@ class Engine(Protocol):
     def insert(
         self,
         name: str,
-        ids: npt.NDArray[np.int64],
-        vectors: npt.NDArray[np.float32],
+        ids: Ints,
+        vectors: Floats,
         scalars: Mapping[str, Column],
         progress: Progress = silent,
     ) -> None:
@@ -88,9 +88,7 @@ class Engine(Protocol):
     def describe(self, name: str) -> dict[str, Any]:
         """Report rows, index, metric, params, indexed_rows and whether it is loaded."""
 
-    def search(
-        self, name: str, queries: npt.NDArray[np.float32], top_k: int, params: Values, filter: str = ""
-    ) -> Found:
+    def search(self, name: str, queries: Floats, top_k: int, params: Values, filter: str = "") -> Found:
         """Search (q, dim) float32 queries for their `top_k` nearest."""
 
 
@@ -111,12 +109,12 @@ class Database(Engine, Protocol):
     def upsert(
         self,
         name: str,
-        ids: npt.NDArray[np.int64],
-        vectors: npt.NDArray[np.float32],
+        ids: Ints,
+        vectors: Floats,
         scalars: Mapping[str, Column],
         progress: Progress = silent,
     ) -> None:
         """Put rows in, in place of those that have their ids; searches see them on return."""
 
-    def delete(self, name: str, ids: npt.NDArray[np.int64]) -> None:
+    def delete(self, name: str, ids: Ints) -> None:
         """Take rows out by id; searches see none of them on return."""

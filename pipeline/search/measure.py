@@ -5,14 +5,13 @@ import uuid
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from pipeline.core.arrays import Flags, Floats, Rows
 from pipeline.core.errors import UserError
 from pipeline.core.spread import median_in_order
 from pipeline.search.engine import Engine
 from pipeline.search.exact.blocked import nearest, numpy_arrays
 from pipeline.search.exact.distance import pairs, tolerance
-from pipeline.search.libraries.base import Floats, Rows
 from pipeline.search.params import IndexType, Values, validate_search
 from pipeline.search.usable import usable
 
@@ -130,7 +129,7 @@ def shares(vectors: Floats, queries: Floats, found: Rows, best: Rows, metric: st
     return np.asarray((right & (found >= 0) & ~_again(found)).sum(1) / best.shape[1], np.float32)
 
 
-def _again(found: Rows) -> npt.NDArray[np.bool_]:
+def _again(found: Rows) -> Flags:
     """Tell of each row of an answer (q, k) whether it stands before in the same one."""
     order = np.argsort(found, axis=1, kind="stable")
     rising = np.take_along_axis(found, order, axis=1)

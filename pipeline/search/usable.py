@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.core.arrays import Floats, Rows
 from pipeline.core.errors import UserError
-from pipeline.search.exact.distance import Floats, Rows
 
 _NAMED = 5
 

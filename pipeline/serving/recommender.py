@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.clicks.ingest import session_clicks
+from pipeline.core.arrays import Floats, Rows
 from pipeline.core.columns import CATEGORY, DEFAULT_MODEL, ID, ITEM_ID, ITEM_IDX, RANK, SCORE, VECTOR
 from pipeline.core.errors import NotLoaded, UserError
 from pipeline.core.text import did_you_mean
@@ -16,10 +17,8 @@ from pipeline.core.workspace import Workspace
 from pipeline.indexes.filters import check_filter, for_milvus
 from pipeline.indexes.known import Known, kept_with, serving_now
 from pipeline.indexes.registry import find_index, of_another_training, served_search, serving
-from pipeline.models.tower import Floats
 from pipeline.search.catalogue import index_type
 from pipeline.search.engine import Database
-from pipeline.search.libraries.base import Rows
 from pipeline.search.measure import recall
 from pipeline.search.params import Values, parse_params, raised, validate_search
 

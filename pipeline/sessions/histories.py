@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from pipeline.core.arrays import Flags, Ints
 from pipeline.core.columns import CATEGORY_IDX, FIRST_IDX, ITEM_IDX, SESSION_ID, TIMESTAMP
 
 VALIDATION_SHARE = 0.1  # of the training sessions, the last to end
 MAX_HISTORY = 20  # clicks that a model looks back on
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Histories:
             code[there] = mixed ^ (mixed >> np.uint64(29))
         return code
 
-    def take(self, rows: npt.NDArray[np.bool_] | Ints | slice) -> "Histories":
+    def take(self, rows: Flags | Ints | slice) -> "Histories":
         """Keep some of the histories; the clicks are shared, not copied."""
         return Histories(self.items, self.categories, self.low[rows], self.end[rows])
 
@@ -77,7 +77,7 @@ def whole_sessions(clicks: pl.DataFrame, max_history: int = MAX_HISTORY) -> tupl
     return clicks[SESSION_ID].gather(first), _histories(items, categories, first, end, max_history)
 
 
-def _flat(clicks: pl.DataFrame) -> tuple[npt.NDArray[np.bool_], Ints, Ints]:
+def _flat(clicks: pl.DataFrame) -> tuple[Flags, Ints, Ints]:
     starts = (clicks[SESSION_ID] != clicks[SESSION_ID].shift(1)).fill_null(True).to_numpy()
     return starts, clicks[ITEM_IDX].to_numpy().astype(np.int64), clicks[CATEGORY_IDX].to_numpy().astype(np.int64)
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from pipeline.core.arrays import Floats, Ints
+from pipeline.core.checks import finite
 from pipeline.core.columns import FIRST_IDX, ITEM_IDX, SESSION_ID, TIMESTAMP
 from pipeline.core.errors import UserError
-from pipeline.models.tower import Floats
-from pipeline.models.weights import finite
-from pipeline.sessions.histories import Histories, Ints
+from pipeline.sessions.histories import Histories
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

@@ -7,14 +7,14 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
+from pipeline.core.arrays import Floats
+from pipeline.core.checks import finite
 from pipeline.core.columns import ID, ITEM_ID, VECTOR
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.stage import Done, Metrics, need, run_stage
 from pipeline.core.workspace import Workspace
 from pipeline.models.registry import KINDS, KnowsSessions
-from pipeline.models.tower import Floats
-from pipeline.models.weights import finite
 from pipeline.sessions import preprocess
 from pipeline.sessions.histories import whole_sessions
 from pipeline.training.train import load_encoder, stage_name

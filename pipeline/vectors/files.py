@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from pipeline.clicks.files.reader import read_text
+from pipeline.core.arrays import Numbers
 from pipeline.core.columns import ID, ITEM_ID, VECTOR
 from pipeline.core.errors import UserError
 from pipeline.core.text import did_you_mean
 
-Numbers = npt.NDArray[Any]
 DISTANCE = {"angular": "COSINE", "euclidean": "L2"}  # as ann-benchmarks' files name it
 _IDS, _VECTORS = (ID, ITEM_ID, "source_id", "key"), (VECTOR, "vectors", "embedding", "embeddings")
 _NUMBERED = re.compile(r"(.*?)(\d+)")  # 'f0', 'dim_12', '7'

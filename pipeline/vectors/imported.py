@@ -8,13 +8,13 @@ from typing import Any
 
 import polars as pl
 
+from pipeline.core.arrays import Floats
 from pipeline.core.columns import MOST_TEXT_BYTES
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.stage import Done, Metrics, run_stage
 from pipeline.core.workspace import Workspace
 from pipeline.models.registry import KINDS
-from pipeline.search.libraries.base import Floats
 from pipeline.search.usable import usable
 from pipeline.vectors.embed import VECTORS, vectors_stage, write_vectors
 from pipeline.vectors.files import DISTANCE, read_arrays

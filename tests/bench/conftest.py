@@ -9,9 +9,9 @@ import pytest
 from pipeline.bench.load.access import target
 from pipeline.bench.load.messages import Target
 from pipeline.bench.load.requests import Search
+from pipeline.core.arrays import Floats
 from pipeline.core.workspace import Workspace
 from pipeline.search.embedded.server import connect
-from pipeline.search.libraries.base import Floats
 from pipeline.search.milvus.client import MilvusEngine
 
 ROWS, DIM, TOP_K = 4000, 16, 20

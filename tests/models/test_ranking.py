@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.sparse import csr_matrix
 
+from pipeline.core.arrays import Floats, Ints
 from pipeline.metrics import ranking
 from pipeline.metrics.ranking import MISS, rank, rank_all, top
-from pipeline.models.tower import Floats
-from pipeline.sessions.histories import Ints
 
 QUICK = settings(max_examples=150, deadline=None)
 _FEW = st.sampled_from([-np.inf, np.nan, np.inf, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0])  # few, so that many are equal

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from pipeline.core.arrays import Floats
 from pipeline.core.columns import FIRST_IDX
 from pipeline.core.progress import Progress
 from pipeline.core.stage import run_stage
 from pipeline.core.workspace import Workspace
 from pipeline.models.session.encoder import SessionEncoder
-from pipeline.models.tower import Floats
 from pipeline.sessions.histories import MAX_HISTORY
 from pipeline.vectors.embed import embed
 

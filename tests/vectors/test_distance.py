@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.core.arrays import Floats
 from pipeline.core.errors import UserError
 from pipeline.search.exact.blocked import ExactSearch, NumpyLike, nearest, numpy_arrays
 from pipeline.search.exact.distance import pairs
-from pipeline.search.libraries.base import METRICS, Floats, unit
+from pipeline.search.libraries.base import METRICS, unit
 from pipeline.search.measure import distances, exact, recall, shares
 from pipeline.search.usable import usable
 

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from pipeline.clicks import ClickSource
+from pipeline.core.arrays import Floats
 from pipeline.core.errors import UserError
 from pipeline.core.stage import run_stage
 from pipeline.core.workspace import Workspace, read_json
@@ -19,7 +20,6 @@ from pipeline.indexes.build import IndexConfig, build_index
 from pipeline.indexes.registry import find_index
 from pipeline.indexes.update import check_items, check_sessions, put, show, take_out
 from pipeline.indexes.update_input import read_rows, read_sessions
-from pipeline.models.tower import Floats
 from pipeline.search.engine import Scalar
 from pipeline.search.milvus.client import MilvusEngine
 from pipeline.serving.recommender import Query, Recommender

@@ -3,15 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from pipeline.bench.analysis.front import front
 from pipeline.bench.analysis.settings import STALE, fresh, spread
+from pipeline.core.arrays import Doubles
 from pipeline.core.errors import UserError
 from pipeline.core.spread import MAYBE_CHANCE
 
-Floats = npt.NDArray[np.float64]
 _STEPS = 60  # points of the drawn curve
 
 
@@ -89,7 +88,7 @@ def _current(side: pl.DataFrame) -> pl.DataFrame:
     return side if fresh(side).height else side.with_columns(pl.lit(False).alias(STALE))
 
 
-def _along(at: Floats, side: pl.DataFrame, column: str) -> Floats:
+def _along(at: Doubles, side: pl.DataFrame, column: str) -> Doubles:
     """Interpolate a front, log QPS over recall; np.interp keeps the first value to the left of it."""
     return np.asarray(np.exp(np.interp(at, side["recall"].to_numpy(), np.log(side[column].to_numpy()))))
 

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import polars as pl
 
 from pipeline.bench.analysis.settings import LOAD, STALE
+from pipeline.core.arrays import Doubles
 
 PLACE = "place"
 FRONT, TIED, BEATEN = "front", "tied", "beaten"
@@ -67,7 +68,7 @@ def _places(group: pl.DataFrame, aim: Objective) -> npt.NDArray[np.str_]:
     return places
 
 
-def _worth(group: pl.DataFrame, aim: Objective, column: str) -> npt.NDArray[np.float64]:
+def _worth(group: pl.DataFrame, aim: Objective, column: str) -> Doubles:
     """Give a figure so that greater is better, -inf where it is not known; figures without a spread are their own."""
     known = group[column if column in group.columns else aim.column].cast(pl.Float64)
     signed = pl.select(pl.when(~group[STALE]).then(known if aim.more_is_better else -known)).to_series()

@@ -7,9 +7,10 @@ import numpy as np
 import polars as pl
 
 from pipeline.bench.data.scenarios import Scenario
+from pipeline.core.arrays import Floats, Rows
+from pipeline.core.checks import one_of
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import written
-from pipeline.search.libraries.base import Floats, Rows, one_of
 from pipeline.search.measure import distances
 
 FOLDERS = ("vectordbbench",)  # forms that are a folder of files

@@ -9,12 +9,12 @@ own          a file's vectors, and its queries or those of another file; else a 
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.bench.data.sources import SYNTHETIC, Source, file_sources, source
+from pipeline.core.arrays import Floats, Numbers, Rows
+from pipeline.core.checks import one_of
 from pipeline.core.columns import DEFAULT_MODEL, VECTOR
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
@@ -22,7 +22,6 @@ from pipeline.core.stage import Metrics, need, run_stage
 from pipeline.core.text import number
 from pipeline.core.workspace import Workspace
 from pipeline.search.catalogue import MIN_INDEXED_ROWS
-from pipeline.search.libraries.base import Floats, Rows, one_of
 from pipeline.search.usable import usable
 from pipeline.vectors.embed import Entity, vectors_stage, way_to_vectors
 from pipeline.vectors.imported import METRICS, default_metric, digest
@@ -95,7 +94,7 @@ class Scenario:
     population: int
     """Of queries, which these are drawn from."""
     metric: str
-    keys: npt.NDArray[Any] | None = None
+    keys: Numbers | None = None
     """(n) of the rows in the server, int64 or text; None where they are the row numbers."""
     field: str = VECTOR
     inputs: dict[str, str] = dataclass_field(default_factory=dict)
@@ -106,7 +105,7 @@ class Scenario:
         """Give the length of a vector."""
         return int(self.vectors.shape[1])
 
-    def rows_of(self, answers: npt.NDArray[Any]) -> Rows:
+    def rows_of(self, answers: Numbers) -> Rows:
         """Turn keys (q, k) that a server answered into row numbers; -1 for what is no row here."""
         if self.keys is None:
             return answers

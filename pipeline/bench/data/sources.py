@@ -8,11 +8,11 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
+from pipeline.core.arrays import Floats
 from pipeline.core.columns import VECTOR
 from pipeline.core.errors import UserError
 from pipeline.core.workspace import Workspace
 from pipeline.models.registry import KINDS
-from pipeline.search.libraries.base import Floats
 from pipeline.vectors.embed import Entity, vectors_stage
 from pipeline.vectors.files import read_arrays, read_queries
 from pipeline.vectors.imported import checked, metric_of

@@ -14,11 +14,11 @@ from typing import Any
 from pipeline.bench.load.messages import Report, Target, Work
 from pipeline.bench.load.requests import Search, refusal, serialised
 from pipeline.bench.load.sliced import latencies, rate
+from pipeline.core.arrays import Floats
 from pipeline.core.errors import UserError
 from pipeline.core.project import PROJECT
 from pipeline.core.spread import Spread
 from pipeline.search.embedded.cpu import cpu_seconds, tree
-from pipeline.search.libraries.base import Floats
 from pipeline.search.milvus.refusals import sentence
 
 _IDLE, _BUSY = 0.25, 0.5  # shares of the CPU time that a client could have: see is_client_bound

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from pipeline.core.arrays import Floats, Numbers, Rows
 from pipeline.core.columns import VECTOR
 from pipeline.core.errors import UserError
 from pipeline.search.engine import no_keys
-from pipeline.search.libraries.base import Floats, Rows
 from pipeline.search.milvus.refusals import Meaning, of_answer
 from pipeline.search.params import Values
 
@@ -53,7 +52,7 @@ def serialised(search: Search, parts: Sequence[Floats]) -> list[bytes]:
     ]
 
 
-def found(answer: Any, nq: int, top_k: int) -> npt.NDArray[Any]:
+def found(answer: Any, nq: int, top_k: int) -> Numbers:
     """Read an answer – bytes, or lists of ids – to ids (nq, top_k), int64 or text, -1 or None where there are fewer."""
     if not isinstance(answer, bytes):
         ids = no_keys((nq, top_k), text=any(isinstance(key, str) for hits in answer for key in hits[:1]))

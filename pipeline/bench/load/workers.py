@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from pipeline.bench.load.fleet import Figures, Fleet, Load, cpu_during, figures, works
 from pipeline.bench.load.messages import Report, Target, Work
 from pipeline.bench.load.requests import Search
+from pipeline.core.arrays import Floats
 from pipeline.core.errors import UserError
-from pipeline.search.libraries.base import Floats
 
 _CONNECT_S = 8
 _READY_S = 180.0

@@ -17,11 +17,11 @@ from pipeline.bench.run.index import BuiltIndex, TooSlow, build, given
 from pipeline.bench.run.plan import Build, Point, SweepConfig
 from pipeline.bench.run.target import Served
 from pipeline.bench.runs import Recorder
+from pipeline.core.arrays import Rows
 from pipeline.core.errors import UserError
 from pipeline.core.workspace import Workspace
 from pipeline.jobs.pieces import Pieces
 from pipeline.search.catalogue import index_type
-from pipeline.search.libraries.base import Rows
 from pipeline.search.measure import shares
 
 Row = dict[str, Any]

@@ -7,11 +7,11 @@ from pipeline.bench import runs
 from pipeline.bench.data.scenarios import ScenarioConfig
 from pipeline.bench.run.plan import IndexGrid, SweepConfig, as_json
 from pipeline.bench.run.presets import PRESETS
+from pipeline.core.checks import one_of
 from pipeline.core.errors import UserError
 from pipeline.core.workspace import Workspace
 from pipeline.search.catalogue import index_type
 from pipeline.search.embedded.server import server_name
-from pipeline.search.libraries.base import one_of
 
 
 def sweep_config(

@@ -8,13 +8,13 @@ from typing import Any
 
 from pipeline.bench.data.scenarios import ScenarioConfig
 from pipeline.bench.runs import packed
+from pipeline.core.checks import one_of
 from pipeline.core.errors import UserError
 from pipeline.indexes.work import of_build
 from pipeline.jobs.past import Past
 from pipeline.jobs.pieces import Piece, seconds_of
 from pipeline.search.catalogue import index_type
 from pipeline.search.compatibility import EMBEDDED
-from pipeline.search.libraries.base import one_of
 from pipeline.search.params import IndexType, Param, Value, Values, read_value, validate_build, validate_search
 
 Grid = dict[str, list[Value]]

@@ -3,13 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from pipeline.core.arrays import Doubles, Ints
 from pipeline.core.columns import CATEGORY, ITEM_ID
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 SPRING, SUMMER, AUTUMN, WINTER, ALWAYS = SEASONS = ("spring", "summer", "autumn", "winter", "all year")
 # category -> style: (price of the middle tier, season)
@@ -105,7 +102,7 @@ class Assortment:
     tier: Ints
     season: Ints
     """Index into SEASONS."""
-    appeal: Floats
+    appeal: Doubles
     beside: Ints
     """(items, NEIGHBOURS): the items of the category that look most alike, nearest first."""
     table: pl.DataFrame

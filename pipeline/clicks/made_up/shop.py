@@ -22,7 +22,8 @@ import polars as pl
 
 from pipeline.clicks.canonical import ROW
 from pipeline.clicks.made_up import assortment, synthetic
-from pipeline.clicks.made_up.assortment import COLOURS, NEIGHBOURS, STYLES, TIERS, Assortment, Floats, Ints
+from pipeline.clicks.made_up.assortment import COLOURS, NEIGHBOURS, STYLES, TIERS, Assortment
+from pipeline.core.arrays import Doubles, Ints
 from pipeline.core.columns import CATEGORY, ITEM_ID, SESSION_ID, TIMESTAMP
 from pipeline.core.errors import UserError
 
@@ -92,14 +93,14 @@ def _numbers(name: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[1]) if len(parts) == 2 else _SEED
 
 
-def _begin(random: np.random.Generator, sessions: int) -> Floats:
+def _begin(random: np.random.Generator, sessions: int) -> Doubles:
     """Give each session's first moment in Unix seconds, in order: any day of the year, most of them in the evening."""
     day = random.integers(0, _DAYS, sessions)
     hour = random.choice(24, sessions, p=_HOURS / _HOURS.sum())
     return np.sort(_BEGIN.timestamp() + day * 86_400.0 + hour * 3600 + random.random(sessions) * 3600)
 
 
-def _month(begin: Floats) -> Ints:
+def _month(begin: Doubles) -> Ints:
     return (begin * 1e6).astype("datetime64[us]").astype("datetime64[M]").astype(np.int64) % 12
 
 
@@ -179,7 +180,7 @@ class _Walk:
         return np.clip(found, low, np.asarray(high) - 1)
 
 
-def _in_season(season: Ints) -> Floats:
+def _in_season(season: Ints) -> Doubles:
     """Weigh each item in each month, (12, items): full in its season, a quarter half a year later."""
     weights = np.empty((12, len(assortment.SEASONS)))
     for s in range(4):

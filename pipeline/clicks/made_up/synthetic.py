@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from pipeline.clicks.canonical import ROW
+from pipeline.core.arrays import Doubles, Ints
 from pipeline.core.columns import CATEGORY, ITEM_ID, SESSION_ID, SPECIAL_OFFER, TIMESTAMP, UNKNOWN_CATEGORY
 from pipeline.core.errors import UserError
 
@@ -36,7 +36,6 @@ _KINDS = (
     "Vase",
 )
 _MAKERS = ("Aldo", "Borea", "Cairn", "Dellis", "Ekto", "Fennel", "Gurio", "Halden", "Isca", "Jorin")
-Ints = npt.NDArray[np.int64]
 
 
 def read(name: str) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
@@ -107,7 +106,7 @@ def _popular(random: np.random.Generator, group: Ints, groups: int, items: int) 
     return group + groups * np.minimum(position, size - 1)
 
 
-def times(random: np.random.Generator, lengths: Ints, begin: npt.NDArray[np.float64]) -> Ints:
+def times(random: np.random.Generator, lengths: Ints, begin: Doubles) -> Ints:
     """Give each click's Unix milliseconds: sessions that begin at `begin` (seconds), clicks a minute or so apart."""
     gaps = random.lognormal(np.log(60), 1.0, int(lengths.sum()))
     total = np.cumsum(gaps)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import polars as pl
 
+from pipeline.core.checks import Limits, in_range
 from pipeline.core.columns import FIRST_IDX, ITEM_IDX, SESSION_ID
-from pipeline.core.errors import Limits, in_range
 from pipeline.core.progress import Progress, silent
 from pipeline.core.stage import Metrics
 from pipeline.sessions import sparse

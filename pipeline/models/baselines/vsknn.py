@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import polars as pl
 
-from pipeline.core.errors import Limits, UserError, in_range
+from pipeline.core.arrays import Floats, Ints
+from pipeline.core.checks import Limits, in_range
+from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress
 from pipeline.core.stage import Metrics
 from pipeline.core.workspace import read_json, write_json
-from pipeline.models.tower import Floats
 from pipeline.sessions import sparse
-from pipeline.sessions.histories import Histories, Ints
+from pipeline.sessions.histories import Histories
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

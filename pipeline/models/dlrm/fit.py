@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from pipeline.core.arrays import Flags, Floats, Ints, Numbers
 from pipeline.core.columns import FIRST_IDX
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress
@@ -21,9 +21,8 @@ from pipeline.models.dlrm.model import DlrmConfig
 from pipeline.models.dlrm.network import DlrmNetwork
 from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS, PairFeatures, Scorer, retrieve
 from pipeline.models.merlin_fit import fit
-from pipeline.models.tower import Floats
 from pipeline.models.weights import agree, stay_finite
-from pipeline.sessions.histories import Ints, hold_out, next_clicks
+from pipeline.sessions.histories import hold_out, next_clicks
 
 DIM, BOTTOM, TOP = 64, [128, 64], [128, 64, 32]  # as published
 TARGET = "clicked"
@@ -116,8 +115,8 @@ class Judge:
 
     codes: Ints  # (n, k, categorical)
     values: Floats  # (n, k, continuous)
-    hit: npt.NDArray[np.bool_]  # (n, k) where the next click is
-    there: npt.NDArray[np.bool_]  # (n, k) where a candidate is
+    hit: Flags  # (n, k) where the next click is
+    there: Flags  # (n, k) where a candidate is
 
     @staticmethod
     def of(retrieval: Scorer, features: PairFeatures, clicks: pl.DataFrame, config: DlrmConfig) -> "Judge":
@@ -138,13 +137,13 @@ class Judge:
         """Give the same figures of retrieval's own order."""
         return self._figures(np.broadcast_to(-np.arange(self.hit.shape[1]), self.hit.shape))
 
-    def _figures(self, order: npt.NDArray[Any]) -> dict[str, float]:
+    def _figures(self, order: Numbers) -> dict[str, float]:
         ranks = rank(order, np.where(self.hit.any(axis=1), self.hit.argmax(axis=1), -1))
         figures = Ranked(ranks, np.zeros(len(ranks), np.float32), 0.0).figures()
         return {name: figures[name] for name in _CURVE}
 
 
-def auc(positive: npt.NDArray[np.bool_], scores: Floats) -> float | None:
+def auc(positive: Flags, scores: Floats) -> float | None:
     """Give the chance that a positive is scored above a negative, half of it for a tie.
 
     None where either is missing, or where a score is not a number.

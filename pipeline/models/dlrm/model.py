@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import polars as pl
 
-from pipeline.core.errors import Limits, in_range
+from pipeline.core.arrays import Floats
+from pipeline.core.checks import Limits, in_range
 from pipeline.core.workspace import read_json
 from pipeline.models.dlrm.network import DlrmNetwork
 from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS, Candidates, PairFeatures, Scorer, retrieve
-from pipeline.models.tower import Floats
 from pipeline.sessions import sparse
 from pipeline.sessions.histories import Histories
 

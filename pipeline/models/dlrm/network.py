@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.core.arrays import Floats, Ints
 from pipeline.models import weights
-from pipeline.models.tower import Floats
-from pipeline.sessions.histories import Ints
 
 _BLOCK = 65_536  # pairs held at once
 Layer = tuple[Floats, Floats]  # kernel (inputs, units), bias (units,)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import polars as pl
 
+from pipeline.core.arrays import Floats, Ints
 from pipeline.core.columns import CATEGORY_IDX, FIRST_IDX, ITEM_IDX, OUT_OF_VOCABULARY, PRICE
 from pipeline.metrics.ranking import Scores, top
 from pipeline.models.baselines.item_to_item import ItemKnnConfig, RulesConfig, rules, similarities
-from pipeline.models.tower import Floats
 from pipeline.sessions import sparse
-from pipeline.sessions.histories import Histories, Ints
+from pipeline.sessions.histories import Histories
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.core.arrays import Floats, Ints
 from pipeline.core.columns import FIRST_IDX
 from pipeline.models import weights
-from pipeline.models.tower import Floats
-from pipeline.sessions.histories import Histories, Ints
+from pipeline.sessions.histories import Histories
 
 _BATCH = 8192
 _EPSILON = 1e-12

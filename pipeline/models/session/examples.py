@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from pipeline.core.arrays import Ints
 from pipeline.core.columns import FIRST_IDX
 from pipeline.models.session.encoder import flat
 from pipeline.models.session.network import Batch
-from pipeline.sessions.histories import Histories, Ints, next_clicks
+from pipeline.sessions.histories import Histories, next_clicks
 
 MOST_TARGETS = 16  # of one history: a first click that thousands share must not weigh on a batch alone
 

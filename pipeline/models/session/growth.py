@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from pipeline.core.arrays import Floats
+from pipeline.core.checks import finite
 from pipeline.core.columns import ITEM_ID, SESSION_ID, TIMESTAMP
 from pipeline.core.errors import UserError
 from pipeline.core.ids import matched
 from pipeline.models import checkpoint
 from pipeline.models.features import Features
 from pipeline.models.session.network import TINY, Known, Network
-from pipeline.models.tower import Floats
-from pipeline.models.weights import finite
 
 
 def vectors_of(folder: Path, items: pl.DataFrame) -> tuple[Floats, Floats]:

@@ -12,17 +12,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from pipeline.core.arrays import Floats, Ints, Numbers
 from pipeline.models.lazy_adam import BETA1, BETA2, EPSILON
 from pipeline.models.session.encoder import SessionEncoder
 from pipeline.models.session.sampling import FULL_UP_TO, Sampler
-from pipeline.models.tower import Floats
-from pipeline.sessions.histories import MAX_HISTORY, Ints
+from pipeline.sessions.histories import MAX_HISTORY
 
 TINY = 1e-12  # added to a squared length
 TABLES = ("items", "features")  # the rest is small
-State = dict[str, npt.NDArray[Any]]
+State = dict[str, Numbers]
 
 
 @dataclass(frozen=True)
@@ -194,7 +193,7 @@ class Network:
         """Read all weights and moments, for a checkpoint."""
         return {name: value.numpy() for name, value in (self.weights | self.moments).items()}
 
-    def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+    def restore(self, state: Mapping[str, Numbers]) -> None:
         """Set all weights and moments to those of a checkpoint."""
         for name, value in (self.weights | self.moments).items():
             value.assign(state[name])

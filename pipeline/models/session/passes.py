@@ -14,15 +14,16 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
+from pipeline.core.checks import Limits, finite, in_range
 from pipeline.core.columns import SESSION_ID
-from pipeline.core.errors import Limits, StopEarly, UserError, in_range
+from pipeline.core.errors import StopEarly, UserError
 from pipeline.core.progress import Progress
 from pipeline.metrics.ranking import rank
 from pipeline.models import checkpoint
 from pipeline.models.checkpoint import CONFIG
 from pipeline.models.session.examples import Examples
 from pipeline.models.session.network import Network, State
-from pipeline.models.weights import Diverged, diverged, finite, stay_finite
+from pipeline.models.weights import Diverged, diverged, stay_finite
 from pipeline.sessions.histories import hold_out
 
 HELD_OUT = 0.05  # of the training sessions, the last to end

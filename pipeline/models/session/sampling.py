@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from pipeline.models.tower import Floats
-from pipeline.sessions.histories import Ints
+from pipeline.core.arrays import Doubles, Floats, Ints
 
 FULL_UP_TO = 50_000  # items: below, the softmax over all of them is quick enough
 SAMPLE = 8192  # draws a step
@@ -17,8 +15,8 @@ _POWER = 0.75  # of an item's clicks: rare items are drawn more often than they 
 class Sampler:
     """Draw items by their clicks, and weigh each by how seldom it is drawn."""
 
-    chance: npt.NDArray[np.float64]  # (items,), of one draw
-    up_to: npt.NDArray[np.float64]  # its running sum
+    chance: Doubles  # (items,), of one draw
+    up_to: Doubles  # its running sum
 
     @staticmethod
     def by(clicks: Ints) -> "Sampler":

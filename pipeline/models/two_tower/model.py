@@ -10,14 +10,15 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
+from pipeline.core.arrays import Ints
+from pipeline.core.checks import Limits, in_range
 from pipeline.core.columns import CATEGORY_IDX, FIRST_IDX, ITEM_IDX
-from pipeline.core.errors import Limits, in_range
 from pipeline.core.progress import Progress, silent
 from pipeline.metrics.ranking import evaluate
 from pipeline.models.merlin_fit import fit
 from pipeline.models.tower import Tower, TwoTower
 from pipeline.models.weights import agree, stay_finite
-from pipeline.sessions.histories import Histories, Ints, hold_out, next_clicks
+from pipeline.sessions.histories import Histories, hold_out, next_clicks
 
 DIM = 64
 LAYERS = [128, DIM]

@@ -11,14 +11,15 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
+from pipeline.core.arrays import Floats
+from pipeline.core.checks import Limits, in_range
 from pipeline.core.columns import CATEGORY_IDX, FIRST_IDX, ITEM_IDX, OUT_OF_VOCABULARY, SESSION_ID
-from pipeline.core.errors import Limits, StopEarly, in_range
+from pipeline.core.errors import StopEarly
 from pipeline.core.ids import matched
 from pipeline.core.progress import Progress, silent
 from pipeline.metrics.ranking import evaluate
 from pipeline.models import weights
 from pipeline.models.lazy_adam import Schedule
-from pipeline.models.tower import Floats
 from pipeline.models.two_tower.model import TwoTowerConfig
 from pipeline.models.two_tower_published.network import PublishedNetwork, Rows
 from pipeline.models.weights import Diverged, diverged, stay_finite

@@ -14,9 +14,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core.arrays import Floats, Ints
 from pipeline.models.lazy_adam import Read, Schedule, Table, adam
-from pipeline.models.tower import Floats
-from pipeline.sessions.histories import Ints
 
 LAYERS = (128, 64)
 SIDES = {"query": ("age", "session"), "item": ("category", "item")}  # in the order of Merlin's names

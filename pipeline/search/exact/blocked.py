@@ -7,12 +7,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from pipeline.core.arrays import Doubles, Floats, Rows
 from pipeline.core.progress import Progress, silent
 from pipeline.search.exact.candidates import Candidates
-from pipeline.search.exact.distance import Doubles, between, scores
+from pipeline.search.exact.distance import between, scores
 from pipeline.search.exact.screen import Screen
 from pipeline.search.exact.selection import largest
-from pipeline.search.libraries.base import Floats, Rows
 
 _MORE = 16  # candidates beyond k: one of them almost always stands apart from the next
 _PREPARED = 2**24  # numbers of vectors that are made ready at once

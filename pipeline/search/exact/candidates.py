@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.search.exact.distance import Doubles, between
+from pipeline.core.arrays import Doubles, Floats, Rows
+from pipeline.search.exact.distance import between
 from pipeline.search.exact.screen import Asked, Screen
-from pipeline.search.libraries.base import Floats, Rows
 
 _EQUAL = 1e-7  # of a distance: nobody minds which of such neighbours comes first
 _ROUGH = 1e-4  # of a distance: what is not known better is computed

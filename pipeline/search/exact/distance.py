@@ -8,11 +8,9 @@ where one of the two is all zeros.
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
-Rows = npt.NDArray[np.int64]
-Doubles = npt.NDArray[np.float64]
+from pipeline.core.arrays import Doubles, Floats, Rows
+
 TIE = 1e-5  # of the k-th distance: what rounding to float32 within an index may cost, up to some hundred dimensions
 _NOTHING = 1e-30  # 1 - cos of parallel vectors after rounding in float64
 _AT_ONCE = 2**22  # numbers

@@ -3,10 +3,11 @@
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core.arrays import Floats
 from pipeline.search.exact.blocked import ExactSearch, numpy_arrays
 
 
-def neighbors(vectors: npt.NDArray[np.float32], k: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+def neighbors(vectors: Floats, k: int) -> tuple[npt.NDArray[np.int32], Floats]:
     """Give the (n, k) nearest rows by cosine, each row's own first, and their distances 1 - cosine, ascending."""
     rows, far = ExactSearch(numpy_arrays(), vectors, "COSINE").nearest(vectors, k)
     own = rows == np.arange(len(rows))[:, None]

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.core.arrays import Doubles, Floats
 from pipeline.core.errors import UserError
-from pipeline.search.exact.distance import Doubles, directions, lengths, middle, some
-from pipeline.search.libraries.base import Floats
+from pipeline.search.exact.distance import directions, lengths, middle, some
 
 _MORE_TERMS = 8  # beside the dimensions: rounding of vector, query, last column and sum
 _SUMMED = 192  # dimensions in one product: the bound grows with them, and not with the number of products

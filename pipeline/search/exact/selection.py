@@ -5,12 +5,11 @@ picked out in one comparison, and only they are sorted. A row in which fewer pas
 """
 
 import math
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Numbers = npt.NDArray[Any]
+from pipeline.core.arrays import Numbers
+
 _SAMPLE = 2048  # columns that tell the threshold
 _NARROW = 4 * _SAMPLE  # below, partitioning whole rows is as quick
 

@@ -3,24 +3,22 @@
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
+from pipeline.core.arrays import Floats, Rows
+from pipeline.core.checks import one_of
 from pipeline.core.errors import NotLoaded, UserError
 from pipeline.core.progress import Progress, silent
-from pipeline.core.text import did_you_mean
 from pipeline.search.catalogue import CATALOGUE
 from pipeline.search.engine import Built, Column, Found, Scalar
 from pipeline.search.exact.distance import directions
 from pipeline.search.params import IndexType, Values, validate_build, validate_search
 
 METRICS = ("L2", "IP", "COSINE")
-Floats = npt.NDArray[np.float32]
-Rows = npt.NDArray[np.int64]
 Options = dict[str, Any]  # parameters that have been checked: a library takes them as they are
 
 
@@ -167,14 +165,6 @@ class MemoryEngine(ABC):
         if name not in self._held:
             raise UserError(f"{self.library} has no collection '{name}': create it first.")
         return self._held[name]
-
-
-def one_of(value: str, known: Iterable[str], what: str) -> str:
-    """Give `value` back where it is one of `known`, or raise UserError."""
-    choices = list(known)
-    if value not in choices:
-        raise UserError(f"There is no {what} '{value}': choose {', '.join(choices)}.{did_you_mean(value, choices)}")
-    return value
 
 
 def unit(vectors: Floats) -> Floats:

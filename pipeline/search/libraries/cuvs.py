@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from pipeline.core.arrays import Floats, Rows
 from pipeline.core.errors import UserError
-from pipeline.search.libraries.base import Floats, Held, MemoryEngine, Options, Rows
+from pipeline.search.libraries.base import Held, MemoryEngine, Options
 from pipeline.search.libraries.gpu import lacks, no_gpu
 
 _METRICS = {"L2": "sqeuclidean", "IP": "inner_product"}

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, ClassVar
 
+from pipeline.core.arrays import Floats, Rows
 from pipeline.core.errors import UserError
-from pipeline.search.libraries.base import Floats, Held, MemoryEngine, Options, Rows
+from pipeline.search.libraries.base import Held, MemoryEngine, Options
 from pipeline.search.libraries.gpu import lacks
 
 _NLIST, _NPROBE = ("nlist",), ("nprobe",)

@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from pipeline.core.arrays import Floats, Rows
 from pipeline.core.errors import UserError
 from pipeline.search.exact.blocked import Arrays, ExactSearch, NumpyLike, TorchLike
 from pipeline.search.exact.distance import scores
-from pipeline.search.libraries.base import Floats, Held, MemoryEngine, Options, Rows
+from pipeline.search.libraries.base import Held, MemoryEngine, Options
 from pipeline.search.libraries.gpu import lacks, no_gpu
 
 _NAME = "Exact search on a GPU"

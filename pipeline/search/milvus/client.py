@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from pymilvus import Collection, CollectionSchema, DataType, FieldSchema, utility
 
+from pipeline.core.arrays import Floats, Ints
 from pipeline.core.columns import ID, MOST_TEXT_BYTES, VECTOR
 from pipeline.core.errors import NotLoaded, UserError
 from pipeline.core.progress import Progress, silent
@@ -43,8 +43,8 @@ class MilvusEngine(Connection):
     def insert(
         self,
         name: str,
-        ids: npt.NDArray[np.int64],
-        vectors: npt.NDArray[np.float32],
+        ids: Ints,
+        vectors: Floats,
         scalars: Mapping[str, Column],
         progress: Progress = silent,
         start: int = 0,
@@ -67,8 +67,8 @@ class MilvusEngine(Connection):
     def upsert(
         self,
         name: str,
-        ids: npt.NDArray[np.int64],
-        vectors: npt.NDArray[np.float32],
+        ids: Ints,
+        vectors: Floats,
         scalars: Mapping[str, Column],
         progress: Progress = silent,
     ) -> None:
@@ -78,7 +78,7 @@ class MilvusEngine(Connection):
             insertion.send(self._stub(), name, ids, vectors, scalars, progress, upsert=True)
         self._settle(name, ids)
 
-    def delete(self, name: str, ids: npt.NDArray[np.int64]) -> None:
+    def delete(self, name: str, ids: Ints) -> None:
         """Take rows out by id, without a new index; searches see none of them on return."""
         with self._sentences(name):
             for low in range(0, len(ids), _DELETED):
@@ -92,7 +92,7 @@ class MilvusEngine(Connection):
         """
         return self._counted(name, filter, wait)
 
-    def _settle(self, name: str, ids: npt.NDArray[np.int64]) -> None:
+    def _settle(self, name: str, ids: Ints) -> None:
         """Wait until searches see every change so far, some 200 ms; what is not loaded sees it when it is.
 
         Searches wait for nothing. A "strong" query waits until its node has taken in all that came before it, and the
@@ -210,7 +210,7 @@ class MilvusEngine(Connection):
     def search(
         self,
         name: str,
-        queries: npt.NDArray[np.float32],
+        queries: Floats,
         top_k: int,
         params: Values,
         filter: str = "",

@@ -4,8 +4,8 @@ import time
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from pipeline.core.arrays import Floats, Ints, Numbers
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.text import did_you_mean
@@ -73,9 +73,7 @@ def searchable(engine: MilvusEngine, name: str) -> dict[str, Any]:
     return about
 
 
-def everything(
-    engine: MilvusEngine, about: dict[str, Any], progress: Progress = silent
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.float32]]:
+def everything(engine: MilvusEngine, about: dict[str, Any], progress: Progress = silent) -> tuple[Numbers, Floats]:
     """Read all keys (n), int64 or text, and vectors (n, dim) of a collection that `searchable` reported, in batches."""
     keys = np.empty(about["rows"], object if _has_text_keys(about) else np.int64)
     vectors = np.empty((about["rows"], about["dim"]), np.float32)
@@ -94,7 +92,7 @@ def _has_text_keys(about: dict[str, Any]) -> bool:
     return any(field["type"] == "VARCHAR" for field in about["fields"] if field["name"] == about["key"])
 
 
-def _stored(engine: MilvusEngine, about: dict[str, Any], count: int) -> tuple[list[Any], npt.NDArray[np.float32]]:
+def _stored(engine: MilvusEngine, about: dict[str, Any], count: int) -> tuple[list[Any], Floats]:
     if not 1 <= count <= MOST_QUERIES:
         raise UserError(f"{count} queries are out of range: choose 1 to {MOST_QUERIES:,}.")
     rows = engine.rows(about["name"], "", [about["key"], about["vector"]], count)
@@ -103,9 +101,7 @@ def _stored(engine: MilvusEngine, about: dict[str, Any], count: int) -> tuple[li
     return [row[about["key"]] for row in rows], np.array([row[about["vector"]] for row in rows], np.float32)
 
 
-def _asked(
-    engine: MilvusEngine, about: dict[str, Any], vectors: npt.NDArray[np.float32], k: int
-) -> tuple[npt.NDArray[np.int64], list[float]]:
+def _asked(engine: MilvusEngine, about: dict[str, Any], vectors: Floats, k: int) -> tuple[Ints, list[float]]:
     index = CATALOGUE.get(str(about["index"]))
     build = {name: int(value) for name, value in about["params"].items() if str(value).isdigit()}
     params = validate_search(index, build, {}, k) if index else {}

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from pymilvus import DataType
 from pymilvus.exceptions import ErrorCode, MilvusException
 from pymilvus.grpc_gen import common_pb2, schema_pb2
 from pymilvus.grpc_gen.milvus_pb2 import InsertRequest, UpsertRequest
 
+from pipeline.core.arrays import Floats, Ints, Numbers
 from pipeline.core.columns import ID, VECTOR
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
@@ -30,8 +30,8 @@ _PACKED = b"\x0a"  # field 1, length-delimited: `data` of FloatArray, DoubleArra
 def send(
     stub: Any,
     name: str,
-    ids: npt.NDArray[np.int64],
-    vectors: npt.NDArray[np.float32],
+    ids: Ints,
+    vectors: Floats,
     scalars: Mapping[str, Column],
     progress: Progress = silent,
     start: int = 0,
@@ -62,7 +62,7 @@ def batch_rows(dim: int) -> int:
     return min(BATCH, max(1, _BATCH_BYTES // (4 * dim)))
 
 
-def _check(ids: npt.NDArray[np.int64], vectors: npt.NDArray[np.float32], scalars: Mapping[str, Column]) -> None:
+def _check(ids: Ints, vectors: Floats, scalars: Mapping[str, Column]) -> None:
     for what, column in {"vectors": vectors, **scalars}.items():
         if len(column) != len(ids):
             raise UserError(f"'{what}' has {len(column):,} rows and there are {len(ids):,} ids: give one row an id.")
@@ -91,8 +91,8 @@ def _finished(stub: Any, reply: Any, message: Any) -> None:
 def request(
     kind: Any,
     name: str,
-    ids: npt.NDArray[np.int64],
-    vectors: npt.NDArray[np.float32],
+    ids: Ints,
+    vectors: Floats,
     scalars: Mapping[str, Column],
 ) -> Any:
     """Make one batch; vectors: (n, dim) float32."""
@@ -119,7 +119,7 @@ def _add_scalar(message: Any, name: str, values: Column) -> None:
         field.scalars.double_data.MergeFromString(_packed(np.asarray(values, "<f8")))
 
 
-def _packed(numbers: npt.NDArray[Any]) -> bytes:
+def _packed(numbers: Numbers) -> bytes:
     """Write numbers of a fixed width as the packed field 1 of a message."""
     length, size = bytearray(), numbers.nbytes
     while size > 127:
