@@ -15,10 +15,11 @@ setup:           ## make or refresh .venv
 app: setup       ## serve the app on http://127.0.0.1:8501
 	@scripts/app.sh
 
-lint: setup      ## formatter, linter, types
+lint: setup      ## formatter, linter, types, the order of the rooms
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
+	.venv/bin/lint-imports --no-cache --config pyproject.toml
 
 test: setup lint ## everything but what takes minutes: unit, real Milvus, real browser
 	@scripts/browser.sh
