@@ -38,12 +38,6 @@ def kept(value: float, low: float | None, high: float | None) -> Spread:
     return Spread(value, low, high, _FEWEST)
 
 
-def of_repeats(values: Sequence[float]) -> Spread:
-    """Give the median of repeats, from the least to the most; ValueError for none and for what is no number."""
-    known = _numbers(values)
-    return Spread(float(np.median(known)), float(known.min()), float(known.max()), len(known))
-
-
 def of_slices(values: Sequence[float]) -> Spread:
     """Give the mean of what slices of equal time counted, in order, with its 95 % interval as they are drawn anew.
 
