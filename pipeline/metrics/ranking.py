@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Union
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import sliding_window_view
 
 from pipeline.core.arrays import Doubles, Floats, Ints
 from pipeline.core.progress import Progress, silent
+from pipeline.search.exact.selection import largest
 from pipeline.sessions import sparse
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 CUTOFF = 20
 MISS = 2**31 - 1  # the rank of what is never found
 Ranks = Doubles
-_WIDTH = 64  # columns of a chunk whose maximum is looked at first
 _BLOCK = 2048  # examples scored at once: 2048 x 50,000 items are 400 MB of float32
 Scores = Union[Floats, "csr_matrix"]
 """(n, items), higher is better. -inf, NaN and, in a sparse matrix, all but what is above 0 is no score."""
@@ -110,40 +109,12 @@ def top(scores: Scores, k: int) -> Ints:
     """
     k = min(k, scores.shape[1])
     if isinstance(scores, np.ndarray):
-        return _top(scores, k) if scores.shape[1] < 2 * k * _WIDTH else _top_of_chunks(scores, k)
+        return largest(scores, k, later=True)[1]
     rows, order, place = sparse.by_score(scores)
     kept = (place < k) & (scores.data[order] > 0)
     found = np.full((scores.shape[0], k), -1, np.int64)
     found[rows[kept], place[kept]] = scores.indices[order[kept]]
     return found
-
-
-def _top(scores: Floats, k: int) -> Ints:
-    best = _largest(scores, k)[:, ::-1]
-    values = np.take_along_axis(scores, best, axis=1)
-    order = np.argsort(-values, axis=1, kind="stable")
-    return np.take_along_axis(np.where(values > -np.inf, best, -1), order, axis=1)
-
-
-def _largest(scores: Floats, k: int) -> Ints:
-    """Give the (n, k) columns of the greatest scores, from left to right; of equal ones the later, NaN as -inf."""
-    scores = np.where(np.isnan(scores), -np.inf, scores)
-    least = np.partition(scores, -k, axis=1)[:, -k, None]
-    above, equal = scores > least, scores == least
-    wanted = k - above.sum(axis=1, keepdims=True)
-    equal &= equal[:, ::-1].cumsum(axis=1)[:, ::-1] <= wanted
-    return np.nonzero(above | equal)[1].reshape(len(scores), k)
-
-
-def _top_of_chunks(scores: Floats, k: int) -> Ints:
-    """Look only into the chunks of columns with the highest maxima: the k best are in k of them. Ten times sooner."""
-    maxima = np.fmax.reduce(sliding_window_view(scores, _WIDTH, axis=1)[:, ::_WIDTH], axis=2)
-    chunks = _largest(maxima, k)
-    columns = (chunks[:, :, None] * _WIDTH + np.arange(_WIDTH)).reshape(len(scores), -1)
-    rest = np.arange(maxima.shape[1] * _WIDTH, scores.shape[1])
-    columns = np.hstack([columns, np.broadcast_to(rest, (len(scores), len(rest)))])
-    best = _top(np.take_along_axis(scores, columns, axis=1), k)
-    return np.where(best < 0, -1, np.take_along_axis(columns, np.maximum(best, 0), axis=1))
 
 
 def _blocks(count: int) -> Iterator[slice]:

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.search.exact import neighbors
 from pipeline.search.exact.blocked import nearest, numpy_arrays
@@ -26,6 +28,42 @@ def test_a_row_is_its_own_first_neighbour_even_among_more_equals_than_there_are_
     assert (distances == 0).all()
 
 
+_FEW = [-np.inf, np.nan, np.inf, -1.0, 0.0, 1.0, 2.0]  # few, so that many are equal
+
+
+def _by_sorting(scores: np.ndarray, k: int, floor: np.ndarray, later: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Sort whole rows in float64: what is no candidate last, equal ones by their column."""
+    wide = np.where(scores > floor[:, None], scores, -np.inf).astype(np.float64)
+    columns = np.arange(wide.shape[1]) * (-1 if later else 1)
+    order = np.array([np.lexsort((columns, -row)) for row in wide])[:, :k]
+    values = np.take_along_axis(wide, order, axis=1)
+    return values, np.where(values > -np.inf, order, -1)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.tuples(st.integers(1, 130), st.integers(1, 700)),
+    st.integers(1, 30),
+    st.sampled_from(["float32", "float64"]),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
+def test_the_largest_are_those_of_sorting_whole_rows_equal_ones_too(
+    seed: int, shape: tuple[int, int], k: int, dtype: str, apart: bool, bounded: bool, later: bool
+) -> None:
+    random = np.random.default_rng(seed)
+    scores = (random.normal(size=shape) if apart else random.choice(_FEW, shape)).astype(dtype)
+    scores[random.random(shape[0]) < 0.1] = random.choice(_FEW)  # rows in which all are equal
+    floor = random.choice([-1.0, 0.5, 1.0], shape[0]).astype(dtype) if bounded else None
+    k = min(k, shape[1])
+    values, columns = largest(scores, k, floor, later)
+    expected = _by_sorting(scores, k, np.full(shape[0], -np.inf) if floor is None else floor, later)
+    assert (values == expected[0]).all()
+    assert (columns == expected[1]).all()
+
+
 @pytest.mark.parametrize("order", ["random", "ascending", "equal", "few", "infinite"])
 @pytest.mark.parametrize("k", [1, 100])
 def test_the_largest_of_wide_rows_are_found_whatever_their_order(order: str, k: int) -> None:
@@ -35,15 +73,16 @@ def test_the_largest_of_wide_rows_are_found_whatever_their_order(order: str, k: 
         scores.sort(axis=1)
     elif order == "equal":
         scores[:] = 1.5
-    elif order == "few":  # fewer than k stand out, and no sampled column shows them
+    elif order == "few":  # fewer than k stand out of equal ones
         scores[:] = 0
         scores[:, 1:60] = random.normal(size=(9, 59)) + 5
     elif order == "infinite":
         scores[:, 5:] = -np.inf
-    values, columns = largest(scores, k)
-    assert (values == -np.sort(-scores, axis=1)[:, :k]).all()
-    assert (np.take_along_axis(scores, columns, axis=1) == values).all()
-    assert all(len(set(row)) == k for row in columns.tolist())
+    for later in (False, True):
+        values, columns = largest(scores, k, later=later)
+        expected = _by_sorting(scores, k, np.full(9, -np.inf), later)
+        assert (values == expected[0]).all()
+        assert (columns == expected[1]).all()
 
 
 @pytest.mark.parametrize("metric", ["IP", "L2", "COSINE"])

@@ -1,63 +1,64 @@
-"""The largest of each row of a wide matrix by NumPy, several times quicker than partitioning whole rows.
+"""The largest of each row of a matrix by NumPy, several times quicker than partitioning whole rows.
 
-A column in some twenty tells a threshold that a little more than k values of the row pass, almost surely; those are
-picked out in one comparison, and only they are sorted. A row in which fewer passed is partitioned whole.
+Columns are put into groups, several times `k` of them. The `k`-th largest of the groups' maxima is a threshold that `k`
+values of the row reach for certain, and seldom many more: only these are picked out and sorted.
 """
-
-import math
 
 import numpy as np
 
-from pipeline.core.arrays import Numbers
+from pipeline.core.arrays import Flags, Numbers
 
-_SAMPLE = 2048  # columns that tell the threshold
-_NARROW = 4 * _SAMPLE  # below, partitioning whole rows is as quick
+_WIDEST = 64  # columns in a group at most
+_GROUPS = 4  # times k: more, and a threshold lets fewer pass that are not wanted
+_ROWS = 64  # at once: what is picked out of rows in which all are equal is as large as they are
 
 
-def largest(scores: Numbers, k: int, floor: Numbers | None = None) -> tuple[Numbers, Numbers]:
-    """Give the (q, k) largest of each row, descending, and their columns.
+def largest(scores: Numbers, k: int, floor: Numbers | None = None, later: bool = False) -> tuple[Numbers, Numbers]:
+    """Give the (q, k) largest of each row (q, n), descending, and their columns; `k` <= n.
 
-    Where a `floor` (q) is given, only values above it count, and places that none fills hold -inf and column 0.
+    Of equal values the earlier column comes first, or the `later` one. NaN and -inf are never among them, nor, where a
+    `floor` (q) is given, what is not above it; places that none fills hold -inf and column -1.
     """
-    if scores.shape[1] < max(_NARROW, 8 * k):
-        return _sorted(scores, None, k)
-    values, columns = _above(scores, _threshold(scores, k) if floor is None else floor, k)
-    values, columns = _sorted(values, columns, k)
-    if floor is None and (short := np.flatnonzero(np.isneginf(values[:, -1]))).size:
-        values[short], columns[short] = _sorted(scores[short], None, k)
+    values, columns = np.empty((len(scores), k), scores.dtype), np.empty((len(scores), k), np.int64)
+    for low in range(0, len(scores), _ROWS):
+        rows = slice(low, low + _ROWS)
+        block = scores[rows]
+        passed = _reached(block, k) if floor is None else block > floor[rows, None]
+        values[rows], columns[rows] = _sorted(*_picked(block, passed, k, later), k)
     return values, columns
 
 
-def _threshold(scores: Numbers, k: int) -> Numbers:
-    """Guess for each row a value that somewhat more than `k` others are above."""
-    step = scores.shape[1] // _SAMPLE
-    sample = scores[:, ::step]
-    expected = k / step  # of the k largest in the sample
-    rank = min(sample.shape[1] - 1, math.ceil(expected + 4 * math.sqrt(expected) + 4))
-    return np.partition(sample, sample.shape[1] - 1 - rank, axis=1)[:, -1 - rank]
+def _reached(scores: Numbers, k: int) -> Flags:
+    """Tell which values reach a threshold that the `k` largest of each row reach."""
+    rows, columns = scores.shape
+    width = max(1, min(_WIDEST, columns // (_GROUPS * k)))
+    groups = columns // width
+    maxima = np.fmax.reduce(scores[:, : width * groups].reshape(rows, width, groups), axis=1)
+    maxima = np.where(np.isnan(maxima), -np.inf, maxima)
+    threshold = np.partition(maxima, groups - k, axis=1)[:, groups - k]
+    return scores >= np.maximum(threshold, np.finfo(scores.dtype).min)[:, None]
 
 
-def _above(scores: Numbers, floor: Numbers, k: int) -> tuple[Numbers, Numbers]:
-    """Collect each row's values above its floor, and their columns, beside each other; -inf fills up, to `k` at least.
+def _picked(scores: Numbers, passed: Flags, k: int, later: bool) -> tuple[Numbers, Numbers]:
+    """Collect what passed of each row, and its columns, beside each other; -inf and -1 fill up, to `k` at least.
 
     Positions in the flat matrix are in order, so a row's values are a run of them.
     """
-    flat = np.flatnonzero(scores > floor[:, None])
+    flat = np.flatnonzero(passed)
     rows = flat // scores.shape[1]
     counts = np.bincount(rows, minlength=len(scores))
-    places = np.arange(len(flat)) - np.repeat(np.cumsum(counts) - counts, counts)
+    ends = np.cumsum(counts)
+    here = np.arange(len(flat))
+    places = np.repeat(ends, counts) - 1 - here if later else here - np.repeat(ends - counts, counts)
     width = max(k, int(counts.max(initial=0)))
     values = np.full((len(scores), width), -np.inf, scores.dtype)
-    columns = np.zeros((len(scores), width), np.int64)
+    columns = np.full((len(scores), width), -1, np.int64)
     values[rows, places] = scores.ravel()[flat]
     columns[rows, places] = flat - rows * scores.shape[1]
     return values, columns
 
 
-def _sorted(scores: Numbers, columns: Numbers | None, k: int) -> tuple[Numbers, Numbers]:
-    """Take the `k` largest of each row in descending order, from `columns` where the scores are not all of them."""
-    best = np.argpartition(scores, scores.shape[1] - k, axis=1)[:, -k:]
-    order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
-    best = np.take_along_axis(best, order, axis=1)
-    values = np.take_along_axis(scores, best, axis=1)
-    return values, best if columns is None else np.take_along_axis(columns, best, axis=1)
+def _sorted(values: Numbers, columns: Numbers, k: int) -> tuple[Numbers, Numbers]:
+    """Put the `k` largest of each row in descending order, equal ones as they stand."""
+    order = np.argsort(-values, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(values, order, axis=1), np.take_along_axis(columns, order, axis=1)
