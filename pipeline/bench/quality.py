@@ -1,14 +1,9 @@
-"""What recommendations lose at a setting: recall@20 and MRR@20 of the next click through the index and exactly.
-
-An index that misses a neighbour loses a recommendation only where that neighbour was the next click, so recall of the
-index and the loss of its recommendations are two figures.
-"""
+"""What recommendations lose at the settings of a benchmark run, kept in the run's folder."""
 
 import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +11,16 @@ import numpy as np
 import polars as pl
 
 from pipeline.bench import runs
-from pipeline.core.arrays import Floats, Ints, Rows
+from pipeline.core.arrays import Floats
 from pipeline.core.columns import FIRST_IDX
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.text import percent
 from pipeline.core.workspace import Workspace, read_json, write_json
-from pipeline.metrics.ranking import CUTOFF, MISS, places
+from pipeline.evaluation.index_loss import RevealedSessions, SearchSetting, means
+from pipeline.metrics.ranking import CUTOFF
 from pipeline.search.catalogue import MIN_INDEXED_ROWS, index_type
 from pipeline.search.engine import Engine
-from pipeline.search.measure import exact
 from pipeline.search.params import raised, validate_build, validate_search
 from pipeline.sessions import preprocess
 from pipeline.sessions.histories import next_clicks
@@ -36,22 +31,9 @@ ON = ("index", "build", "search")
 FIGURES = ("next_recall", "next_mrr", "exact_recall", "exact_mrr")
 _METRIC = "IP"  # the models score by dot product
 _MOST = 5000  # next clicks, drawn at random where there are more
-_BLOCK = 1000  # queries in a request
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A model's items, and sessions whose next click is known."""
-
-    vectors: Floats
-    """(items, dim)."""
-    queries: Floats
-    """(n, dim), a session's clicks so far each."""
-    targets: Ints
-    """(n,) the row of the next click, -1 outside the catalogue."""
-
-
-def asked_of(workspace: Workspace, model: str) -> Asked:
+def asked_of(workspace: Workspace, model: str) -> RevealedSessions:
     """Encode revealed test sessions, up to 5,000 drawn at random; UserError where no index could lose anything."""
     encoder, catalogue = load_encoder(workspace, model)
     if catalogue.height < MIN_INDEXED_ROWS:
@@ -62,24 +44,17 @@ def asked_of(workspace: Workspace, model: str) -> Asked:
     histories, items, _ = next_clicks(preprocess.load_part(workspace, "test"))
     chosen = np.sort(np.random.default_rng(0).permutation(len(items))[:_MOST])
     targets = np.where(items[chosen] >= FIRST_IDX, items[chosen] - FIRST_IDX, -1)
-    return Asked(encoder.vectors, encoder.encode(histories.take(chosen)), targets)
-
-
-def figures(found: Rows, targets: Ints) -> tuple[float, float]:
-    """Give recall@k and MRR@k of neighbours (n, k), best first, for one target row each; -1 is never found."""
-    ranks = places(found, targets)
-    hit = ranks < MISS
-    return round(float(hit.mean()), 6), round(float(np.where(hit, 1 / ranks, 0).mean()), 6)
+    return RevealedSessions(encoder.vectors, encoder.encode(histories.take(chosen)), targets)
 
 
 def measure(
-    engine: Engine, prefix: str, asked: Asked, settings: pl.DataFrame, progress: Progress = silent
+    engine: Engine, prefix: str, asked: RevealedSessions, settings: pl.DataFrame, progress: Progress = silent
 ) -> list[dict[str, Any]]:
     """Ask through each of the settings (index, build, search), each build once: `ON` and `FIGURES` of each.
 
     A build whose parameters do not hold for these vectors is left out.
     """
-    best = figures(exact(asked.vectors, asked.queries, CUTOFF, _METRIC), asked.targets)
+    best, keys = means(asked.exact_ranks()), np.arange(len(asked.vectors))
     rows = []
     builds = settings.select(ON).unique(maintain_order=True).partition_by("index", "build", maintain_order=True)
     for n, group in enumerate(builds):
@@ -93,8 +68,9 @@ def measure(
             for search in group["search"]:
                 kind = index_type(index)
                 chosen = validate_search(kind, params, raised(kind, json.loads(search), CUTOFF), CUTOFF)
-                own = figures(_search(engine, name, asked.queries, chosen), asked.targets)
-                told = dict(zip(FIGURES, (*own, *best), strict=True))
+                found = asked.found(SearchSetting(engine, name, chosen, keys))
+                own = means(asked.ranks_in(found, keys))
+                told = dict(zip(FIGURES, (*own.values(), *best.values()), strict=True))
                 rows.append({"index": index, "build": build, "search": search} | told)
     return rows
 
@@ -109,11 +85,6 @@ def _built(engine: Engine, name: str, index: str, params: Any, vectors: Floats) 
         yield name
     finally:
         engine.drop(name)
-
-
-def _search(engine: Engine, name: str, queries: Floats, params: Any) -> Rows:
-    blocks = [queries[low : low + _BLOCK] for low in range(0, len(queries), _BLOCK)]
-    return np.concatenate([engine.search(name, block, CUTOFF, params).ids for block in blocks])
 
 
 def keep(workspace: Workspace, run: str, rows: list[dict[str, Any]]) -> None:

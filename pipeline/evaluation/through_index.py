@@ -8,27 +8,26 @@ import numpy as np
 import polars as pl
 
 from pipeline.core.arrays import Ints
-from pipeline.core.columns import FIRST_IDX, ITEM_IDX, SESSION_ID
+from pipeline.core.columns import ITEM_IDX, SESSION_ID
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.stage import Done, Metrics, is_stale, run_stage
 from pipeline.core.workspace import Workspace
 from pipeline.evaluation.differences import Difference
 from pipeline.evaluation.examples import Examples
+from pipeline.evaluation.index_loss import BLOCK, MEASURES, RevealedSessions, SearchSetting, means, shares
 from pipeline.indexes.registry import find_index, index_stage, list_indexes
 from pipeline.metrics.bootstrap import interval, resample
-from pipeline.metrics.ranking import CUTOFF, Ranked, Ranks, places, rank
+from pipeline.metrics.ranking import CUTOFF, Ranks
 from pipeline.models.registry import KINDS, Encoder
 from pipeline.search.catalogue import index_type
 from pipeline.search.engine import Engine
 from pipeline.search.measure import recall
-from pipeline.search.params import Values, parse_params, validate_search
+from pipeline.search.params import parse_params, validate_search
 from pipeline.sessions import preprocess
 from pipeline.training.train import load_encoder, stage_name
 
 FOLDER = "approximation"
-MEASURES = (f"recall@{CUTOFF}", f"mrr@{CUTOFF}")
-_BLOCK = 1000  # queries in a request
 
 
 @dataclass(frozen=True)
@@ -76,15 +75,15 @@ def approximate(
         examples = Examples.of(preprocess.load_part(workspace, "test"), max_clicks=config.max_clicks)
         keys = catalogue[ITEM_IDX].to_numpy().astype(np.int64)
         engine.load(row["collection"])
-        ask = _Index(engine, row["collection"], params, row["metric"])
-        exact, through, found = _both(encoder, keys, examples, ask, report)
+        setting = SearchSetting(engine, row["collection"], params, keys)
+        exact, through, found = _both(encoder, examples, setting, row["metric"], report)
         sessions = examples.table[SESSION_ID].rle_id().cast(pl.Int64).to_numpy()
         return {
             "model": row["model"],
             "search": params,
             "examples": len(exact),
-            "exact": _means(exact),
-            "through": _means(through),
+            "exact": means(exact),
+            "through": means(through),
             "lost": {name: asdict(lost) for name, lost in _lost(exact, through, sessions).items()},
             f"index_recall@{CUTOFF}": round(found, 6),
         }
@@ -101,49 +100,29 @@ def approximate(
     )
 
 
-@dataclass(frozen=True)
-class _Index:
-    """A loaded collection and how it is searched."""
-
-    engine: Engine
-    collection: str
-    params: Values
-    metric: str
-
-
 def _both(
-    encoder: Encoder, keys: Ints, examples: Examples, index: _Index, progress: Progress
+    encoder: Encoder, examples: Examples, setting: SearchSetting, metric: str, progress: Progress
 ) -> tuple[Ranks, Ranks, float]:
     """Give each example's rank (n,) in the exact order and in the index's answer, and the index's own recall@20."""
     exact, through = np.empty(len(examples.targets)), np.empty(len(examples.targets))
-    shares = []
-    for low in range(0, len(exact), _BLOCK):
+    recalls = []
+    for low in range(0, len(exact), BLOCK):
         progress(low, len(exact), "searching the index")
-        rows = slice(low, min(low + _BLOCK, len(exact)))
-        targets = examples.targets[rows]
+        rows = slice(low, min(low + BLOCK, len(exact)))
         queries = encoder.encode(examples.histories.take(rows))
-        exact[rows] = rank(queries @ encoder.vectors.T, targets)
-        found = index.engine.search(index.collection, queries, min(CUTOFF, len(keys)), index.params).ids
-        through[rows] = places(found, np.where(targets >= 0, targets + FIRST_IDX, -1))
-        shares.append(recall(keys, encoder.vectors, queries, found, index.metric) * len(queries))
-    return exact, through, float(sum(shares) / len(exact))
-
-
-def _values(ranks: Ranks) -> Any:
-    found = Ranked(ranks, np.zeros(len(ranks), np.float32), 0.0).measures()
-    return np.stack([found[name] for name in MEASURES], axis=1)
-
-
-def _means(ranks: Ranks) -> dict[str, float]:
-    means = _values(ranks).mean(axis=0, dtype=np.float64)
-    return {name: round(float(mean), 6) for name, mean in zip(MEASURES, means, strict=True)}
+        sessions = RevealedSessions(encoder.vectors, queries, examples.targets[rows])
+        exact[rows] = sessions.exact_ranks()
+        found = sessions.found(setting)
+        through[rows] = sessions.ranks_in(found, setting.keys)
+        recalls.append(recall(setting.keys, encoder.vectors, queries, found, metric) * len(queries))
+    return exact, through, float(sum(recalls) / len(exact))
 
 
 def _lost(exact: Ranks, through: Ranks, sessions: Ints) -> dict[str, Difference]:
     """Give how much less the index finds, with its interval; below zero where a wrong neighbour was the right item."""
-    apart = _values(exact) - _values(through)
-    means = resample(apart, sessions)
+    apart = shares(exact) - shares(through)
+    drawn = resample(apart, sessions)
     return {
-        name: Difference(round(float(apart[:, i].mean(dtype=np.float64)), 6), *interval(means[:, i]))
+        name: Difference(round(float(apart[:, i].mean(dtype=np.float64)), 6), *interval(drawn[:, i]))
         for i, name in enumerate(MEASURES)
     }

@@ -10,28 +10,24 @@ from pipeline.bench.runs import Recorder, packed
 from pipeline.core.columns import DEFAULT_MODEL
 from pipeline.core.errors import UserError
 from pipeline.core.workspace import Workspace
+from pipeline.evaluation.index_loss import RevealedSessions
 from pipeline.search.libraries.faiss import FaissEngine
 from tests.bench.made import point
 from tests.vectors.made import make_road
 
 
-def _asked(rows: int = 3000) -> quality.Asked:
+def _asked(rows: int = 3000) -> RevealedSessions:
     rng = np.random.default_rng(2)
     vectors = rng.normal(size=(rows, 16)).astype(np.float32)
     queries = rng.normal(size=(400, 16)).astype(np.float32)
     nearest = np.argsort(-(queries @ vectors.T), axis=1)[:, :25]
     targets = nearest[np.arange(400), rng.integers(0, 25, 400)]  # some among the 20, some just below
-    return quality.Asked(vectors, queries, targets)
+    return RevealedSessions(vectors, queries, targets)
 
 
 def _settings(*rows: tuple[str, dict[str, int], dict[str, int]]) -> pl.DataFrame:
     packed_rows = [(index, packed(build), packed(search)) for index, build, search in rows]
     return pl.DataFrame(packed_rows, schema=list(quality.ON), orient="row")
-
-
-def test_the_figures_are_those_of_the_places() -> None:
-    found = np.array([[5, 3], [1, 2], [9, 8], [0, 4]])
-    assert quality.figures(found, np.array([5, 2, 7, -1])) == (0.5, 0.375)
 
 
 def test_exact_loses_nothing_and_a_hasty_index_does() -> None:

@@ -3,15 +3,20 @@
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
+from pipeline.bench import quality
 from pipeline.core.columns import FIRST_IDX
 from pipeline.core.errors import UserError
 from pipeline.core.workspace import MANIFEST, Workspace, write_json
 from pipeline.evaluation.evaluate import evaluate, evaluations
+from pipeline.evaluation.examples import Examples
+from pipeline.evaluation.index_loss import RevealedSessions
 from pipeline.evaluation.through_index import ApproximationConfig, approximate, check
 from pipeline.models.tower import Tower, TwoTower
 from pipeline.search.libraries.faiss import FaissEngine
+from pipeline.sessions.preprocess import load_part
 from pipeline.training.train import load_encoder
 from tests.models import made
 
@@ -73,6 +78,18 @@ def test_a_lossy_index_tells_what_it_loses(built: tuple[Workspace, FaissEngine])
     whole = approximate(workspace, "ivf_flat", ApproximationConfig("nprobe=8"), engine)
     assert not whole.skipped
     assert whole.manifest["metrics"]["index_recall@20"] == 1
+
+
+def test_a_benchmark_and_the_evaluation_tell_one_figure(built: tuple[Workspace, FaissEngine]) -> None:
+    workspace, engine = built
+    evaluated = approximate(workspace, "ivf_flat", ApproximationConfig("nprobe=1"), engine).manifest["metrics"]
+    encoder, _ = load_encoder(workspace, "two_tower")
+    examples = Examples.of(load_part(workspace, "test"))
+    sessions = RevealedSessions(encoder.vectors, encoder.encode(examples.histories), examples.targets)
+    setting = pl.DataFrame({"index": ["IVF_FLAT"], "build": ['{"nlist": 8}'], "search": ['{"nprobe": 1}']})
+    (benched,) = quality.measure(FaissEngine(), "", sessions, setting)
+    assert (benched["exact_recall"], benched["exact_mrr"]) == tuple(evaluated["exact"].values())
+    assert (benched["next_recall"], benched["next_mrr"]) == tuple(evaluated["through"].values())
 
 
 def test_an_index_of_other_vectors_is_refused(built: tuple[Workspace, FaissEngine]) -> None:
