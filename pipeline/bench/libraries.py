@@ -1,8 +1,6 @@
-"""The libraries underneath a vector database, and what each of them does on the same vectors."""
+"""What a library underneath a vector database does on the vectors that the database has."""
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,38 +10,13 @@ from pipeline.core.checks import one_of
 from pipeline.core.errors import UserError
 from pipeline.core.workspace import Workspace
 from pipeline.models.registry import KINDS
-from pipeline.search.engine import Engine
-from pipeline.search.libraries import cuvs, faiss, gpu_exact
+from pipeline.search.libraries.registry import find_library
 from pipeline.search.measure import measure
 from pipeline.search.params import Values
 from pipeline.vectors.embed import Entity, load_vectors
 
 
-@dataclass(frozen=True)
-class Library:
-    """A library: its title, where it runs, its index types, why it does not work here (None: it does), an engine."""
-
-    title: str
-    device: str
-    types: tuple[str, ...]
-    available: Callable[[], str | None]
-    engine: Callable[[], Engine]
-
-
-LIBRARIES = {
-    "faiss": Library("FAISS", "cpu", tuple(faiss.RECIPES), faiss.unavailable, faiss.FaissEngine),
-    "cuvs": Library("NVIDIA cuVS", "gpu", tuple(cuvs.RECIPES), cuvs.unavailable, cuvs.CuvsEngine),
-    "gpu_exact": Library(
-        "Exact search by PyTorch or CuPy",
-        "gpu",
-        tuple(gpu_exact.GpuExactEngine.build_names),
-        gpu_exact.unavailable,
-        gpu_exact.GpuExactEngine,
-    ),
-}
-
-
-def compare(
+def measure_library(
     ids: Rows,
     vectors: Floats,
     queries: Floats,
@@ -58,9 +31,7 @@ def compare(
     """Build with a library and measure it as `measure` does, on `threads` CPU threads (0: every one)."""
     from threadpoolctl import threadpool_limits
 
-    chosen = LIBRARIES[one_of(library, LIBRARIES, "library")]
-    if reason := chosen.available():
-        raise UserError(reason)
+    chosen = find_library(library)
     cores = len(os.sched_getaffinity(0))
     if not 0 <= threads <= cores:
         raise UserError(f"{threads} threads are out of range: choose 1 to {cores}, or 0 for all of them.")
@@ -69,14 +40,6 @@ def compare(
     with threadpool_limits(threads or cores):
         measured = measure(engine, ids, vectors, queries, index, params, search, metric, k)
     return {"library": library, "device": chosen.device, "threads": threads or cores} | measured
-
-
-def listing() -> list[dict[str, Any]]:
-    """List the libraries with name, title, device, index types and the reason why one does not work here."""
-    return [
-        {"name": name, "title": entry.title, "device": entry.device, "types": entry.types, "reason": entry.available()}
-        for name, entry in LIBRARIES.items()
-    ]
 
 
 def workspace_vectors(workspace: Workspace, model: str, entity: Entity, most: int) -> tuple[Rows, Floats, Floats]:

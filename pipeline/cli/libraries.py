@@ -20,9 +20,9 @@ def list_(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
     """
 
     def body() -> Answer:
-        from pipeline.bench.libraries import listing
+        from pipeline.search.libraries.registry import describe_libraries
 
-        return {"libraries": listing()}
+        return {"libraries": describe_libraries()}
 
     def show(answer: Answer) -> None:
         for row in answer["libraries"]:
@@ -54,7 +54,7 @@ def bench(
     """
 
     def body() -> Answer:
-        from pipeline.bench.libraries import compare, workspace_vectors
+        from pipeline.bench.libraries import measure_library, workspace_vectors
         from pipeline.indexes.build import IndexConfig
         from pipeline.search.params import parse_params
 
@@ -63,7 +63,9 @@ def bench(
         with writing(workspace, f"library {chosen.name}", wait) as (opened, job):
             job.progress("library")
             ids, data, asked = workspace_vectors(opened, model, chosen.vectors, queries)
-            measured = compare(ids, data, asked, chosen.index, params, effort, metric.upper(), k, library, threads)
+            measured = measure_library(
+                ids, data, asked, chosen.index, params, effort, metric.upper(), k, library, threads
+            )
             job.result = {"vectors": vectors, "model": model} | measured
             return job.result
 

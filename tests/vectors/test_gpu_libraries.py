@@ -14,7 +14,7 @@ import pytest
 from pipeline.core.errors import UserError
 from pipeline.search.catalogue import CATALOGUE
 from pipeline.search.exact.blocked import Arrays, NumpyLike, TorchLike, nearest, numpy_arrays
-from pipeline.search.libraries import cuvs, gpu, gpu_exact
+from pipeline.search.libraries import cuvs, gpu_exact, library
 from pipeline.search.params import validate_build
 
 
@@ -109,15 +109,14 @@ def _absent(monkeypatch: pytest.MonkeyPatch, *there: str) -> None:
     def find(name: str) -> object:
         return object() if name in there else None
 
-    monkeypatch.setattr(gpu, "find_spec", find)
-    monkeypatch.setattr(gpu_exact, "find_spec", find)
+    monkeypatch.setattr(library, "find_spec", find)
 
 
 def test_without_the_packages_the_sentence_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
     _absent(monkeypatch)
     with pytest.raises(UserError, match="cuVS needs cuvs and cupy, not installed here: run `uv pip install .*cuvs-cu"):
-        cuvs.CuvsEngine()
-    with pytest.raises(UserError, match="Exact search on a GPU .* needs cupy, not installed here"):
+        cuvs.CUVS.engine()
+    with pytest.raises(UserError, match="Exact search by PyTorch or CuPy needs torch or cupy, not installed here"):
         gpu_exact.GpuExactEngine()
 
 
@@ -130,8 +129,10 @@ def test_without_a_gpu_the_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=SimpleNamespace(device_count=lambda: 0)))  # type: ignore[arg-type]
     _absent(monkeypatch, "cuvs", "cupy", "torch")
     with pytest.raises(UserError, match="cuVS needs an NVIDIA GPU and its driver .cudaErrorNoDevice.*nvidia-smi"):
-        cuvs.CuvsEngine()
-    with pytest.raises(UserError, match="Exact search on a GPU needs an NVIDIA GPU and its driver .none is found"):
+        cuvs.CUVS.engine()
+    with pytest.raises(
+        UserError, match="Exact search by PyTorch or CuPy needs an NVIDIA GPU and its driver .none is found"
+    ):
         gpu_exact.GpuExactEngine()
 
 

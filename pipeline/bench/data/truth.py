@@ -57,7 +57,7 @@ def recall_with_interval(shares: Floats, population: int) -> tuple[float, float,
 
 
 def _arrays() -> Arrays:
-    return numpy_arrays() if gpu_exact.unavailable() else gpu_exact.gpu_arrays()
+    return gpu_exact.gpu_arrays() if gpu_exact.GPU_EXACT.packages() else numpy_arrays()
 
 
 def _digest(vectors: Floats, queries: Floats, metric: str) -> str:

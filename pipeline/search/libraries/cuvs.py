@@ -9,10 +9,9 @@ import numpy as np
 from pipeline.core.arrays import Floats, Rows
 from pipeline.core.errors import UserError
 from pipeline.search.libraries.base import Held, MemoryEngine, Options
-from pipeline.search.libraries.gpu import lacks, no_gpu
+from pipeline.search.libraries.library import Library
 
 _METRICS = {"L2": "sqeuclidean", "IP": "inner_product"}
-_PACKAGES = "cuvs-cu12 'cupy-cuda12x<14'"  # CuPy 14 wants numpy 2
 
 
 @dataclass(frozen=True)
@@ -52,22 +51,12 @@ def search_arguments(index: str, params: Options) -> dict[str, int]:
     return {RECIPES[index].search[name]: value for name, value in params.items()}
 
 
-def unavailable() -> str | None:
-    """Say why cuVS does not work here, or give None."""
-    return lacks(("cuvs", "cupy"), _PACKAGES, "cuVS") or no_gpu("cupy", "cuVS")
-
-
 class CuvsEngine(MemoryEngine):
-    """Search with cuVS; raise UserError without the package or a GPU."""
+    """Search with cuVS, which needs a GPU."""
 
     library = "cuVS"
     build_names: ClassVar = {name: tuple(recipe.build) for name, recipe in RECIPES.items()}
     search_names: ClassVar = {name: tuple(recipe.search) for name, recipe in RECIPES.items()}
-
-    def __init__(self) -> None:
-        if reason := unavailable():
-            raise UserError(reason)
-        super().__init__()
 
     def _make(self, index: str, params: Options, metric: str, vectors: Floats) -> Any:
         cupy, neighbors = import_module("cupy"), _neighbors(index)
@@ -88,3 +77,14 @@ class CuvsEngine(MemoryEngine):
 
 def _neighbors(index: str) -> Any:
     return import_module(f"cuvs.neighbors.{RECIPES[index].module}")
+
+
+CUVS = Library(
+    "cuvs",
+    "NVIDIA cuVS",
+    "gpu",
+    types=tuple(RECIPES),
+    needs=(("cuvs", "cupy"),),
+    install="cuvs-cu12 'cupy-cuda12x<14'",  # CuPy 14 wants numpy 2
+    factory=CuvsEngine,
+)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from pipeline.core.arrays import Floats, Rows
 from pipeline.core.errors import UserError
 from pipeline.search.libraries.base import Held, MemoryEngine, Options
-from pipeline.search.libraries.gpu import lacks
+from pipeline.search.libraries.library import Library
 
 _NLIST, _NPROBE = ("nlist",), ("nprobe",)
 _GRAPH, _EF = ("M", "efConstruction"), ("ef",)
@@ -35,11 +35,6 @@ RECIPES = {
 }
 
 
-def unavailable() -> str | None:
-    """Say why FAISS does not work here, or give None."""
-    return lacks(("faiss",), "-r requirements.txt --no-deps", "FAISS")
-
-
 class FaissEngine(MemoryEngine):
     """Search with FAISS; it runs on as many threads as its OpenMP is set to."""
 
@@ -48,8 +43,6 @@ class FaissEngine(MemoryEngine):
     search_names: ClassVar = {name: recipe.search for name, recipe in RECIPES.items()}
 
     def __init__(self) -> None:
-        if reason := unavailable():
-            raise UserError(reason)
         import_module("faiss")  # now, and not within the first build that is timed
         super().__init__()
 
@@ -109,3 +102,14 @@ def _parameters(faiss: Any, params: Options, k: int) -> Any:
 
 def _reason(error: RuntimeError) -> str:
     return str(error).splitlines()[0].rsplit("Error: ", 1)[-1][:200]
+
+
+FAISS = Library(
+    "faiss",
+    "FAISS",
+    "cpu",
+    types=tuple(RECIPES),
+    needs=(("faiss",),),
+    install="-r requirements.txt --no-deps",
+    factory=FaissEngine,
+)

@@ -1,18 +1,6 @@
-"""Whether this machine has a GPU and the packages that use it, and the sentence that says what is missing."""
+"""Whether this machine has a GPU, and the sentence that says so."""
 
-from collections.abc import Iterable
 from importlib import import_module
-from importlib.util import find_spec
-
-_INSTALL = "uv pip install --python .venv/bin/python"
-
-
-def lacks(packages: Iterable[str], install: str, what: str) -> str | None:
-    """Say which of `packages` is not installed and how to get it, or give None."""
-    absent = [name for name in packages if find_spec(name) is None]
-    if not absent:
-        return None
-    return f"{what} needs {' and '.join(absent)}, not installed here: run `{_INSTALL} {install}`."
 
 
 def no_gpu(package: str, what: str) -> str | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,9 +11,7 @@ from pipeline.core.errors import UserError
 from pipeline.search.exact.blocked import Arrays, ExactSearch, NumpyLike, TorchLike
 from pipeline.search.exact.distance import scores
 from pipeline.search.libraries.base import Held, MemoryEngine, Options
-from pipeline.search.libraries.gpu import lacks, no_gpu
-
-_NAME = "Exact search on a GPU"
+from pipeline.search.libraries.library import Library
 
 
 def _torch() -> Arrays:
@@ -29,21 +26,12 @@ def _cupy() -> Arrays:
 MODULES: dict[str, Callable[[], Arrays]] = {"torch": _torch, "cupy": _cupy}
 
 
-def unavailable() -> str | None:
-    """Say why there is no exact search on a GPU here, or give None."""
-    installed = [name for name in MODULES if find_spec(name)]
-    if not installed:
-        return lacks(["cupy"], "'cupy-cuda12x<14'", f"{_NAME} (by CuPy or torch)")
-    reasons = [no_gpu(name, _NAME) for name in installed]
-    return None if None in reasons else reasons[0]
-
-
 def gpu_arrays() -> Arrays:
     """Give the arrays of the first module that has a GPU, or raise UserError."""
-    if reason := unavailable():
-        raise UserError(reason)
-    name = next(n for n in MODULES if find_spec(n) and no_gpu(n, _NAME) is None)
-    return MODULES[name]()
+    there = GPU_EXACT.packages()
+    if there is None:
+        raise UserError(str(GPU_EXACT.missing()))
+    return MODULES[there[-1]]()
 
 
 class GpuExactEngine(MemoryEngine):
@@ -64,3 +52,14 @@ class GpuExactEngine(MemoryEngine):
     def _ask(self, held: Held, queries: Floats, k: int, params: Options) -> tuple[Rows, Floats]:
         rows, far = held.built.nearest(queries, k)
         return rows, scores(far, held.metric).astype(np.float32)
+
+
+GPU_EXACT = Library(
+    "gpu_exact",
+    "Exact search by PyTorch or CuPy",
+    "gpu",
+    types=tuple(GpuExactEngine.build_names),
+    needs=(("torch",), ("cupy",)),
+    install="'cupy-cuda12x<14'",
+    factory=GpuExactEngine,
+)
