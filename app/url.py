@@ -11,8 +11,8 @@ from urllib.parse import quote, unquote
 
 import streamlit as st
 
-Value = TypeVar("Value")
-Read = Callable[[str], Value | None]
+Parsed = TypeVar("Parsed")
+Read = Callable[[str], Parsed | None]
 _KEPT, _PAGE = "url-kept", "url-page"
 _NONE = "none"  # what a list that was emptied is written as
 _LONGEST = 4000  # characters of one value that are looked at
@@ -35,7 +35,7 @@ def enter(page: str) -> None:
         st.session_state[_KEPT] = {}
 
 
-def value(name: str, default: Value, read: Read[Value]) -> Value:
+def value(name: str, default: Parsed, read: Read[Parsed]) -> Parsed:
     """Read a value of the page's URL, `default` where it is missing or `read` refuses it."""
     text = str(st.query_params.get(name, ""))[:_LONGEST]
     st.session_state.setdefault(_KEPT, {})[name] = text
@@ -44,7 +44,7 @@ def value(name: str, default: Value, read: Read[Value]) -> Value:
 
 
 def bound(
-    name: str, default: Value, read: Read[Value], write: Callable[[Value], str] = str, key: str = ""
+    name: str, default: Parsed, read: Read[Parsed], write: Callable[[Parsed], str] = str, key: str = ""
 ) -> dict[str, Any]:
     """Give `value`, `key`, `on_change` and `args` of a widget that shows a value of the URL and writes it there.
 
@@ -66,7 +66,7 @@ def choice(name: str, default: Any, options: Sequence[Any], read: Read[Any] | No
 
 
 def segments(
-    name: str, default: Value, read: Read[Value], write: Callable[[Value], str] = str, key: str = ""
+    name: str, default: Parsed, read: Read[Parsed], write: Callable[[Parsed], str] = str, key: str = ""
 ) -> dict[str, Any]:
     """Give what `bound` does to segments, pills or a multiselect, which take a `default`."""
     shown = bound(name, default, read, write, key)

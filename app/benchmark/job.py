@@ -19,7 +19,7 @@ TUNE_LOAD = {"nq": "1", "concurrency": "4", "top-k": "100", "seconds": "3"}
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedVectors:
     """Which vectors are asked: a scenario of a model's, or a collection that is there already."""
 
     rows: int
@@ -44,7 +44,7 @@ class Asked:
 class Chosen:
     """What the form says: as options of the command, and as what `sweep_config` takes."""
 
-    asked: Asked
+    asked: AskedVectors
     preset: str
     grids: tuple[IndexGrid, ...]
     server: str = EMBEDDED.name

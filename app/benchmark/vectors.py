@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from app import cards, state, url
-from app.benchmark.job import Asked
+from app.benchmark.job import AskedVectors
 from pipeline.bench.data.scenarios import QUERIES, SPLITS
 from pipeline.bench.data.sources import SYNTHETIC, source
 from pipeline.bench.run.plan import IndexGrid
@@ -25,7 +25,7 @@ _ABOUT = {
 }
 
 
-def choose(left: Any, right: Any, server: str, *, collections: bool) -> Asked | None:
+def choose(left: Any, right: Any, server: str, *, collections: bool) -> AskedVectors | None:
     """Draw the choice; the first scenario and vectors that can tell indexes apart are the usual ones.
 
     None where no collection can be asked, which is said.
@@ -50,7 +50,7 @@ def choose(left: Any, right: Any, server: str, *, collections: bool) -> Asked | 
     shown = url.choice("of", usual[0], names)
     scenario = str(left.selectbox("Scenario", names, help=" ".join(_ABOUT.values()), **shown))
     st.caption(_ABOUT[scenario])
-    return Asked(*_sizes(scenario, model), scenario, model)
+    return AskedVectors(*_sizes(scenario, model), scenario, model)
 
 
 def _named(model: str) -> str:
@@ -80,7 +80,7 @@ def _sizes(scenario: str, model: str) -> tuple[int, int, int]:
     return cut, indexed.dim, min(indexed.rows - cut, QUERIES)
 
 
-def _collection(column: Any, server: str) -> Asked | None:
+def _collection(column: Any, server: str) -> AskedVectors | None:
     """Choose one of the server's collections, the workspace's own ones too: asked as they are, never changed."""
     from pipeline.search.milvus import foreign
 
@@ -103,4 +103,4 @@ def _collection(column: Any, server: str) -> Asked | None:
         "once, to know the exact neighbours, and then asked as it is: nothing in it is changed."
     )
     grid = IndexGrid(about["index"])
-    return Asked(about["rows"], about["dim"], min(about["rows"], QUERIES), collection=name, index=grid)
+    return AskedVectors(about["rows"], about["dim"], min(about["rows"], QUERIES), collection=name, index=grid)

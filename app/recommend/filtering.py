@@ -9,7 +9,7 @@ import streamlit as st
 from app import url
 from pipeline.core.columns import CATEGORY, PRICE
 from pipeline.core.text import category, number
-from pipeline.indexes.filters import Choice, compose, read
+from pipeline.indexes.filters import FilterChoice, compose, read
 
 _CATEGORIES, _PRICES, _POPULARITY = "filter_categories", "filter_prices", "filter_popularity"
 
@@ -32,7 +32,7 @@ def control(catalogue: pl.DataFrame, columns: Sequence[str]) -> str:
         return asked
 
 
-def _choose(choice: Choice, categories: list[str], prices: tuple[float, float] | None) -> None:
+def _choose(choice: FilterChoice, categories: list[str], prices: tuple[float, float] | None) -> None:
     """Draw a field for each part of a choice; one that is changed writes the expression of all into the URL."""
     left, middle, right = st.columns(3)
     shown: Any = {"on_change": _changed, "args": (prices,)}
@@ -56,7 +56,7 @@ def _changed(prices: tuple[float, float] | None) -> None:
     chosen: Any = st.session_state
     bottom, top = chosen[_PRICES] if prices else (None, None)
     low, high = prices or (None, None)
-    choice = Choice(
+    choice = FilterChoice(
         tuple(chosen[_CATEGORIES]),
         None if bottom == low else bottom,
         None if top == high else top,
@@ -79,7 +79,7 @@ def _range(catalogue: pl.DataFrame) -> tuple[float, float] | None:
     return (float(low), float(high)) if low != high else None  # type: ignore[arg-type]
 
 
-def _fits(choice: Choice, categories: list[str], prices: tuple[float, float] | None) -> bool:
+def _fits(choice: FilterChoice, categories: list[str], prices: tuple[float, float] | None) -> bool:
     bounds = [price for price in (choice.cheapest, choice.dearest) if price is not None]
     within = not bounds if prices is None else all(prices[0] <= price <= prices[1] for price in bounds)
     return within and set(choice.categories) <= set(categories)

@@ -8,7 +8,7 @@ from pipeline.clicks.ingest import load_clicks
 from pipeline.core.columns import ITEM_ID, SESSION_ID, TIMESTAMP
 from pipeline.core.stage import is_stale
 from pipeline.core.workspace import Workspace
-from pipeline.indexes.known import Known
+from pipeline.indexes.known import KnownItems
 from pipeline.indexes.registry import index_stage
 from pipeline.serving.recommender import Recommender
 
@@ -37,7 +37,7 @@ def _ids(path: str, key: str) -> list[str]:
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _still_there(_sessions: list[str], _known: Known, root: str, keys: tuple[str, ...]) -> list[str]:
+def _still_there(_sessions: list[str], _known: KnownItems, root: str, keys: tuple[str, ...]) -> list[str]:
     """Take those of the newest sessions with vectors whose first click, as the clicks are now, is on a known item."""
     table = load_clicks(Workspace.open(root)).with_columns(pl.col(SESSION_ID, ITEM_ID).cast(pl.String))
     first = (

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Data sets that have a name.")
 app.add_typer(data_app, name="data")
-NameArgument = Annotated[str, typer.Argument(help="The data set, as `data list` names it.")]
+DataSetArgument = Annotated[str, typer.Argument(help="The data set, as `data list` names it.")]
 _COLUMNS = ["name", "state", "title", "licence", "about"]
 
 
@@ -49,7 +49,7 @@ def data_list(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) 
 
 @data_app.command("fetch")
 def data_fetch(
-    name: NameArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False, wait: WaitOption = False
+    name: DataSetArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False, wait: WaitOption = False
 ) -> None:
     """Download a data set from its publisher and check it; an interrupted download resumes.
 
@@ -70,7 +70,7 @@ def data_fetch(
 
 @data_app.command("import")
 def data_import(
-    name: NameArgument,
+    name: DataSetArgument,
     file: Annotated[Path, typer.Argument(help="A file of clicks, downloaded by hand or of your own.")],
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,

@@ -14,7 +14,7 @@ from pipeline.core.workspace import Workspace
 
 server_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Milvus servers of your own, by name.")
 app.add_typer(server_app, name="server")
-NameArgument = Annotated[str, typer.Argument(help="A server as `server list` names it, or 'embedded'.")]
+ServerArgument = Annotated[str, typer.Argument(help="A server as `server list` names it, or 'embedded'.")]
 KOption = Annotated[int, typer.Option(help="How many neighbours.")]
 
 
@@ -75,7 +75,7 @@ def _token(file: str | None) -> str:
 
 
 @server_app.command("test")
-def try_(name: NameArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
+def try_(name: ServerArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
     """Ask a server again for its version, device, index types and latency.
 
     Example: python -m pipeline server test mine
@@ -90,7 +90,7 @@ def try_(name: NameArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonO
 
 
 @server_app.command("remove")
-def remove(name: NameArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
+def remove(name: ServerArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
     """Forget a server and its secret; what is on it stays.
 
     Example: python -m pipeline server remove mine
@@ -107,7 +107,7 @@ def remove(name: NameArgument, workspace: WorkspaceOption = WORKSPACE, json: Jso
 
 @server_app.command("look")
 def look(
-    name: NameArgument,
+    name: ServerArgument,
     collection: Annotated[str | None, typer.Argument(help="A collection; without it, all are listed.")] = None,
     k: KOption = 10,
     workspace: WorkspaceOption = WORKSPACE,
@@ -141,7 +141,7 @@ def look(
 
 @server_app.command("compare")
 def compare(
-    name: NameArgument,
+    name: ServerArgument,
     left: Annotated[str, typer.Argument(help="A collection, whose vectors are the queries.")],
     right: Annotated[str, typer.Argument(help="Another collection of vectors of the same length.")],
     k: KOption = 10,

@@ -11,7 +11,7 @@ from pipeline.core.workspace import Workspace
 
 trainings_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Trainings that ended, or were cut off.")
 app.add_typer(trainings_app, name="trainings")
-NameArgument = Annotated[str, typer.Argument(help="A training as `trainings list` names it.")]
+TrainingArgument = Annotated[str, typer.Argument(help="A training as `trainings list` names it.")]
 NamesArgument = Annotated[list[str], typer.Argument(help="Trainings as `trainings list` names them.")]
 
 
@@ -60,7 +60,7 @@ def _line(row: Answer) -> Answer:
 
 @trainings_app.command("serve")
 def serve(
-    name: NameArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False, wait: WaitOption = False
+    name: TrainingArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False, wait: WaitOption = False
 ) -> None:
     """Let a training answer in its model's place; `run` then makes vectors, indexes, evaluation and map of it.
 

@@ -27,7 +27,7 @@ _SAY = "session=…, time=…, item=…, category=… or date=…"
 
 
 @dataclass(frozen=True)
-class Choice:
+class ClickColumns:
     """Where each of a click's columns stands in a file, by position from 0, and as the file calls it."""
 
     at: dict[str, int]
@@ -54,7 +54,7 @@ def _is_name(text: str, form: str | None) -> bool:
 
 def choose(
     path: Path, columns: str | None, first: Sequence[str], second: Sequence[str] | None, form: str | None = None
-) -> Choice:
+) -> ClickColumns:
     """Choose the columns by `columns` or by what is obvious; `first` and `second` are rows of text, or names alone.
 
     `form` is how times are written, as for `read_times`.
@@ -78,7 +78,7 @@ def choose(
     _refuse_same(columns, chosen)
     if second is not None and any(is_time(names[chosen[role]], form) for role in (TIMESTAMP, DATE) if role in chosen):
         raise _no_header(path, names, chosen)
-    return Choice(chosen, {role: names[at] for role, at in chosen.items()}, header=True)
+    return ClickColumns(chosen, {role: names[at] for role, at in chosen.items()}, header=True)
 
 
 def some(columns: Sequence[str]) -> str:
@@ -118,7 +118,7 @@ def _refuse_same(columns: str, at: dict[str, int]) -> None:
         )
 
 
-def _by_position(path: Path, asked: dict[str, str], first: Sequence[str], form: str | None) -> Choice:
+def _by_position(path: Path, asked: dict[str, str], first: Sequence[str], form: str | None) -> ClickColumns:
     """Take positions, from 1; a first row that has a name where others have their time is a header."""
     at = {role: int(name) - 1 for role, name in asked.items()}
     for role, position in at.items():
@@ -132,10 +132,10 @@ def _by_position(path: Path, asked: dict[str, str], first: Sequence[str], form: 
     header = _is_name(first[at[DATE] if DATE in at else at[TIMESTAMP]], form)
     said = "the first row is taken for a header" if header else "without a header"
     names = {role: first[position] if header else f"{position + 1}" for role, position in at.items()}
-    return Choice(at, names, header, [f"Columns are taken by their position, {said}."])
+    return ClickColumns(at, names, header, [f"Columns are taken by their position, {said}."])
 
 
-def _obvious(path: Path, names: Sequence[str], second: Sequence[str] | None) -> Choice:
+def _obvious(path: Path, names: Sequence[str], second: Sequence[str] | None) -> ClickColumns:
     lower = {name.lower(): name for name in reversed(names)}
     chosen = {role: next((lower[n] for n in known if n in lower), None) for role, known in OBVIOUS.items()}
     for time, date in _TWO_COLUMNS:
@@ -160,7 +160,7 @@ def _obvious(path: Path, names: Sequence[str], second: Sequence[str] | None) -> 
                 "--columns session=…,time=…,item=…."
             )
     taken = ", ".join(f"{short}={names[at[role]]}" for short, role in SHORT.items() if role in at)
-    return Choice(at, {role: names[p] for role, p in at.items()}, header=True, notes=[f"Columns taken: {taken}."])
+    return ClickColumns(at, {role: names[p] for role, p in at.items()}, header=True, notes=[f"Columns taken: {taken}."])
 
 
 def _field(row: Sequence[str], at: int) -> str:

@@ -17,7 +17,7 @@ from pipeline.core.progress import Progress, silent
 from pipeline.core.text import did_you_mean
 
 _MADE = b"made up, 1"  # to be raised when other clicks are made up
-Found = tuple[pl.DataFrame, pl.DataFrame | None, list[str]]  # raw clicks, item metadata, sentences for the user
+ReadSource = tuple[pl.DataFrame, pl.DataFrame | None, list[str]]  # raw clicks, item metadata, sentences for the user
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,6 @@ def _raw(source: ClickSource) -> tuple[RawClicks, pl.DataFrame | None]:
     return reader.read_clicks(path, content, source.columns, source.time_format), None
 
 
-def _known(source: ClickSource, found: Found) -> tuple[RawClicks, pl.DataFrame | None]:
+def _known(source: ClickSource, found: ReadSource) -> tuple[RawClicks, pl.DataFrame | None]:
     frame, metadata, notes = found
     return from_rows(source.clicks, frame, notes), metadata

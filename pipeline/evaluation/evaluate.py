@@ -18,7 +18,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.stage import Done, Metrics, is_stale, run_stage
 from pipeline.core.workspace import Workspace
-from pipeline.evaluation.examples import Examples, Longest
+from pipeline.evaluation.examples import EvaluationExamples, Longest
 from pipeline.evaluation.slices import slices
 from pipeline.metrics.bootstrap import interval, resample
 from pipeline.metrics.ranking import MISS, Ranked, rank_all
@@ -69,7 +69,9 @@ def evaluate(
         loaded, catalogue = load_model(workspace, model)
         if is_stale(workspace, stage_name(model)):
             raise UserError(f"{model} was trained on sessions that are no longer these: run `train --model {model}`.")
-        examples = Examples.of(preprocess.load_part(workspace, "test"), config.exclude_seen, config.max_clicks)
+        examples = EvaluationExamples.of(
+            preprocess.load_part(workspace, "test"), config.exclude_seen, config.max_clicks
+        )
         if not len(examples.targets):
             raise UserError("No next click is left to rank: evaluate without --exclude-seen, or split at another time.")
         clicks = catalogue["train_clicks"].fill_null(0).to_numpy()

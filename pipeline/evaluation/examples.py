@@ -45,7 +45,7 @@ class Longest:
 
 
 @dataclass(frozen=True)
-class Examples:
+class EvaluationExamples:
     """n next clicks, and what was clicked before each."""
 
     histories: Histories  # (n,) as a model reads them
@@ -54,7 +54,7 @@ class Examples:
     table: pl.DataFrame  # (n,) session_id, clicks, item_idx
 
     @staticmethod
-    def of(clicks: pl.DataFrame, exclude_seen: bool = False, max_clicks: int = 0) -> "Examples":
+    def of(clicks: pl.DataFrame, exclude_seen: bool = False, max_clicks: int = 0) -> "EvaluationExamples":
         """Reveal each session click by click; with `exclude_seen`, what the session clicks again is no example.
 
         `max_clicks` bounds a session's examples to its first next clicks; 0: all of them.
@@ -72,7 +72,7 @@ class Examples:
         left_out = table.select(seen_before | late).to_series()
         kept = ~left_out.to_numpy()
         seen = next_clicks(clicks, max_history=clicks.height)[0].take(kept) if exclude_seen else None
-        return Examples(histories.take(kept), seen, targets[kept], table.filter(~left_out).drop("_seen"))
+        return EvaluationExamples(histories.take(kept), seen, targets[kept], table.filter(~left_out).drop("_seen"))
 
     def longest(self) -> "Longest":
         """Count what the longest hundredth of the sessions, one at least, contributes."""

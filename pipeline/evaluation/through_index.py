@@ -14,7 +14,7 @@ from pipeline.core.progress import Progress, silent
 from pipeline.core.stage import Done, Metrics, is_stale, run_stage
 from pipeline.core.workspace import Workspace
 from pipeline.evaluation.differences import Difference
-from pipeline.evaluation.examples import Examples
+from pipeline.evaluation.examples import EvaluationExamples
 from pipeline.evaluation.index_loss import BLOCK, MEASURES, RevealedSessions, SearchSetting, means, shares
 from pipeline.indexes.registry import find_index, index_stage, list_indexes
 from pipeline.metrics.bootstrap import interval, resample
@@ -72,7 +72,7 @@ def approximate(
 
     def body(folder: Path, report: Progress) -> Metrics:
         encoder, catalogue = load_encoder(workspace, row["model"])
-        examples = Examples.of(preprocess.load_part(workspace, "test"), max_clicks=config.max_clicks)
+        examples = EvaluationExamples.of(preprocess.load_part(workspace, "test"), max_clicks=config.max_clicks)
         keys = catalogue[ITEM_IDX].to_numpy().astype(np.int64)
         engine.load(row["collection"])
         setting = SearchSetting(engine, row["collection"], params, keys)
@@ -101,7 +101,7 @@ def approximate(
 
 
 def _both(
-    encoder: Encoder, examples: Examples, setting: SearchSetting, metric: str, progress: Progress
+    encoder: Encoder, examples: EvaluationExamples, setting: SearchSetting, metric: str, progress: Progress
 ) -> tuple[Ranks, Ranks, float]:
     """Give each example's rank (n,) in the exact order and in the index's answer, and the index's own recall@20."""
     exact, through = np.empty(len(examples.targets)), np.empty(len(examples.targets))

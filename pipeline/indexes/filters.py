@@ -28,7 +28,7 @@ _BOUND = re.compile(rf"({PRICE}|{POPULARITY}) (>=|<=) (-?[\d.]+)")
 
 
 @dataclass(frozen=True)
-class Choice:
+class FilterChoice:
     """What a person can choose without writing an expression; what is empty or None lets everything through."""
 
     categories: tuple[str, ...] = ()
@@ -157,7 +157,7 @@ def quoted(values: Sequence[str]) -> str:
     return json.dumps(list(values), ensure_ascii=False)
 
 
-def compose(choice: Choice) -> str:
+def compose(choice: FilterChoice) -> str:
     """Write a choice as an expression; '' where it lets everything through."""
     parts = [f"{CATEGORY} in {quoted(choice.categories)}"] if choice.categories else []
     bounds = ((PRICE, ">=", choice.cheapest), (PRICE, "<=", choice.dearest), (POPULARITY, ">=", choice.popularity))
@@ -165,7 +165,7 @@ def compose(choice: Choice) -> str:
     return " and ".join(parts)
 
 
-def read(expression: str) -> Choice | None:
+def read(expression: str) -> FilterChoice | None:
     """Read an expression back to the choice that it was composed of; None where it is another one."""
     found = _LIST.match(expression)
     try:
@@ -174,7 +174,7 @@ def read(expression: str) -> Choice | None:
         return None
     bounds = {(column, sign): float(value) for column, sign, value in _BOUND.findall(_TEXT.sub("", expression))}
     least = bounds.get((POPULARITY, ">="))
-    choice = Choice(
+    choice = FilterChoice(
         categories, bounds.get((PRICE, ">=")), bounds.get((PRICE, "<=")), None if least is None else int(least)
     )
     return choice if compose(choice) == expression else None

@@ -26,7 +26,7 @@ from pipeline.training.train import load_encoder, stage_name
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownItems:
     """A training's encoder and catalogue, and what follows from them."""
 
     encoder: Encoder
@@ -79,20 +79,20 @@ class Known:
         return {ITEM_ID: str(known[ITEM_ID]), CATEGORY: known[CATEGORY], **extra}
 
 
-def serving_now(workspace: Workspace, model: str) -> Known:
+def serving_now(workspace: Workspace, model: str) -> KnownItems:
     """Read the training that serves as `model`; raise UserError where there is none."""
     encoder, catalogue = load_encoder(workspace, model)
-    return Known(encoder, catalogue, (workspace.manifest(stage_name(model)) or {}).get("key", ""))
+    return KnownItems(encoder, catalogue, (workspace.manifest(stage_name(model)) or {}).get("key", ""))
 
 
-def kept_with(workspace: Workspace, index: dict[str, Any]) -> Known:
+def kept_with(workspace: Workspace, index: dict[str, Any]) -> KnownItems:
     """Read the training that an index was built from; raise UserError where it was built again in this moment."""
     model, key = index["model"], index["training"]
     source = _find(workspace, model, key, workspace.stage(index_stage(index["name"])).resolve() / MODEL)
     if source is None:
         raise UserError(f"Index '{index['name']}' was built again just now: ask it again.")
     catalogue = pl.read_parquet(source / "items.parquet")
-    return Known(cast(Encoder, KINDS[model].load(source, catalogue)), catalogue, key)
+    return KnownItems(cast(Encoder, KINDS[model].load(source, catalogue)), catalogue, key)
 
 
 def keep_training(workspace: Workspace, model: str, folder: Path) -> str:

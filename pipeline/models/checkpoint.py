@@ -10,12 +10,12 @@ import numpy as np
 from pipeline.core import strict_json
 from pipeline.core.arrays import Numbers
 
-Arrays = Mapping[str, Numbers]
+NamedArrays = Mapping[str, Numbers]
 CONFIG = "config"  # in what it says: the settings of the training
 _ABOUT = "about"
 
 
-def save(path: Path, arrays: Arrays, about: dict[str, Any]) -> None:
+def save(path: Path, arrays: NamedArrays, about: dict[str, Any]) -> None:
     """Write arrays and a JSON object as one file that appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".part")

@@ -36,7 +36,7 @@ class Schedule:
 
 
 @dataclass
-class Read:
+class ReadRows:
     """Rows of a table as of a step, with their moments: to be moved and written back."""
 
     rows: Ints
@@ -45,7 +45,7 @@ class Read:
     square: Floats
 
 
-class Table:
+class AdamTable:
     """Rows (n, dim) with Adam's moments and the step at which each was last read."""
 
     def __init__(self, values: Floats, compact: bool = False) -> None:
@@ -58,7 +58,7 @@ class Table:
         self._mean, self._square = (np.zeros(values.shape, kind) for _ in range(2))
         self._last = np.zeros(len(values), np.int32)
 
-    def read(self, rows: Ints, schedule: Schedule, step: int) -> Read:
+    def read(self, rows: Ints, schedule: Schedule, step: int) -> ReadRows:
         """Give different rows as they stand after `step`."""
         last = self._last[rows]
         mean, square = (_wide(moments[rows]) for moments in (self._mean, self._square))
@@ -67,14 +67,14 @@ class Table:
         gone = (step - last).astype(np.float32)[:, None]
         mean *= np.float32(BETA1) ** gone
         square *= np.float32(BETA2) ** gone
-        return Read(rows, values, mean, square)
+        return ReadRows(rows, values, mean, square)
 
-    def move(self, read: Read, gradient: Floats, schedule: Schedule, step: int) -> None:
+    def move(self, read: ReadRows, gradient: Floats, schedule: Schedule, step: int) -> None:
         """Take step number `step` (the first is 1) with rows that were read as of the one before."""
         adam(read.values, read.mean, read.square, gradient, schedule.sizes[step])
         self._write(read, step)
 
-    def _write(self, read: Read, step: int) -> None:
+    def _write(self, read: ReadRows, step: int) -> None:
         self.values[read.rows] = read.values
         narrow = _narrow if self.compact else lambda values: values
         self._mean[read.rows], self._square[read.rows] = narrow(read.mean), narrow(read.square)

@@ -15,7 +15,7 @@ from pipeline.core.errors import NotLoaded, UserError
 from pipeline.core.text import did_you_mean
 from pipeline.core.workspace import Workspace
 from pipeline.indexes.filters import check_filter, for_milvus
-from pipeline.indexes.known import Known, kept_with, serving_now
+from pipeline.indexes.known import KnownItems, kept_with, serving_now
 from pipeline.indexes.registry import find_index, of_another_training, served_search, serving
 from pipeline.search.catalogue import index_type
 from pipeline.search.engine import Database
@@ -51,14 +51,14 @@ class Recommender:
     def __init__(self, workspace: Workspace, model: str = DEFAULT_MODEL) -> None:
         self.workspace, self.model = workspace, model
         self.now = serving_now(workspace, model)
-        self._kept: dict[str, Known] = {}
+        self._kept: dict[str, KnownItems] = {}
 
     @property
     def catalogue(self) -> pl.DataFrame:
         """Give the items that the training which serves has seen."""
         return self.now.catalogue
 
-    def of(self, index: dict[str, Any]) -> Known:
+    def of(self, index: dict[str, Any]) -> KnownItems:
         """Give what answers through an index: the training kept with it, else the one that serves."""
         key = index["training"]
         if key is None or key == self.now.key:
@@ -231,7 +231,7 @@ def _scored(item: dict[str, Any], score: float) -> dict[str, Any]:
     return {name: item[name] for name in (ITEM_ID, CATEGORY) if name in item} | {SCORE: score} | item
 
 
-def _told(index: dict[str, Any], known: Known, row: dict[str, Any]) -> dict[str, Any]:
+def _told(index: dict[str, Any], known: KnownItems, row: dict[str, Any]) -> dict[str, Any]:
     """Describe an item by its row in the index, and by the catalogue where that knows it."""
     told = {name: value for name, value in row.items() if value != index["unknown"].get(name)}
     return known.describe(row[ITEM_ID]) | told

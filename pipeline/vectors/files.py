@@ -24,7 +24,7 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 _KINDS = ".npy, .npz, Parquet, CSV and HDF5"
 
 
-class Read(NamedTuple):
+class VectorFile(NamedTuple):
     """What a file of vectors holds."""
 
     ids: pl.Series
@@ -36,7 +36,7 @@ class Read(NamedTuple):
     """Columns that are neither ids nor vectors."""
 
 
-def read_arrays(path: Path, columns: str = "") -> Read:
+def read_arrays(path: Path, columns: str = "") -> VectorFile:
     """Read a file; without an id column, ids are row numbers from 0.
 
     `columns`, of Parquet or CSV, says which are taken: 'id=sku,vector=embedding', 'id=sku,vector=f*' or
@@ -71,11 +71,11 @@ def _reader(path: Path, head: bytes) -> Callable[[Path], Any]:
     return found or _csv
 
 
-def _npy(path: Path) -> Read:
+def _npy(path: Path) -> VectorFile:
     return _numbered(np.load(path, allow_pickle=False))
 
 
-def _npz(path: Path) -> Read:
+def _npz(path: Path) -> VectorFile:
     with np.load(path, allow_pickle=False) as archive:
         if len(archive.files) != 1:
             names = ", ".join(archive.files[:8]) or "none"
@@ -83,7 +83,7 @@ def _npz(path: Path) -> Read:
         return _numbered(archive[archive.files[0]])
 
 
-def _hdf5(path: Path) -> Read:
+def _hdf5(path: Path) -> VectorFile:
     """Read the indexed part, `train`, of a file of https://github.com/erikbern/ann-benchmarks."""
     import h5py
 
@@ -111,8 +111,8 @@ def _distance(file: Any) -> str:
     return name.decode(errors="replace") if isinstance(name, bytes) else str(name)
 
 
-def _numbered(numbers: Numbers) -> Read:
-    return Read(pl.Series(ID, np.arange(len(numbers) if numbers.ndim else 0)), numbers)
+def _numbered(numbers: Numbers) -> VectorFile:
+    return VectorFile(pl.Series(ID, np.arange(len(numbers) if numbers.ndim else 0)), numbers)
 
 
 def _parquet(path: Path) -> pl.DataFrame:
@@ -123,7 +123,7 @@ def _csv(path: Path) -> pl.DataFrame:
     return read_text(path, path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
 
 
-def _columns(path: Path, frame: pl.DataFrame, columns: str) -> Read:
+def _columns(path: Path, frame: pl.DataFrame, columns: str) -> VectorFile:
     """Take an id column, and a column of lists or else one numeric column a dimension."""
     key, chosen = _named(path, frame, columns) if columns else (None, [])
     lower = {name.lower(): name for name in reversed(frame.columns)}
@@ -136,7 +136,7 @@ def _columns(path: Path, frame: pl.DataFrame, columns: str) -> Read:
         isinstance(frame[taken[0]].dtype, pl.List | pl.Array) or _is_list(taken[0], chosen, rest)
     )
     numbers = _from_lists(path, frame[taken[0]]) if whole else _from_numbers(path, frame.select(taken))
-    return Read(frame[key], numbers, "", tuple(name for name in rest.columns if name not in taken))
+    return VectorFile(frame[key], numbers, "", tuple(name for name in rest.columns if name not in taken))
 
 
 def _is_list(name: str, chosen: list[str], rest: pl.DataFrame) -> bool:

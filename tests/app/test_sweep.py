@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.benchmark.job import Asked, Chosen
+from app.benchmark.job import AskedVectors, Chosen
 from app.benchmark.load import tried
 from pipeline.bench.data.scenarios import ScenarioConfig
 from pipeline.bench.run.options import sweep_config
@@ -12,13 +12,13 @@ from pipeline.bench.run.tune import Goal
 from pipeline.core.errors import UserError
 from pipeline.search.compatibility import EMBEDDED, supported_names
 
-ITEMS = Asked(5000, 64, 5000, "item-item", "m")
-THERE = Asked(9000, 16, 9000, collection="ready", index=IndexGrid("IVF_FLAT"))
+ITEMS = AskedVectors(5000, 64, 5000, "item-item", "m")
+THERE = AskedVectors(9000, 16, 9000, collection="ready", index=IndexGrid("IVF_FLAT"))
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_as_it_is_needs_no_more_words(preset: str) -> None:
-    asked = Asked(5000, 64, 5000, "user-user", "two_tower")
+    asked = AskedVectors(5000, 64, 5000, "user-user", "two_tower")
     chosen = Chosen(asked, preset, tuple(reversed(PRESETS[preset].indexes)))
     assert chosen.command == ["bench", "--scenario", "user-user", "--model", "two_tower", "--preset", preset]
 
@@ -53,7 +53,7 @@ def test_a_collection_is_asked_as_it_is_and_nothing_is_built() -> None:
 
 def test_too_few_vectors_are_refused_before_anything_runs() -> None:
     with pytest.raises(UserError, match="217 vectors would be indexed, and under about 1,024"):
-        Chosen(Asked(217, 64, 217, "item-item", "m"), "quick", (IndexGrid("HNSW"),)).planned()
+        Chosen(AskedVectors(217, 64, 217, "item-item", "m"), "quick", (IndexGrid("HNSW"),)).planned()
 
 
 @pytest.mark.parametrize("index", supported_names(EMBEDDED))

@@ -19,7 +19,7 @@ from pipeline.core.workspace import Workspace
 from pipeline.metrics.ranking import evaluate
 from pipeline.models.session import model
 from pipeline.models.session.encoder import SessionEncoder
-from pipeline.models.session.examples import Examples
+from pipeline.models.session.examples import TrainingExamples
 from pipeline.models.session.passes import SessionConfig
 from pipeline.sessions import preprocess
 from pipeline.sessions.histories import hold_out
@@ -39,7 +39,7 @@ def figures(clicks: pl.DataFrame, catalogue: pl.DataFrame, config: SessionConfig
         base = Path(folder)
         model.train(base, fitting, catalogue, replace(config, budget=1000.0), kept=base / "kept.npz", before=base)
         encoder = SessionEncoder.load(base / "encoder.npz")
-    asked = Examples.of(held)
+    asked = TrainingExamples.of(held)
     found = evaluate(lambda rows: encoder.score(asked.histories.take(rows)), asked.targets, len(encoder.vectors))
     return {name: found[name] for name in MEASURES}
 

@@ -19,7 +19,7 @@ from pipeline.core.workspace import Workspace
 from pipeline.metrics.ranking import evaluate
 from pipeline.models.session import model
 from pipeline.models.session.encoder import SessionEncoder
-from pipeline.models.session.examples import Examples
+from pipeline.models.session.examples import TrainingExamples
 from pipeline.models.session.growth import vectors_of
 from pipeline.models.session.passes import SessionConfig
 from pipeline.sessions import preprocess
@@ -34,14 +34,14 @@ def _train(folder: Path, clicks: pl.DataFrame, catalogue: pl.DataFrame, config: 
     return time.perf_counter() - begin
 
 
-def _measure(name: str, folder: Path, test: Examples, seconds: float | None = None) -> None:
+def _measure(name: str, folder: Path, test: TrainingExamples, seconds: float | None = None) -> None:
     encoder = SessionEncoder.load(folder / "encoder.npz")
     found = evaluate(lambda rows: encoder.score(test.histories.take(rows)), test.targets, len(encoder.vectors))
     took = "" if seconds is None else f"   {seconds:6.1f} s of training"
     print(f"{name:<34} HR@20 {found['recall@20']:.4f}   MRR@20 {found['mrr@20']:.4f}{took}")
 
 
-def _later_day(base: Path, clicks: pl.DataFrame, catalogue: pl.DataFrame, test: Examples) -> None:
+def _later_day(base: Path, clicks: pl.DataFrame, catalogue: pl.DataFrame, test: TrainingExamples) -> None:
     config = SessionConfig()
     until, _ = hold_out(clicks)
     _train(base / "before", until, catalogue, config, base)
@@ -52,7 +52,7 @@ def _later_day(base: Path, clicks: pl.DataFrame, catalogue: pl.DataFrame, test: 
     _measure("trained anew with the day", base / "anew", test, seconds)
 
 
-def _new_items(base: Path, clicks: pl.DataFrame, catalogue: pl.DataFrame, test: Examples) -> None:
+def _new_items(base: Path, clicks: pl.DataFrame, catalogue: pl.DataFrame, test: TrainingExamples) -> None:
     new = np.arange(catalogue.height) % 10 == 9
     place = np.cumsum(~new) - 1
     left = clicks.filter(~pl.Series(new[clicks[ITEM_IDX].to_numpy() - FIRST_IDX]))
@@ -92,7 +92,7 @@ def _new_items(base: Path, clicks: pl.DataFrame, catalogue: pl.DataFrame, test: 
 def main() -> None:
     workspace = Workspace.open(sys.argv[1] if len(sys.argv) > 1 else "workspace")
     clicks, catalogue = preprocess.load_part(workspace, "train"), preprocess.load_catalogue(workspace)
-    test = Examples.of(preprocess.load_part(workspace, "test"))
+    test = TrainingExamples.of(preprocess.load_part(workspace, "test"))
     print(f"{workspace.root}: {catalogue.height:,} items, {len(test):,} next clicks tested")
     with tempfile.TemporaryDirectory() as base:
         _new_items(Path(base), clicks, catalogue, test)

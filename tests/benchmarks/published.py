@@ -26,7 +26,7 @@ from pipeline.core.columns import FIRST_IDX, OUT_OF_VOCABULARY
 from pipeline.core.text import duration
 from pipeline.models.lazy_adam import Schedule
 from pipeline.models.two_tower_published.model import AGES
-from pipeline.models.two_tower_published.network import PublishedNetwork, Rows
+from pipeline.models.two_tower_published.network import ClickRows, PublishedNetwork
 from tests.models import merlin_published
 
 SESSIONS, ITEMS, CATEGORIES, GROUPS, CLICKS = 1_000_000, 49_008, 340, 600, 3.6
@@ -35,7 +35,7 @@ BATCH, WARM = 1024, 50
 GOAL, LOSS_GOAL, MEMORY_GOAL = 8.0, 0.01, 8e9
 
 
-def clicks(sessions: int, seed: int, known: bool = True) -> Rows:
+def clicks(sessions: int, seed: int, known: bool = True) -> ClickRows:
     """Make sessions up that stay in a group of items, some of which are clicked far more often than others."""
     random = np.random.default_rng(seed)
     lengths = 1 + random.geometric(1 / (CLICKS - 1), sessions).astype(np.int32)
@@ -44,7 +44,7 @@ def clicks(sessions: int, seed: int, known: bool = True) -> Rows:
     item = random.integers(GROUPS, size=sessions, dtype=np.int32)[session] + GROUPS * place
     age = random.integers(AGES, size=sessions, dtype=np.int32)[session]
     code = session + FIRST_IDX if known else np.full_like(session, OUT_OF_VOCABULARY)
-    return Rows(code, age + FIRST_IDX, item + FIRST_IDX, item % CATEGORIES + FIRST_IDX)
+    return ClickRows(code, age + FIRST_IDX, item + FIRST_IDX, item % CATEGORIES + FIRST_IDX)
 
 
 def sizes(sessions: int) -> dict[str, int]:
@@ -53,7 +53,7 @@ def sizes(sessions: int) -> dict[str, int]:
     return {name: count + FIRST_IDX for name, count in counts.items()}
 
 
-def ours(rows: Rows, held: list[Rows], sessions: int, model: Any) -> tuple[float, list[float]]:
+def ours(rows: ClickRows, held: list[ClickRows], sessions: int, model: Any) -> tuple[float, list[float]]:
     """Train one pass from the first weights of a Merlin model; give examples/s and the losses of what was held out."""
     steps = -(-len(rows) // BATCH)
     network = PublishedNetwork(sizes(sessions), Schedule(0.001, steps), 1)

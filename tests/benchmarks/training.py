@@ -18,7 +18,7 @@ import polars as pl
 
 from pipeline.clicks.made_up import synthetic
 from pipeline.core.columns import CATEGORY_IDX, FIRST_IDX, ITEM_ID, ITEM_IDX, SESSION_ID
-from pipeline.models.session.examples import Examples
+from pipeline.models.session.examples import TrainingExamples
 from pipeline.models.session.network import NOTHING, Network
 from pipeline.models.session.passes import SessionConfig
 
@@ -26,7 +26,7 @@ SESSIONS, EXAMPLES, ITEMS = 240_000, 369_859, 17_376
 BATCHES, ROUNDS, STEPS = (512, 1024), 9, 4
 
 
-def examples() -> Examples:
+def examples() -> TrainingExamples:
     """Make sessions up, and keep those of the most clicked items."""
     clicks, _, _ = synthetic.read(f"synthetic:{SESSIONS}")
     often = clicks[ITEM_ID].value_counts(sort=True).head(ITEMS).with_row_index(ITEM_IDX, offset=FIRST_IDX)
@@ -34,7 +34,7 @@ def examples() -> Examples:
     first = clicks.select(SESSION_ID, ITEM_IDX, pl.lit(FIRST_IDX).alias(CATEGORY_IDX)).filter(
         (pl.col(SESSION_ID) == pl.col(SESSION_ID).shift(1)).fill_null(False).cum_sum() < EXAMPLES
     )
-    return Examples.of(first).merged()
+    return TrainingExamples.of(first).merged()
 
 
 def products(batch: int, dim: int) -> list[tuple[str, Callable[[], object]]]:
@@ -73,7 +73,7 @@ def main() -> None:
         _compare(config, found, batch)
 
 
-def _compare(config: SessionConfig, found: Examples, batch: int) -> None:
+def _compare(config: SessionConfig, found: TrainingExamples, batch: int) -> None:
     network = Network(np.ones(ITEMS, np.int64), config.dim, NOTHING, 12.0, config.dropout, 1)
     order, steps = np.random.default_rng(1).permutation(len(found)), itertools.count()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.models.two_tower_published.network import LAYERS, SIDES, PublishedNetwork, Rows
+from pipeline.models.two_tower_published.network import LAYERS, SIDES, ClickRows, PublishedNetwork
 
 COLUMNS = {"session": "user_id", "age": "user_age", "item": "item_id", "category": "item_category"}
 
@@ -54,7 +54,7 @@ def schema(sizes: dict[str, int]) -> Any:
     )
 
 
-def dataset(rows: Rows, path: Path, sizes: dict[str, int]) -> Any:
+def dataset(rows: ClickRows, path: Path, sizes: dict[str, int]) -> Any:
     """Write clicks as Parquet and open them as the notebooks do."""
     import pyarrow as pa
     import pyarrow.parquet as pq

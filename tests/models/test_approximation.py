@@ -11,7 +11,7 @@ from pipeline.core.columns import FIRST_IDX
 from pipeline.core.errors import UserError
 from pipeline.core.workspace import MANIFEST, Workspace, write_json
 from pipeline.evaluation.evaluate import evaluate, evaluations
-from pipeline.evaluation.examples import Examples
+from pipeline.evaluation.examples import EvaluationExamples
 from pipeline.evaluation.index_loss import RevealedSessions
 from pipeline.evaluation.through_index import ApproximationConfig, approximate, check
 from pipeline.models.tower import Tower, TwoTower
@@ -84,7 +84,7 @@ def test_a_benchmark_and_the_evaluation_tell_one_figure(built: tuple[Workspace, 
     workspace, engine = built
     evaluated = approximate(workspace, "ivf_flat", ApproximationConfig("nprobe=1"), engine).manifest["metrics"]
     encoder, _ = load_encoder(workspace, "two_tower")
-    examples = Examples.of(load_part(workspace, "test"))
+    examples = EvaluationExamples.of(load_part(workspace, "test"))
     sessions = RevealedSessions(encoder.vectors, encoder.encode(examples.histories), examples.targets)
     setting = pl.DataFrame({"index": ["IVF_FLAT"], "build": ['{"nlist": 8}'], "search": ['{"nprobe": 1}']})
     (benched,) = quality.measure(FaissEngine(), "", sessions, setting)

@@ -15,7 +15,7 @@ from pipeline.core.columns import FIRST_IDX, ITEM_IDX, SESSION_ID
 from pipeline.core.workspace import Workspace
 from pipeline.evaluation.differences import certain
 from pipeline.evaluation.evaluate import ALL_CLICKS, EXAMPLES, SLICES, evaluation_stage, evaluations
-from pipeline.evaluation.examples import Examples
+from pipeline.evaluation.examples import EvaluationExamples
 from pipeline.metrics.ranking import top
 from pipeline.sessions.histories import next_clicks
 from tests.models import made
@@ -107,7 +107,7 @@ def test_what_was_seen_can_be_left_out(trained: Workspace, answer: dict[str, Any
 
 def test_seen_items_are_neither_recommended_nor_asked_for() -> None:
     frame, sessions = made.clicks(60, 12)
-    examples = Examples.of(frame, exclude_seen=True)
+    examples = EvaluationExamples.of(frame, exclude_seen=True)
     expected = [(row[:place], item) for row in sessions for place, item in enumerate(row) if item not in row[:place]]
     expected = [(seen, item) for seen, item in expected if seen]
     assert examples.targets.tolist() == [item for _, item in expected]
@@ -122,7 +122,7 @@ def test_seen_items_are_neither_recommended_nor_asked_for() -> None:
 
 def test_examples_are_the_next_clicks() -> None:
     frame, _ = made.clicks(20, 12)
-    examples = Examples.of(frame)
+    examples = EvaluationExamples.of(frame)
     _, items, _ = next_clicks(frame)
     assert examples.table[ITEM_IDX].to_list() == items.tolist()
     assert examples.hide(np.ones((1, 12), np.float32), slice(0, 1)).min() == 1
@@ -145,12 +145,12 @@ def test_models_of_other_sessions_are_not_compared(tmp_path: Path) -> None:
 
 
 def test_a_session_that_makes_most_of_the_examples_is_told() -> None:
-    usual = Examples.of(made.clicks(30, 12)[0]).longest()
+    usual = EvaluationExamples.of(made.clicks(30, 12)[0]).longest()
     assert (usual.sessions, usual.note) == (1, "")
-    few = Examples.of(made.clicks(2, 12)[0]).longest()
+    few = EvaluationExamples.of(made.clicks(2, 12)[0]).longest()
     assert few.share >= 0.5
     assert few.note == "", "of two sessions one is always the longest"
-    longest = Examples.of(made.with_robot(1000)).longest()
+    longest = EvaluationExamples.of(made.with_robot(1000)).longest()
     assert longest.examples == 999
     assert "the longest session makes 999 (" in longest.note
 
@@ -159,7 +159,7 @@ def test_a_session_that_makes_most_of_the_examples_is_told() -> None:
 @pytest.mark.parametrize("most", [1, 3, 50, 10_000])
 def test_the_next_clicks_of_a_session_can_be_bounded(most: int, exclude_seen: bool) -> None:
     clicks = made.with_robot(300)
-    whole, bounded = Examples.of(clicks, exclude_seen), Examples.of(clicks, exclude_seen, most)
+    whole, bounded = EvaluationExamples.of(clicks, exclude_seen), EvaluationExamples.of(clicks, exclude_seen, most)
     kept = (whole.table["clicks"] <= most).to_numpy()
     assert bounded.table.equals(whole.table.filter(pl.Series(kept)))
     assert bounded.targets.tolist() == whole.targets[kept].tolist()

@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 
 from pipeline.core.columns import CATEGORY_IDX, FIRST_IDX, OUT_OF_VOCABULARY
 from pipeline.metrics.ranking import Scores
-from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS, Candidates, PairFeatures, retrieve
+from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS, PairFeatures, RetrievedItems, retrieve
 from pipeline.sessions.histories import Histories
 from tests.models import made
 
@@ -88,5 +88,5 @@ def test_features_are_what_they_say(tmp_path: Path) -> None:
 
 def test_no_session_is_a_full_stop() -> None:
     features = PairFeatures.of(FRAME, CATALOGUE.drop("price"), RARE)
-    empty = Candidates(np.full((1, 2), -1), np.zeros((1, 2), np.float32), np.ones((1, 2), np.int64))
+    empty = RetrievedItems(np.full((1, 2), -1), np.zeros((1, 2), np.float32), np.ones((1, 2), np.int64))
     assert np.isfinite(features.continuous(made.histories([[]]), empty)).all()

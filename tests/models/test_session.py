@@ -19,7 +19,7 @@ from pipeline.core.errors import Cancelled, StopEarly, UserError
 from pipeline.models import checkpoint
 from pipeline.models.session import model
 from pipeline.models.session.encoder import SessionEncoder
-from pipeline.models.session.examples import Examples
+from pipeline.models.session.examples import TrainingExamples
 from pipeline.models.session.network import Batch, Network
 from pipeline.models.session.passes import SessionConfig
 from pipeline.models.session.sampling import Sampler
@@ -92,7 +92,7 @@ def test_it_learns_and_its_export_is_faithful(tmp_path: Path, monkeypatch: pytes
     listener = Listener()
     found = _train(tmp_path, listen=listener)
     encoder = SessionEncoder.load(tmp_path / "encoder.npz")
-    examples = Examples.of(clicks())
+    examples = TrainingExamples.of(clicks())
     best = encoder.score(examples.histories).argmax(axis=1)
     assert (best == examples.targets).mean() > 0.95
     assert found["validation_recall@20"] > 0.9
@@ -107,7 +107,7 @@ def test_it_learns_and_its_export_is_faithful(tmp_path: Path, monkeypatch: pytes
 def test_one_history_is_encoded_as_among_many(tmp_path: Path) -> None:
     _train(tmp_path, replace(CONFIG, epochs=1, finish=0))
     encoder = SessionEncoder.load(tmp_path / "encoder.npz")
-    histories = Examples.of(clicks(30)).histories
+    histories = TrainingExamples.of(clicks(30)).histories
     empty = Histories(histories.items, histories.categories, np.append(histories.low, 3), np.append(histories.end, 3))
     together = encoder.encode(empty)
     alone = np.concatenate([encoder.encode(empty.take(slice(i, i + 1))) for i in range(len(empty))])
@@ -186,7 +186,7 @@ def test_where_items_are_many_a_sample_stands_for_them(tmp_path: Path, monkeypat
     monkeypatch.setattr("pipeline.models.session.network.FULL_UP_TO", 10)
     monkeypatch.setattr("pipeline.models.session.sampling.SAMPLE", 16)
     _train(tmp_path)
-    encoder, examples = SessionEncoder.load(tmp_path / "encoder.npz"), Examples.of(clicks())
+    encoder, examples = SessionEncoder.load(tmp_path / "encoder.npz"), TrainingExamples.of(clicks())
     assert (encoder.score(examples.histories).argmax(axis=1) == examples.targets).mean() > 0.9
 
 

@@ -13,7 +13,7 @@ from pipeline.core.workspace import Workspace
 from pipeline.indexes.update_input import check_training
 from pipeline.models.session import growth, model
 from pipeline.models.session.encoder import SessionEncoder
-from pipeline.models.session.examples import Examples
+from pipeline.models.session.examples import TrainingExamples
 from pipeline.vectors.new_items import describe_items
 from tests.models.test_session import CONFIG, ITEMS, Listener, catalogue, clicks
 
@@ -41,7 +41,7 @@ def test_an_item_never_clicked_is_near_its_kind(workspace: Workspace, tmp_path: 
     table = pl.read_parquet(to)
     assert table["id"].to_list() == ["new1", "new2"]
     encoder = SessionEncoder.load(workspace.stage("models/session") / "encoder.npz")
-    examples = Examples.of(_apart())
+    examples = TrainingExamples.of(_apart())
     even = (examples.targets % 2 == 0).nonzero()[0]
     scores = encoder.encode(examples.histories.take(even)) @ table["vector"].to_numpy().T
     assert (scores[:, 0] > scores[:, 1]).mean() > 0.95
@@ -72,7 +72,7 @@ def test_new_clicks_are_taken_in_without_starting_over(tmp_path: Path) -> None:
     config = replace(CONFIG, go_on=True)
     found = model.train(new, anew, turned, config, kept=tmp_path / "b.npz", before=old)
     assert len(found["epochs"]) == CONFIG.finish
-    encoder, examples = SessionEncoder.load(new / "encoder.npz"), Examples.of(anew)
+    encoder, examples = SessionEncoder.load(new / "encoder.npz"), TrainingExamples.of(anew)
     assert (encoder.score(examples.histories).argmax(axis=1) == examples.targets).mean() > 0.9
     with pytest.raises(UserError, match="No training session ended after"):
         model.train(new, anew, turned, config, kept=tmp_path / "c.npz", before=new)

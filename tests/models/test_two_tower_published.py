@@ -8,25 +8,25 @@ import pytest
 
 from pipeline.core.columns import CATEGORY_IDX, FIRST_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP
 from pipeline.core.errors import StopEarly
-from pipeline.models.lazy_adam import Schedule, Table, adam
+from pipeline.models.lazy_adam import AdamTable, Schedule, adam
 from pipeline.models.registry import KINDS, KnowsSessions
 from pipeline.models.two_tower_published import model as two_tower_published
 from pipeline.models.two_tower_published.model import PublishedConfig, PublishedTwoTower
-from pipeline.models.two_tower_published.network import PublishedNetwork, Rows, _Pairs, table_dim
+from pipeline.models.two_tower_published.network import ClickRows, PublishedNetwork, _Pairs, table_dim
 from pipeline.sessions.histories import hold_out, next_clicks
 from tests.models import merlin_published
 
 SIZES = {"session": 503, "age": 61, "item": 83, "category": 9}
 
 
-def _rows(count: int, seed: int = 1) -> Rows:
+def _rows(count: int, seed: int = 1) -> ClickRows:
     """Make clicks of which a session's are on neighbouring items, and an item's category is mostly one."""
     random = np.random.default_rng(seed)
     session = random.integers(FIRST_IDX, SIZES["session"], count)
     item = FIRST_IDX + (session * 7 + random.integers(3, size=count)) % (SIZES["item"] - FIRST_IDX)
     category = np.where(random.random(count) < 0.9, FIRST_IDX + item % 5, 8)
     columns = session, FIRST_IDX + session % 58, item, category
-    return Rows(*(column.astype(np.int32) for column in columns))
+    return ClickRows(*(column.astype(np.int32) for column in columns))
 
 
 @pytest.mark.merlin
@@ -58,7 +58,7 @@ def test_loss_recall_and_steps_are_those_of_merlin_models(tmp_path: Path) -> Non
     assert ours[1] == pytest.approx(after["recall_at_10"], abs=0.02)
 
 
-def _recall_within_rounding(network: PublishedNetwork, batch: Rows) -> tuple[float, float]:
+def _recall_within_rounding(network: PublishedNetwork, batch: ClickRows) -> tuple[float, float]:
     """Give the least and the most recall@10 that float32 sums in another order, as other processors add, may give."""
     pairs = _Pairs.of(batch)
     queries = network.encode("query", batch.session, batch.age)
@@ -77,7 +77,7 @@ def _recall_within_rounding(network: PublishedNetwork, batch: Rows) -> tuple[flo
 def test_rows_that_are_left_alone_are_where_an_adam_over_all_rows_would_have_them() -> None:
     random = np.random.default_rng(3)
     start = random.normal(size=(50, 4)).astype(np.float32)
-    lazy, schedule = Table(start.copy()), Schedule(0.01, 400)
+    lazy, schedule = AdamTable(start.copy()), Schedule(0.01, 400)
     values, mean, square = start.copy(), np.zeros_like(start), np.zeros_like(start)
     for step in range(1, 401):
         rows = np.unique(random.integers(40, size=3))
@@ -96,7 +96,7 @@ def test_rows_that_are_left_alone_are_where_an_adam_over_all_rows_would_have_the
 def test_moments_in_two_bytes_move_rows_nearly_alike() -> None:
     random = np.random.default_rng(4)
     start, schedule = random.normal(size=(2000, 4)).astype(np.float32), Schedule(0.01, 200)
-    exact, compact = Table(start.copy()), Table(start.copy(), compact=True)
+    exact, compact = AdamTable(start.copy()), AdamTable(start.copy(), compact=True)
     for step in range(1, 201):
         rows = np.unique(random.integers(2000, size=40))
         pulled = random.normal(size=(len(rows), 4)).astype(np.float32)

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.indexes.known import Known
+from pipeline.indexes.known import KnownItems
 from pipeline.indexes.registry import serve
 from pipeline.search.embedded import server
 from pipeline.serving.recommender import Query, Recommender
@@ -54,7 +54,7 @@ def test_with_flat_a_query_answers_as_the_models_own_ranking(road: Road) -> None
             assert _same_order(recommender.now, history, [i["item_id"] for i in answer["items"]]), session
 
 
-def _same_order(known: Known, history: list[str], items: list[str]) -> bool:
+def _same_order(known: KnownItems, history: list[str], items: list[str]) -> bool:
     """Tell whether items are the model's own best in its order, but for scores that are equal within rounding."""
     scores = (known.encode(history) @ known.encoder.vectors.T)[0]
     mine, theirs = (scores[[known.rows[item] for item in some]] for some in (known.exact(history, 20), items))

@@ -11,7 +11,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.stage import MANIFEST
 from pipeline.core.workspace import Workspace, write_json
 from pipeline.indexes.build import IndexConfig, build_index
-from pipeline.indexes.filters import Choice, compose, read
+from pipeline.indexes.filters import FilterChoice, compose, read
 from pipeline.search.milvus.client import MilvusEngine
 from pipeline.serving.recommender import Query, Recommender
 from tests.conftest import cli
@@ -40,7 +40,7 @@ def _best(shop: Recommender, allowed: np.ndarray, k: int) -> list[str]:
     [
         ("price < 40 and category == 'skirts'", lambda c: (c["price"] < 40) & (c["category"] == "skirts")),
         ("popularity >= 900", lambda c: c["train_clicks"] >= 900),
-        (compose(Choice((CATEGORIES[2], "skirts"), 20, 60.5, 10)),
+        (compose(FilterChoice((CATEGORIES[2], "skirts"), 20, 60.5, 10)),
          lambda c: c["category"].is_in([CATEGORIES[2], "skirts"]) & c["price"].is_between(20, 60.5)
          & (c["train_clicks"] >= 10)),
         ('item_id in ["i7", "i8"] or price == 5', lambda c: c["item_id"].is_in(["i7", "i8"]) | (c["price"] == 5)),
@@ -155,14 +155,14 @@ def test_an_index_without_columns_has_to_be_built_again(shop: Recommender) -> No
 @pytest.mark.parametrize(
     "choice",
     [
-        Choice(),
-        Choice(("a",)),
-        Choice(("it's", 'so "so"', "é, ]and[", "price >= 3")),
-        Choice((), 12.5, 99, 1_234_567),
-        Choice(("a", "b"), None, 0.1, None),
+        FilterChoice(),
+        FilterChoice(("a",)),
+        FilterChoice(("it's", 'so "so"', "é, ]and[", "price >= 3")),
+        FilterChoice((), 12.5, 99, 1_234_567),
+        FilterChoice(("a", "b"), None, 0.1, None),
     ],
 )
-def test_an_expression_reads_back_to_its_choice(choice: Choice) -> None:
+def test_an_expression_reads_back_to_its_choice(choice: FilterChoice) -> None:
     assert read(compose(choice)) == choice
 
 

@@ -12,7 +12,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.spread import MAYBE_CHANCE, differ, told_apart
 from pipeline.core.text import number, percent, usd
 
-Row = dict[str, Any]
+SettingRow = dict[str, Any]
 _CLEARLY = 0.8  # a figure that is to be called better is at most so much of the other
 _ROUNDED = 1e-9  # of differences of recalls
 
@@ -44,9 +44,9 @@ class Wish:
 class Advice:
     """The cheapest setting that has what is wanted, None where none has; the rows are settings with their cost."""
 
-    best: Row | None
+    best: SettingRow | None
     why: list[str]
-    alternatives: list[tuple[Row, str]]
+    alternatives: list[tuple[SettingRow, str]]
     considered: int
 
 
@@ -121,7 +121,7 @@ def _figure(name: str, value: float) -> str:
     return f"{number(value)} {name.rsplit('_', maxsplit=1)[-1].replace('mb', 'MB')}"
 
 
-def _why(rows: list[Row], wish: Wish) -> Iterator[str]:
+def _why(rows: list[SettingRow], wish: Wish) -> Iterator[str]:
     best = rows[0]
     limits = " and ".join(_limit(name, getattr(wish, name)) for name in _limits(wish)) or "figures"
     measured = f"{best['qps']:,.0f} QPS, recall {best['recall']:.3f}"
@@ -146,7 +146,7 @@ def _why(rows: list[Row], wish: Wish) -> Iterator[str]:
         yield "It was measured once: three repeats would show how much the figure varies."
 
 
-def _first(rows: list[Row], wish: Wish, found: str) -> str:
+def _first(rows: list[SettingRow], wish: Wish, found: str) -> str:
     """Say that the first row wins, or what may be as good: which of them it is may be chance."""
     best = rows[0]
     if len(rows) == 1:
@@ -170,7 +170,7 @@ def _money(wish: Wish) -> str:
     return "usd_month" if wish.qps else "usd_million"
 
 
-def _price(best: Row, wish: Wish) -> str:
+def _price(best: SettingRow, wish: Wish) -> str:
     what = _instance(best)
     if not wish.qps:
         return (
@@ -185,13 +185,13 @@ def _price(best: Row, wish: Wish) -> str:
     )
 
 
-def _instance(row: Row) -> str:
+def _instance(row: SettingRow) -> str:
     if row["device"] == "gpu":
         return "one GPU"
     return f"{number(row['memory_mb'])} MB of memory" if row["memory_mb"] is not None else "memory that is not known"
 
 
-def _alternatives(rows: list[Row], others: list[Row], money: str) -> Iterator[tuple[Row, str]]:
+def _alternatives(rows: list[SettingRow], others: list[SettingRow], money: str) -> Iterator[tuple[SettingRow, str]]:
     """Offer settings that are better in something; `others` may miss the wanted recall."""
     best, told = rows[0], {label(rows[0])}
     for row, gain in _candidates(rows, others, money):
@@ -200,7 +200,9 @@ def _alternatives(rows: list[Row], others: list[Row], money: str) -> Iterator[tu
             yield row, f"{gain}; {_against(row, best, money)}."
 
 
-def _candidates(rows: list[Row], others: list[Row], money: str) -> Iterator[tuple[Row | None, str]]:
+def _candidates(
+    rows: list[SettingRow], others: list[SettingRow], money: str
+) -> Iterator[tuple[SettingRow | None, str]]:
     best = rows[0]
     as_cheap = [
         row for row in rows[1:] if best[money] is not None and row[money] is not None and _alike(row, best, money)
@@ -220,12 +222,12 @@ def _candidates(rows: list[Row], others: list[Row], money: str) -> Iterator[tupl
             yield least, f"Less {title}, {_figure(name, least[name])} in place of {_figure(name, best[name])}"
 
 
-def _finds_more(row: Row, best: Row) -> bool:
+def _finds_more(row: SettingRow, best: SettingRow) -> bool:
     """Tell whether a setting finds more by more than the sampled queries may be off."""
     return bool(row["recall"] > best["recall"]) and told_apart(spread(row, "recall"), [spread(best, "recall")], _recall)
 
 
-def _misses_half(row: Row, best: Row) -> bool:
+def _misses_half(row: SettingRow, best: SettingRow) -> bool:
     """Tell whether a setting misses at most half of what the best one does, whatever the queries that were sampled."""
     half = (1 - spread(best, "recall").high) / 2
     return _finds_more(row, best) and 1 - spread(row, "recall").low <= half + _ROUNDED
@@ -235,13 +237,13 @@ def _recall(value: float) -> str:
     return f"{value:.3f}"
 
 
-def _alike(row: Row, best: Row, column: str) -> bool:
+def _alike(row: SettingRow, best: SettingRow, column: str) -> bool:
     """Tell whether it is known of both figures how far they vary, and they may be the same."""
     one, other = spread(row, column), spread(best, column)
     return one.known and other.known and not differ(one, other)
 
 
-def _against(row: Row, best: Row, money: str) -> str:
+def _against(row: SettingRow, best: SettingRow, money: str) -> str:
     """Compare what two settings cost, or how many queries they answer where that is not known."""
     priced = row[money] is not None and best[money] is not None
     column = money if priced else "qps"

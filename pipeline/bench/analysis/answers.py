@@ -21,7 +21,7 @@ from pipeline.core.text import did_you_mean
 from pipeline.core.workspace import Workspace
 from pipeline.search.params import parse_params
 
-Answer = dict[str, Any]
+BenchAnswer = dict[str, Any]
 _LOAD = ("scenario", "client", "loop", "top_k", "nq")
 
 
@@ -31,7 +31,7 @@ def settings_of(workspace: Workspace, names: Sequence[str], given: Mapping[str, 
     return with_quality(workspace, settings)
 
 
-def plain(row: Mapping[str, Any]) -> Answer:
+def plain(row: Mapping[str, Any]) -> BenchAnswer:
     """Give a setting as JSON does, with its label and its parameters as objects; what is not known is left out."""
     chosen = {
         "setting": marked(dict(row)),
@@ -42,7 +42,7 @@ def plain(row: Mapping[str, Any]) -> Answer:
     return {name: value for name, value in chosen.items() if value is not None}
 
 
-def advice(settings: pl.DataFrame, wish: Wish, price: Price, cores: float | None = None) -> Answer:
+def advice(settings: pl.DataFrame, wish: Wish, price: Price, cores: float | None = None) -> BenchAnswer:
     """Advise on settings under one load: {best, why, alternatives, considered, load, wish, prices}."""
     found = advise(with_cost(settings, price, wish.qps, cores), wish)
     return {
@@ -56,11 +56,11 @@ def advice(settings: pl.DataFrame, wish: Wish, price: Price, cores: float | None
     }
 
 
-def _load(settings: pl.DataFrame) -> Answer:
+def _load(settings: pl.DataFrame) -> BenchAnswer:
     return {name: settings[name][0] for name in _LOAD} if settings.height else {}
 
 
-def comparison(settings: pl.DataFrame, a: str, b: str) -> Answer:
+def comparison(settings: pl.DataFrame, a: str, b: str) -> BenchAnswer:
     """Compare the settings that 'device=gpu' or the like choose: {sentence, least, most, low, high, curve, …}."""
     sides = [where(settings, parse_params(side)) for side in (a, b)]
     found = at_equal_recall(*sides)
@@ -77,7 +77,7 @@ def comparison(settings: pl.DataFrame, a: str, b: str) -> Answer:
     }
 
 
-def fronts(settings: pl.DataFrame, objective: str) -> Answer:
+def fronts(settings: pl.DataFrame, objective: str) -> BenchAnswer:
     """Give the front of settings under one load: {objective, load, rows}."""
     known = [name for name in OBJECTIVES if name in settings.columns]
     if objective not in known:
@@ -88,7 +88,7 @@ def fronts(settings: pl.DataFrame, objective: str) -> Answer:
     return {"objective": objective, "load": _load(settings), "rows": [plain(row) for row in rows.iter_rows(named=True)]}
 
 
-def published_answer() -> Answer:
+def published_answer() -> BenchAnswer:
     """Tell the published study again: {source, scenarios, lessons}."""
     scenarios = [
         {

@@ -40,7 +40,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class Held:
+class ArraySource:
     """Vectors of an array, in memory or in a mapped file."""
 
     array: Floats
@@ -128,7 +128,7 @@ def file_sources(file: str, query_file: str, metric: str) -> tuple[Source, Sourc
     test, distance = read_queries(path)
     metric = metric or metric_of(path, distance)
     vectors = _read(path, metric)
-    own = None if test is None else Held(checked(path, pl.Series(np.arange(len(test))), test, metric)[1])
+    own = None if test is None else ArraySource(checked(path, pl.Series(np.arange(len(test))), test, metric)[1])
     queries = _read(_existing(query_file), metric) if query_file else own
     if queries is not None and queries.dim != vectors.dim:
         raise UserError(
@@ -145,6 +145,6 @@ def _existing(file: str) -> Path:
     return path
 
 
-def _read(path: Path, metric: str) -> Held:
+def _read(path: Path, metric: str) -> ArraySource:
     ids, numbers = read_arrays(path)[:2]
-    return Held(checked(path, ids, numbers, metric)[1])
+    return ArraySource(checked(path, ids, numbers, metric)[1])

@@ -46,7 +46,7 @@ class Load:
 
 
 @dataclass(frozen=True)
-class Figures:
+class LoadFigures:
     """What was measured at one point."""
 
     qps: float
@@ -88,7 +88,7 @@ class Fleet:
         self.target = target
         self._clients: list[_Client] = []
 
-    def measure(self, search: Search, parts: Sequence[Floats], load: Load) -> Figures:
+    def measure(self, search: Search, parts: Sequence[Floats], load: Load) -> LoadFigures:
         """Send `parts`, (nq, dim) queries a request, for some seconds; UserError where that cannot be measured."""
         reports, server_cpu = self.replay(works(search, parts, load), search)
         return figures(reports, load, len(parts), len(parts[0]), server_cpu, len(os.sched_getaffinity(0)))
@@ -233,7 +233,7 @@ def works(search: Search, parts: Sequence[Floats], load: Load) -> list[Work]:
 
 def figures(
     reports: list[Report], load: Load, count: int, nq: int, server_cpu: float | None, client_cores: int
-) -> Figures:
+) -> LoadFigures:
     """Add up what all clients measured over `count` requests of `nq` queries; `client_cores` are their machines'."""
     answers: list[Any] = [None] * count
     for number, report in enumerate(reports):
@@ -244,7 +244,7 @@ def figures(
     answered = [sum(slices) * nq for slices in zip(*(r.answered for r in reports), strict=True)]
     client_cpu = sum(r.cpu_s * load.seconds / r.seconds for r in reports)  # of the time that the server's is of
     ours = len(os.sched_getaffinity(0))
-    return Figures(
+    return LoadFigures(
         qps=qps,
         **{name: spread.value for name, spread in times.items()},
         client_cpu=client_cpu,

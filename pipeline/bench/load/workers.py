@@ -12,7 +12,7 @@ from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipeline.bench.load.fleet import Figures, Fleet, Load, cpu_during, figures, works
+from pipeline.bench.load.fleet import Fleet, Load, LoadFigures, cpu_during, figures, works
 from pipeline.bench.load.messages import Report, Target, Work
 from pipeline.bench.load.requests import Search
 from pipeline.core.arrays import Floats
@@ -49,7 +49,7 @@ class WorkersFleet:
                 "workers reach with --server."
             )
 
-    def measure(self, search: Search, parts: Sequence[Floats], load: Load) -> Figures:
+    def measure(self, search: Search, parts: Sequence[Floats], load: Load) -> LoadFigures:
         """Send `parts`, (nq, dim) queries a request, for some seconds; UserError where that cannot be measured."""
         from distributed import Event, Queue
 

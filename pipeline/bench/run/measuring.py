@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.bench import runs
 from pipeline.bench.data.scenarios import Scenario
 from pipeline.bench.data.truth import recall_with_interval
-from pipeline.bench.load.fleet import Figures, Load
+from pipeline.bench.load.fleet import Load, LoadFigures
 from pipeline.bench.load.requests import Search, asked_by, found, split
 from pipeline.bench.run.index import BuiltIndex, TooSlow, build, given
 from pipeline.bench.run.plan import Build, Point, SweepConfig
@@ -24,7 +24,7 @@ from pipeline.jobs.pieces import Pieces
 from pipeline.search.catalogue import index_type
 from pipeline.search.measure import shares
 
-Row = dict[str, Any]
+PointRow = dict[str, Any]
 
 
 class Measuring:
@@ -44,7 +44,7 @@ class Measuring:
         self.pieces = pieces
         self.workspace, self.config, self.scenario, self.served = workspace, config, scenario, served
         self.recorder, self.best = recorder, best
-        self.rows: list[Row] = recorder.rows()
+        self.rows: list[PointRow] = recorder.rows()
 
     def build(self, asked: Build) -> BuiltIndex | str:
         """Build an index, once more where the server went away under it; give it, or say why there is none."""
@@ -66,7 +66,7 @@ class Measuring:
                     break
         return reason
 
-    def measure(self, point: Point, built: BuiltIndex) -> Row:
+    def measure(self, point: Point, built: BuiltIndex) -> PointRow:
         """Measure a point, once more where the server or a client went away under it, and write it down."""
         took = {key: value for key, value in asdict(built).items() if key != "collection"}
         reason = ""
@@ -83,7 +83,7 @@ class Measuring:
                     break
         return self.add(point, took | {"error": reason})
 
-    def add(self, point: Point, figures: Row) -> Row:
+    def add(self, point: Point, figures: PointRow) -> PointRow:
         """Write down what there is to say of a point."""
         where = {
             "scenario": self.scenario.name,
@@ -98,7 +98,7 @@ class Measuring:
         self.rows.append(self.recorder.add(row))
         return self.rows[-1]
 
-    def _figures(self, point: Point, built: BuiltIndex) -> Row:
+    def _figures(self, point: Point, built: BuiltIndex) -> PointRow:
         scenario = self.scenario
         search = Search(built.collection, scenario.metric, dict(point.search), point.top_k, scenario.field)
         parts = split(scenario.queries, point.nq)
@@ -106,7 +106,7 @@ class Measuring:
         figures = self.served.fleet.measure(search, parts, load)
         return _row(figures, load) | self._recall(figures, point)
 
-    def _recall(self, figures: Figures, point: Point) -> dict[str, float]:
+    def _recall(self, figures: LoadFigures, point: Point) -> dict[str, float]:
         """Compare what was answered with the exact neighbours, off the clock."""
         scenario, answered = self.scenario, [n for n, answer in enumerate(figures.answers) if answer is not None]
         answers = np.concatenate([found(figures.answers[n], point.nq, point.top_k) for n in answered])
@@ -118,11 +118,11 @@ class Measuring:
         return {"recall": round(mean, 5), "recall_low": round(low, 5), "recall_high": round(high, 5)}
 
 
-def _not_finite(figures: Row) -> list[str]:
+def _not_finite(figures: PointRow) -> list[str]:
     return [name for name, value in figures.items() if isinstance(value, float) and not math.isfinite(value)]
 
 
-def _row(figures: Figures, load: Load) -> Row:
+def _row(figures: LoadFigures, load: Load) -> PointRow:
     numbers: Iterator[tuple[str, Any]] = ((k, v) for k, v in vars(figures).items() if k in runs.COLUMNS)
     row = {k: round(v, 4) if isinstance(v, float) else v for k, v in numbers}
     row["answered"] = json.dumps(figures.answered)

@@ -13,7 +13,7 @@ from pipeline.bench.data.truth import truth
 from pipeline.bench.run.collection import read
 from pipeline.bench.run.index import drop_all
 from pipeline.bench.run.machine import hardware, versions
-from pipeline.bench.run.measuring import Measuring, Row
+from pipeline.bench.run.measuring import Measuring, PointRow
 from pipeline.bench.run.plan import Build, Plan, Point, SweepConfig, as_json, keyed, measured, pieces_of, plan, start
 from pipeline.bench.run.target import Served
 from pipeline.bench.runs import Recorder, Run
@@ -170,7 +170,7 @@ class _Sweep:
         better = (r for r in same if r["recall"] >= own["recall"] and _clearly_faster(r, own))
         return next((f"{r['index']} {r['build']} {r['search']}" for r in better), None)
 
-    def _say(self, text: str, row: Row | None = None) -> None:
+    def _say(self, text: str, row: PointRow | None = None) -> None:
         live = {k: float(row[k]) for k in ("recall", "qps", "p99_ms")} if row and row["qps"] is not None else None
         self.measuring.pieces.say(text, live)
 
@@ -180,11 +180,11 @@ class _Sweep:
         self.measuring.pieces.left = pieces_of(self.config, self.left, rows, dim, built)
 
 
-def _clearly_faster(row: Row, other: Row) -> bool:
+def _clearly_faster(row: PointRow, other: PointRow) -> bool:
     """Tell whether a point answered clearly more than another, by more than either may be off."""
     one, than = (kept(r["qps"], r.get("qps_low"), r.get("qps_high")) for r in (row, other))
     return one.value >= _CLEARLY * than.value and told_apart(one, [than])
 
 
-def _load_of(row: Row) -> tuple[Any, ...]:
+def _load_of(row: PointRow) -> tuple[Any, ...]:
     return tuple(row[k] for k in ("nq", "concurrency", "top_k", "client", "loop", "rate", "repeat"))

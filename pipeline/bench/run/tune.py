@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.bench.analysis.settings import label
 from pipeline.bench.run.index import BuiltIndex
-from pipeline.bench.run.measuring import Measuring, Row
+from pipeline.bench.run.measuring import Measuring, PointRow
 from pipeline.bench.run.plan import Build, Point, fitted, keyed, measured, parse_grid
 from pipeline.bench.run.sweep import Prepared, measuring
 from pipeline.core.errors import UserError
@@ -41,14 +41,14 @@ class Goal:
         if not 1 <= self.trials <= 10_000:
             raise UserError(f"{self.trials} trials are out of range: choose 1 to 10,000.")
 
-    def misses(self, row: Row) -> list[float]:
+    def misses(self, row: PointRow) -> list[float]:
         """Give by how much a point misses recall and p99, 0 or less where it keeps them, 1 where it has no figures."""
         if row["error"] is not None:
             return [1.0, 1.0]
         late = 0.0 if self.p99_ms is None else row["p99_ms"] / self.p99_ms - 1
         return [self.recall - row["recall"], late]
 
-    def keeps(self, row: Row) -> bool:
+    def keeps(self, row: PointRow) -> bool:
         """Tell whether a point was measured and keeps both."""
         return row["error"] is None and max(self.misses(row)) <= 0
 
@@ -98,19 +98,19 @@ class _Tuning:
     def __init__(self, measuring: Measuring, ready: Prepared, goal: Goal) -> None:
         self.measuring, self.config, self.goal = measuring, ready.config, goal
         self.rows, self.dim = ready.scenario.vectors.shape
-        self.known: dict[Point, Row] = {}
+        self.known: dict[Point, PointRow] = {}
         self._kept = {keyed(row): row for row in measuring.rows}
         self._built: dict[Build, BuiltIndex | str] = {}
         self.plan()
 
-    def row(self, trial: Any) -> Row:
+    def row(self, trial: Any) -> PointRow:
         """Give what a trial suggests as it was measured: before, or now."""
         point = self._point(trial)
         if point not in self.known:
             self.known[point] = self._kept.get(keyed(point.row)) or self._measured(point)
         return self.known[point]
 
-    def _measured(self, point: Point) -> Row:
+    def _measured(self, point: Point) -> PointRow:
         if point.build not in self._built:
             self._built[point.build] = self.measuring.build(point.build)
             self.plan()
@@ -130,11 +130,11 @@ class _Tuning:
             pieces += made[:3] * min(builds, left)
         self.measuring.pieces.left = pieces
 
-    def best(self) -> Row | None:
+    def best(self) -> PointRow | None:
         """Give the point with the most QPS that keeps both, or None."""
         return next(iter(self._ranked()), None)
 
-    def _ranked(self) -> list[Row]:
+    def _ranked(self) -> list[PointRow]:
         return sorted((r for r in self.known.values() if self.goal.keeps(r)), key=lambda r: -r["qps"])
 
     def told(self) -> str:
@@ -151,7 +151,7 @@ class _Tuning:
             return f"The fastest of {among}: {first}."
         return f"First of {among}: {first}; before {label(one)}, {one['qps']:,.0f} QPS, it {MAYBE_CHANCE}."
 
-    def nearest(self) -> Row | None:
+    def nearest(self) -> PointRow | None:
         """Give the point that comes nearest to keeping both."""
         measured = (r for r in self.known.values() if r["error"] is None)
         return min(measured, key=lambda r: (max(0.0, *self.goal.misses(r)), -r["qps"]), default=None)
@@ -190,7 +190,7 @@ class _Tuning:
         return found
 
 
-def _qps(row: Row) -> Spread:
+def _qps(row: PointRow) -> Spread:
     return kept(row["qps"], row.get("qps_low"), row.get("qps_high"))
 
 

@@ -25,7 +25,9 @@ from pipeline.core.workspace import Workspace
 RunOption = Annotated[
     list[str] | None, typer.Option("--run", help="A run, 'published' too; several may be given. Default: the newest.")
 ]
-ScenarioOption = Annotated[str | None, typer.Option(help="One of the run's; default: the one of most settings.")]
+MeasuredScenarioOption = Annotated[
+    str | None, typer.Option(help="One of the run's; default: the one of most settings.")
+]
 NqOption = Annotated[int | None, typer.Option(help="Queries a request; default: the fewest that were measured.")]
 TopKOption = Annotated[int | None, typer.Option(help="Neighbours asked for; default: as most settings.")]
 ConcurrencyOption = Annotated[int | None, typer.Option(help="Client processes; default: all that were measured.")]
@@ -49,7 +51,7 @@ def advise(
     memory_mb: Annotated[float | None, typer.Option(help="Of an instance, at most.")] = None,
     usd_month: Annotated[float | None, typer.Option(help="Of all instances, at most.")] = None,
     run: RunOption = None,
-    scenario: ScenarioOption = None,
+    scenario: MeasuredScenarioOption = None,
     nq: NqOption = None,
     top_k: TopKOption = None,
     concurrency: ConcurrencyOption = None,
@@ -89,7 +91,7 @@ def advise(
 def front(
     objective: Annotated[str, typer.Option(help="qps, p99_ms or memory_mb, beside recall.")] = "qps",
     run: RunOption = None,
-    scenario: ScenarioOption = None,
+    scenario: MeasuredScenarioOption = None,
     nq: NqOption = None,
     top_k: TopKOption = None,
     concurrency: ConcurrencyOption = None,
@@ -116,7 +118,7 @@ def compare(
     a: Annotated[str, typer.Option("--a", help="Whose QPS, e.g. 'device=gpu' or 'index=HNSW,M=16'.")],
     b: Annotated[str, typer.Option("--b", help="Over whose, e.g. 'device=cpu' or 'run=NAME'.")],
     run: RunOption = None,
-    scenario: ScenarioOption = None,
+    scenario: MeasuredScenarioOption = None,
     nq: NqOption = None,
     top_k: TopKOption = None,
     concurrency: ConcurrencyOption = None,
@@ -208,7 +210,7 @@ def report(
     name: Annotated[str, typer.Argument(help="A run as `bench list` names it, or 'published'.")],
     out: Annotated[Path, typer.Option(help="A file that ends in .html.")],
     force: ForceOption = False,
-    scenario: ScenarioOption = None,
+    scenario: MeasuredScenarioOption = None,
     nq: NqOption = None,
     top_k: TopKOption = None,
     concurrency: ConcurrencyOption = None,

@@ -24,7 +24,7 @@ QueryFileOption = Annotated[str, typer.Option(help="For own: the queries; withou
 MetricOption = Annotated[str, typer.Option(help="IP, L2 or COSINE; without it, as the vectors were brought, or IP.")]
 RowsOption = Annotated[int, typer.Option(help="Index at most this many vectors; 0 for all.")]
 QueriesOption = Annotated[int, typer.Option(help="Ask at most this many queries; recall then has an interval.")]
-SeedOption = Annotated[int, typer.Option(help="Random seed.")]
+DrawSeedOption = Annotated[int, typer.Option(help="Random seed.")]
 ServerOption = Annotated[str | None, typer.Option(help="A server as `server list` names it.")]
 COLUMNS = [
     "index", "build", "search", "nq", "concurrency", "client", "recall", "qps", "p50_ms", "p95_ms", "p99_ms",

@@ -18,13 +18,13 @@ from pipeline.cli.base import (
     writing,
 )
 from pipeline.cli.bench.base import (
+    DrawSeedOption,
     FileOption,
     MetricOption,
     QueriesOption,
     QueryFileOption,
     RowsOption,
     ScenarioOption,
-    SeedOption,
     VectorsOption,
     bench_app,
     scenario_config,
@@ -135,7 +135,7 @@ def data(
     metric: MetricOption = "",
     rows: RowsOption = 0,
     queries: QueriesOption = 10_000,
-    seed: SeedOption = 0,
+    seed: DrawSeedOption = 0,
     top_k: Annotated[int, typer.Option(min=1, help="Exact neighbours of each query.")] = 100,
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,

@@ -13,7 +13,7 @@ from pipeline.core.workspace import Workspace
 index_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Indexes in Milvus.")
 app.add_typer(index_app, name="index")
 SearchOption = Annotated[str, typer.Option(help="Search parameters to serve with, e.g. 'ef=120'.")]
-NameArgument = Annotated[str, typer.Argument(help="An index as `index list` names it.")]
+IndexArgument = Annotated[str, typer.Argument(help="An index as `index list` names it.")]
 
 
 @index_app.command("types")
@@ -169,7 +169,7 @@ def list_(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
 
 @index_app.command("serve")
 def serve(
-    name: NameArgument, search: SearchOption = "", workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False
+    name: IndexArgument, search: SearchOption = "", workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False
 ) -> None:
     """Use an index for queries that name none, with its own search parameters; nothing is rebuilt.
 
@@ -208,7 +208,7 @@ def _act(workspace: Path, json: bool, wait: bool, name: str, verb: str, aside: i
 
 @index_app.command("load")
 def load(
-    name: NameArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False, wait: WaitOption = False
+    name: IndexArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False, wait: WaitOption = False
 ) -> None:
     """Load an index into the server's memory.
 
@@ -219,7 +219,7 @@ def load(
 
 @index_app.command("release")
 def release(
-    name: NameArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False, wait: WaitOption = False
+    name: IndexArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False, wait: WaitOption = False
 ) -> None:
     """Take an index out of the server's memory.
 
@@ -230,7 +230,7 @@ def release(
 
 @index_app.command("drop")
 def drop(
-    name: NameArgument,
+    name: IndexArgument,
     aside: Annotated[
         int | None, typer.Option(help="The number of one that is set aside, in place of the one that is built.")
     ] = None,

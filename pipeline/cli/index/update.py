@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, finish, writing
-from pipeline.cli.index.build import NameArgument, index_app
+from pipeline.cli.index.build import IndexArgument, index_app
 from pipeline.cli.stages import BadRowsOption, ColumnsOption, TimeFormatOption
 from pipeline.core.workspace import Workspace
 from pipeline.jobs.process import Running
@@ -60,7 +60,7 @@ def _show(answer: Answer) -> None:
 
 @index_app.command("append")
 def append(
-    name: NameArgument,
+    name: IndexArgument,
     clicks: Annotated[str, typer.Option("--clicks", help="A file, or a data set that `data list` names.")],
     columns: ColumnsOption = None,
     bad_rows: BadRowsOption = None,
@@ -96,7 +96,7 @@ def append(
 
 @index_app.command("upsert")
 def upsert(
-    name: NameArgument,
+    name: IndexArgument,
     file: Annotated[Path, typer.Option("--file", help="Parquet: id, vector, and what the index has of other columns.")],
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
@@ -132,7 +132,7 @@ def upsert(
 
 @index_app.command("delete")
 def delete(
-    name: NameArgument,
+    name: IndexArgument,
     ids: Annotated[list[str], typer.Option("--ids", help="Ids, separated by commas; may be given again.")],
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
@@ -163,7 +163,7 @@ def delete(
 
 
 @index_app.command("show")
-def show(name: NameArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
+def show(name: IndexArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
     """Show everything known about an index, with its rows as the server counts them.
 
     Example: python -m pipeline index show items-session-hnsw --json

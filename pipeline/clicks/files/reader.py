@@ -8,7 +8,7 @@ import polars as pl
 from pipeline.clicks import columns
 from pipeline.clicks.bad_rows import BadRow, leave_out, shown
 from pipeline.clicks.canonical import RawClicks
-from pipeline.clicks.columns import OBVIOUS, Choice
+from pipeline.clicks.columns import OBVIOUS, ClickColumns
 from pipeline.clicks.files import archives, parquet
 from pipeline.clicks.files import text as text_files
 from pipeline.clicks.metadata import typed
@@ -83,11 +83,11 @@ def read_text(path: Path, raw: bytes) -> pl.DataFrame:
     return table.frame
 
 
-def _yoochoose(first: list[str]) -> Choice | None:
+def _yoochoose(first: list[str]) -> ClickColumns | None:
     if len(first) != len(_YOOCHOOSE) or not _ISO_START.match(first[1]):
         return None
     names = {role: str(at + 1) for role, at in _YOOCHOOSE.items()}
-    return Choice(_YOOCHOOSE, names, header=False, notes=["Read as YOOCHOOSE's raw format."])
+    return ClickColumns(_YOOCHOOSE, names, header=False, notes=["Read as YOOCHOOSE's raw format."])
 
 
 def _blank(table: Table, some: pl.Series) -> pl.Series:

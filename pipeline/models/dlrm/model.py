@@ -11,7 +11,7 @@ from pipeline.core.arrays import Floats
 from pipeline.core.checks import Limits, in_range
 from pipeline.core.workspace import read_json
 from pipeline.models.dlrm.network import DlrmNetwork
-from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS, Candidates, PairFeatures, Scorer, retrieve
+from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS, PairFeatures, RetrievedItems, Scorer, retrieve
 from pipeline.sessions import sparse
 from pipeline.sessions.histories import Histories
 
@@ -78,7 +78,7 @@ class Ranker:
         rows = np.repeat(np.arange(len(histories)), there.sum(axis=1))
         return sparse.table(rows, found.items[there], odds[there], (len(histories), len(self.features.popularity)))
 
-    def logits(self, histories: Histories, found: Candidates) -> Floats:
+    def logits(self, histories: Histories, found: RetrievedItems) -> Floats:
         """Give (n, k) logits of candidates, which come best first from retrieval."""
         if self.network is None:
             return np.broadcast_to(-np.log1p(np.arange(found.items.shape[1], dtype=np.float32)), found.items.shape)

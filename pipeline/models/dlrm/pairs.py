@@ -46,17 +46,17 @@ class Scorer(Protocol):
 
 
 @dataclass(frozen=True)
-class Candidates:
+class RetrievedItems:
     """k items for each of n sessions; -1 where there are fewer."""
 
     items: Ints  # (n, k) columns of the catalogue
     scores: Floats  # (n, k) retrieval's scores, in standard deviations of what it retrieved for the session
     ranks: Ints  # (n, k) retrieval's ranks from 1; one more than it retrieves for the others
 
-    def take(self, rows: Ints, columns: Ints) -> "Candidates":
+    def take(self, rows: Ints, columns: Ints) -> "RetrievedItems":
         """Pick candidates (n', k') of sessions (n',)."""
         at = rows[:, None], columns
-        return Candidates(self.items[at], self.scores[at], self.ranks[at])
+        return RetrievedItems(self.items[at], self.scores[at], self.ranks[at])
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class PairFeatures:
         counted, similar = sparse.load(folder / "rules.npz"), sparse.load(folder / "similar.npz")
         return PairFeatures(counted, similar, *_about(catalogue, min_clicks))
 
-    def continuous(self, histories: Histories, found: Candidates) -> Floats:
+    def continuous(self, histories: Histories, found: RetrievedItems) -> Floats:
         """Give (n, k, len(CONTINUOUS)) float32."""
         n, k = found.items.shape
         items = np.maximum(found.items, 0)
@@ -124,7 +124,7 @@ class PairFeatures:
         }
         return np.stack([np.asarray(features[name], np.float32) for name in CONTINUOUS], axis=2)
 
-    def categorical(self, histories: Histories, found: Candidates) -> Ints:
+    def categorical(self, histories: Histories, found: RetrievedItems) -> Ints:
         """Give (n, k, len(CATEGORICAL)) codes as NVTabular numbers them; 0 where there is no click."""
         items, last = np.maximum(found.items, 0), _ago(histories, 0, -1)
         item, category = (np.where(last < 0, 0, known[last]) for known in (self.codes, self.categories))
@@ -137,16 +137,16 @@ class PairFeatures:
         return _look_up(counts, np.arange(len(items)), self.categories[items])
 
 
-def retrieve(model: Scorer, histories: Histories, k: int, others: Ints | None = None) -> Candidates:
+def retrieve(model: Scorer, histories: Histories, k: int, others: Ints | None = None) -> RetrievedItems:
     """Give each session the `k` items that a model scores highest, and the `others` (n, m) beside them."""
     parts = []
     for low in range(0, len(histories), _BLOCK):
         rows = slice(low, min(low + _BLOCK, len(histories)))
         parts.append(_retrieve(model.score(histories.take(rows)), k, None if others is None else others[rows]))
-    return Candidates(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Candidates)))
+    return RetrievedItems(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(RetrievedItems)))
 
 
-def _retrieve(scores: Scores, k: int, others: Ints | None) -> Candidates:
+def _retrieve(scores: Scores, k: int, others: Ints | None) -> RetrievedItems:
     best = top(scores, k)
     rows = np.arange(len(best))[:, None]
     found = _look_up(scores, rows[:, 0], np.maximum(best, 0))
@@ -160,7 +160,7 @@ def _retrieve(scores: Scores, k: int, others: Ints | None) -> Candidates:
         ranks = np.hstack([ranks, np.where(same.any(axis=2), same.argmax(axis=2) + 1, k + 1)])
         found = np.hstack([found, _look_up(scores, rows[:, 0], others)])
         best = np.hstack([best, others])
-    return Candidates(best, ((found - mean) / np.maximum(spread, 1e-6)).astype(np.float32), ranks)
+    return RetrievedItems(best, ((found - mean) / np.maximum(spread, 1e-6)).astype(np.float32), ranks)
 
 
 def _about(catalogue: pl.DataFrame, min_clicks: int) -> tuple[Ints, Floats, Ints, Floats]:

@@ -15,7 +15,7 @@ MOST_TARGETS = 16  # of one history: a first click that thousands share must not
 
 
 @dataclass(frozen=True)
-class Examples:
+class TrainingExamples:
     """Histories, none of them empty, and the catalogue's rows of the items clicked after each."""
 
     histories: Histories
@@ -24,17 +24,17 @@ class Examples:
     end: Ints
 
     @staticmethod
-    def of(clicks: pl.DataFrame) -> "Examples":
+    def of(clicks: pl.DataFrame) -> "TrainingExamples":
         """Reveal each session click by click: a history for every next click."""
         histories, items, _ = next_clicks(clicks)
         usable = (histories.end > histories.low) & (items >= FIRST_IDX)
         each = np.arange(usable.sum())
-        return Examples(histories.take(usable), items[usable] - FIRST_IDX, each, each + 1)
+        return TrainingExamples(histories.take(usable), items[usable] - FIRST_IDX, each, each + 1)
 
     def __len__(self) -> int:
         return len(self.low)
 
-    def merged(self) -> "Examples":
+    def merged(self) -> "TrainingExamples":
         """Let equal histories be one, followed by the targets of all, by `MOST_TARGETS` of them at most."""
         code = self.histories.codes()
         order = np.argsort(code, kind="stable")
@@ -42,7 +42,7 @@ class Examples:
         place = np.arange(len(order)) - np.repeat(begins, np.diff(begins, append=len(order)))
         low = np.flatnonzero(place % MOST_TARGETS == 0)
         end = np.append(low[1:], len(order))
-        return Examples(self.histories.take(order[low]), self.targets[order], low, end)
+        return TrainingExamples(self.histories.take(order[low]), self.targets[order], low, end)
 
     def batch(self, rows: Ints, step: int) -> Batch:
         """Lay some of them out for one step."""

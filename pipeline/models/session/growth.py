@@ -14,7 +14,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.ids import matched
 from pipeline.models import checkpoint
 from pipeline.models.features import Features
-from pipeline.models.session.network import TINY, Known, Network
+from pipeline.models.session.network import TINY, ItemFeatures, Network
 
 
 def vectors_of(folder: Path, items: pl.DataFrame) -> tuple[Floats, Floats]:
@@ -29,7 +29,7 @@ def vectors_of(folder: Path, items: pl.DataFrame) -> tuple[Floats, Floats]:
         raise UserError(
             "The model was trained on items of which nothing is known but their clicks: add metadata with --items."
         )
-    pairs, weights = Known(*features.codes(items), len(features)).of_rows(np.arange(items.height))
+    pairs, weights = ItemFeatures(*features.codes(items), len(features)).of_rows(np.arange(items.height))
     raw = np.zeros((items.height, arrays["features"].shape[1]), np.float32)
     np.add.at(raw, pairs[:, 0], arrays["features"][pairs[:, 1]] * weights[:, None])
     counts = np.bincount(pairs[:, 0], minlength=items.height).astype(np.float32)

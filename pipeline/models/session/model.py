@@ -14,9 +14,9 @@ from pipeline.models import checkpoint
 from pipeline.models.features import learn
 from pipeline.models.session import growth
 from pipeline.models.session.encoder import SessionEncoder
-from pipeline.models.session.examples import Examples
-from pipeline.models.session.network import Known, Network
-from pipeline.models.session.passes import SessionConfig, Training
+from pipeline.models.session.examples import TrainingExamples
+from pipeline.models.session.network import ItemFeatures, Network
+from pipeline.models.session.passes import SessionConfig, TrainingPasses
 from pipeline.models.weights import agree
 
 TOLERANCE = 1e-5  # the exported encoder against TensorFlow
@@ -48,7 +48,7 @@ def train(
     network = Network(
         np.bincount(clicks[ITEM_IDX].to_numpy(), minlength=catalogue.height + FIRST_IDX)[FIRST_IDX:],
         config.dim,
-        Known(*features.codes(catalogue), len(features)),
+        ItemFeatures(*features.codes(catalogue), len(features)),
         config.scale or usual_scale(catalogue.height),
         config.dropout,
         config.seed,
@@ -57,7 +57,7 @@ def train(
     if config.go_on:
         clicks = growth.recent(clicks, before)
         growth.carry_over(network, before, catalogue)
-    training = Training(network, clicks, config, kept, progress)
+    training = TrainingPasses(network, clicks, config, kept, progress)
     try:
         training.run()
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
@@ -89,7 +89,7 @@ def write(
     pl.from_dicts(points, infer_schema_length=None).write_parquet(folder / "curve.parquet")
 
 
-def compare(network: Network, encoder: SessionEncoder, examples: Examples) -> None:
+def compare(network: Network, encoder: SessionEncoder, examples: TrainingExamples) -> None:
     """Hold the exported weights against TensorFlow's outputs on some examples; a difference is a defect."""
     rows = np.arange(min(512, len(examples)))
     batch = examples.batch(rows, 0)

@@ -21,11 +21,11 @@ from pipeline.sessions.histories import MAX_HISTORY
 
 TINY = 1e-12  # added to a squared length
 TABLES = ("items", "features")  # the rest is small
-State = dict[str, Numbers]
+TrainingState = dict[str, Numbers]
 
 
 @dataclass(frozen=True)
-class Known:
+class ItemFeatures:
     """What is known of the items, as a sparse matrix: (items, features), of which a row's squares add up to 1."""
 
     rows: Ints  # sorted
@@ -41,7 +41,7 @@ class Known:
         return np.stack([place, codes], axis=1), (counts[place] ** -0.5).astype(np.float32)
 
 
-NOTHING = Known(np.empty(0, np.int64), np.empty(0, np.int64), 0)
+NOTHING = ItemFeatures(np.empty(0, np.int64), np.empty(0, np.int64), 0)
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Batch:
 class Network:
     """Weights with their optimiser's moments, and the steps that train them."""
 
-    def __init__(self, clicks: Ints, dim: int, known: Known, scale: float, dropout: float, seed: int) -> None:
+    def __init__(self, clicks: Ints, dim: int, known: ItemFeatures, scale: float, dropout: float, seed: int) -> None:
         import tensorflow as tf
 
         self.tf, self.dim, self.scale, self.dropout, self.seed = tf, dim, scale, dropout, seed
@@ -189,7 +189,7 @@ class Network:
         small = {name: value for name, value in self.weights.items() if name not in TABLES}
         return np.asarray(encode(tf, small, clicks, batch.owner, batch.ago, batch.last).numpy())
 
-    def state(self) -> State:
+    def state(self) -> TrainingState:
         """Read all weights and moments, for a checkpoint."""
         return {name: value.numpy() for name, value in (self.weights | self.moments).items()}
 
@@ -199,7 +199,7 @@ class Network:
             value.assign(state[name])
 
 
-def first_weights(items: int, dim: int, known: Known, seed: int) -> dict[str, Floats]:
+def first_weights(items: int, dim: int, known: ItemFeatures, seed: int) -> dict[str, Floats]:
     """Draw the first weights; a session begins as a mixture of its last click and of all its clicks."""
     random = np.random.default_rng(seed)
 

@@ -21,8 +21,8 @@ from pipeline.core.progress import Progress
 from pipeline.metrics.ranking import rank
 from pipeline.models import checkpoint
 from pipeline.models.checkpoint import CONFIG
-from pipeline.models.session.examples import Examples
-from pipeline.models.session.network import Network, State
+from pipeline.models.session.examples import TrainingExamples
+from pipeline.models.session.network import Network, TrainingState
 from pipeline.models.weights import Diverged, diverged, stay_finite
 from pipeline.sessions.histories import hold_out
 
@@ -96,24 +96,24 @@ class Course:
     epochs: list[dict[str, float]] = field(default_factory=list)
 
 
-class Training:
+class TrainingPasses:
     """The passes, their validation and their checkpoints."""
 
     def __init__(
         self, network: Network, clicks: pl.DataFrame, config: SessionConfig, kept: Path, progress: Progress
     ) -> None:
         self.network, self.config, self.kept, self.progress = network, config, kept, progress
-        self.everything = Examples.of(clicks).merged()
+        self.everything = TrainingExamples.of(clicks).merged()
         few = clicks[SESSION_ID].n_unique() < FEWEST_SESSIONS
         fitting, late = (clicks, clicks.head(0)) if few else hold_out(clicks, HELD_OUT)
-        self.fitting = Examples.of(fitting).merged()
-        validation = Examples.of(late)
+        self.fitting = TrainingExamples.of(fitting).merged()
+        validation = TrainingExamples.of(late)
         last = slice(-MOST_VALIDATED, None)
         self.validation = validation.histories.take(last), validation.targets[last]
         if not len(self.fitting):
             raise UserError("No session of the training part has two clicks on known items: add more clicks.")
         self.course = Course()
-        self.good: State | None = None  # the best pass of the search, or the last whole one of the finish
+        self.good: TrainingState | None = None  # the best pass of the search, or the last whole one of the finish
         self.begun = time.monotonic()
         self.planned = 1  # steps in all, as far as is known
         if config.go_on:
@@ -200,7 +200,7 @@ class Training:
             self.good = self.network.state()
             self._keep()
 
-    def _pass_over(self, examples: Examples, steps: int, total: int, rate: Callable[[int], float]) -> float:
+    def _pass_over(self, examples: TrainingExamples, steps: int, total: int, rate: Callable[[int], float]) -> float:
         """Train one pass, shuffled by seed and pass; give the mean loss of its examples."""
         course, size = self.course, self.config.batch_size
         order = np.random.default_rng([self.config.seed, self._pass()]).permutation(len(examples))

@@ -21,7 +21,7 @@ from pipeline.metrics.ranking import evaluate
 from pipeline.models import weights
 from pipeline.models.lazy_adam import Schedule
 from pipeline.models.two_tower.model import TwoTowerConfig
-from pipeline.models.two_tower_published.network import PublishedNetwork, Rows
+from pipeline.models.two_tower_published.network import ClickRows, PublishedNetwork
 from pipeline.models.weights import Diverged, diverged, stay_finite
 from pipeline.sessions.histories import Histories, hold_out, next_clicks
 
@@ -77,7 +77,7 @@ def train(
     return course.summary()
 
 
-def _rows(clicks: pl.DataFrame, random: np.random.Generator) -> Rows:
+def _rows(clicks: pl.DataFrame, random: np.random.Generator) -> ClickRows:
     """Give each session a number, and an age by chance."""
     session = (clicks[SESSION_ID] != clicks[SESSION_ID].shift(1)).fill_null(True).cum_sum().to_numpy() - 1
     ages = random.integers(AGES, size=int(session[-1]) + 1, dtype=np.int32)
@@ -87,10 +87,10 @@ def _rows(clicks: pl.DataFrame, random: np.random.Generator) -> Rows:
         clicks[ITEM_IDX].to_numpy(),
         clicks[CATEGORY_IDX].to_numpy(),
     )
-    return Rows(*(code.astype(np.int32) for code in codes))
+    return ClickRows(*(code.astype(np.int32) for code in codes))
 
 
-def _batches(rows: Rows, random: np.random.Generator, size: int) -> list[Rows]:
+def _batches(rows: ClickRows, random: np.random.Generator, size: int) -> list[ClickRows]:
     """Draw some batches to be judged by."""
     size = min(size, len(rows))
     order = random.permutation(len(rows))
@@ -101,7 +101,7 @@ class _Course:
     """The passes of a training, and what is seen on the way."""
 
     def __init__(
-        self, network: PublishedNetwork, config: PublishedConfig, steps: int, judged: list[list[Rows]],
+        self, network: PublishedNetwork, config: PublishedConfig, steps: int, judged: list[list[ClickRows]],
         catalogue: pl.DataFrame, late: pl.DataFrame, progress: Progress,
     ) -> None:  # fmt: skip
         self.network, self.config, self.steps, self.judged = network, config, steps, judged
@@ -112,7 +112,7 @@ class _Course:
         self.epochs: list[dict[str, float]] = []
         self.note = ""
 
-    def run(self, rows: Rows, random: np.random.Generator) -> None:
+    def run(self, rows: ClickRows, random: np.random.Generator) -> None:
         """Take all passes, or those until it is stopped."""
         try:
             for _ in range(self.config.epochs):
@@ -121,7 +121,7 @@ class _Course:
             of = self.steps * self.config.epochs
             self.note = f"stopped early, after {self.network.step:,} of {of:,} batches"
 
-    def pass_over(self, rows: Rows, random: np.random.Generator) -> None:
+    def pass_over(self, rows: ClickRows, random: np.random.Generator) -> None:
         """Take all batches of a pass, shuffled; look at known and at held-out ones now and then."""
         order, total = random.permutation(len(rows)), self.steps * self.config.epochs
         losses = []
@@ -179,7 +179,7 @@ def vectors(network: PublishedNetwork, catalogue: pl.DataFrame) -> tuple[Floats,
     return items, network.encode("query", unknown, unknown)[0]
 
 
-def _save(folder: Path, network: PublishedNetwork, catalogue: pl.DataFrame, ids: pl.Series, rows: Rows) -> None:
+def _save(folder: Path, network: PublishedNetwork, catalogue: pl.DataFrame, ids: pl.Series, rows: ClickRows) -> None:
     items, unknown = vectors(network, catalogue)
     stay_finite((items, unknown))
     weights.save(folder / WEIGHTS, {"items": items, "unknown": unknown})

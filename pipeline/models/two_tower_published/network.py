@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.arrays import Floats, Ints
-from pipeline.models.lazy_adam import Read, Schedule, Table, adam
+from pipeline.models.lazy_adam import AdamTable, ReadRows, Schedule, adam
 
 LAYERS = (128, 64)
 SIDES = {"query": ("age", "session"), "item": ("category", "item")}  # in the order of Merlin's names
@@ -32,7 +32,7 @@ def table_dim(rows: int) -> int:
 
 
 @dataclass(frozen=True)
-class Rows:
+class ClickRows:
     """Clicks (n,): which session, of which age, clicked which item in which category."""
 
     session: Codes
@@ -43,9 +43,9 @@ class Rows:
     def __len__(self) -> int:
         return len(self.item)
 
-    def take(self, rows: Codes | slice) -> "Rows":
+    def take(self, rows: Codes | slice) -> "ClickRows":
         """Keep some of the clicks."""
-        return Rows(self.session[rows], self.age[rows], self.item[rows], self.category[rows])
+        return ClickRows(self.session[rows], self.age[rows], self.item[rows], self.category[rows])
 
 
 class Mlp:
@@ -84,7 +84,7 @@ class _Lookup:
     """Different rows of a table, and which of them each input has."""
 
     table: str
-    read: Read
+    read: ReadRows
     of: Ints
 
 
@@ -96,7 +96,7 @@ class PublishedNetwork:
         random = np.random.default_rng(seed)
         self.schedule, self.step = schedule, 0
         self.tables = {
-            name: Table(_first(random, rows, table_dim(rows)), compact=rows > _COMPACT_ABOVE)
+            name: AdamTable(_first(random, rows, table_dim(rows)), compact=rows > _COMPACT_ABOVE)
             for name, rows in sizes.items()
         }
         self.towers = {side: Mlp(random, self._width(side)) for side in SIDES}
@@ -104,7 +104,7 @@ class PublishedNetwork:
     def _width(self, side: str) -> int:
         return sum(self.tables[name].values.shape[1] for name in SIDES[side])
 
-    def train(self, batch: Rows) -> float:
+    def train(self, batch: ClickRows) -> float:
         """Take one step; give the batch's loss."""
         queries, pairs = self._look_up("query", batch.session, batch.age), _Pairs.of(batch)
         items = self._look_up("item", pairs.items, pairs.categories)
@@ -143,7 +143,7 @@ class PublishedNetwork:
         vectors: Floats = self.towers[side].forward(self._inputs(self._look_up(side, ids, features)))[1]
         return vectors
 
-    def judge(self, batch: Rows) -> tuple[float, float]:
+    def judge(self, batch: ClickRows) -> tuple[float, float]:
         """Give the loss and recall@10 among the batch's items, as Merlin Models reports both."""
         pairs = _Pairs.of(batch)
         queries, items = (
@@ -184,7 +184,7 @@ class _Pairs:
     columns: Ints
 
     @staticmethod
-    def of(batch: Rows) -> "_Pairs":
+    def of(batch: ClickRows) -> "_Pairs":
         size = int(batch.category.max()) + 1
         codes, own, counts = np.unique(
             batch.item.astype(np.int64) * size + batch.category, return_inverse=True, return_counts=True

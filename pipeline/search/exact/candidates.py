@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.core.arrays import Doubles, Floats, Rows
 from pipeline.search.exact.distance import between
-from pipeline.search.exact.screen import Asked, Screen
+from pipeline.search.exact.screen import Screen, ScreenedQueries
 
 _EQUAL = 1e-7  # of a distance: nobody minds which of such neighbours comes first
 _ROUGH = 1e-4  # of a distance: what is not known better is computed
@@ -20,7 +20,7 @@ class Candidates:
 
     screen: Screen
     queries: Floats
-    asked: Asked
+    asked: ScreenedQueries
     scores: Any
     rows: Rows
     slack: Doubles

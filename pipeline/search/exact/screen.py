@@ -21,7 +21,7 @@ _FARTHEST = 2.0**60  # a query's length in units of the vectors: its products st
 
 
 @dataclass(frozen=True)
-class Asked:
+class ScreenedQueries:
     """Queries for a product, and how a score becomes a distance: `offset` - score * `factor`; all (q) but `matrix`."""
 
     matrix: Any
@@ -32,9 +32,9 @@ class Asked:
     usable: Any
     """Whether a query is near enough to be compared at this precision."""
 
-    def part(self, rows: slice) -> "Asked":
+    def part(self, rows: slice) -> "ScreenedQueries":
         """Give some of the queries."""
-        return Asked(*(array[rows] for array in vars(self).values()))
+        return ScreenedQueries(*(array[rows] for array in vars(self).values()))
 
 
 class Screen:
@@ -80,7 +80,7 @@ class Screen:
             last = raised - squares - undirected
         return arrays.join(arrays.cast(wide, dtype), arrays.cast(last, dtype)[:, None]), arrays.get(2 * raised)
 
-    def asked(self, queries: Floats, dtype: str) -> Asked:
+    def asked(self, queries: Floats, dtype: str) -> ScreenedQueries:
         """Make queries (q, dim) ready."""
         gamma, tiny = self.gamma(dtype), 4 * self.vectors.shape[1] * float(np.finfo(dtype).tiny)
         if self.metric == "IP":
@@ -98,7 +98,7 @@ class Screen:
             offset = long**2 * factor
         matrix = np.column_stack([wide, np.full(len(wide), last)]) / last
         matrix = np.where(usable[:, None], matrix, 0).astype(dtype)
-        return Asked(matrix, slack, offset, factor, usable)
+        return ScreenedQueries(matrix, slack, offset, factor, usable)
 
     @property
     def _turned(self) -> float:

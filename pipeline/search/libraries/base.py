@@ -23,7 +23,7 @@ Options = dict[str, Any]  # parameters that have been checked: a library takes t
 
 
 @dataclass
-class Held:
+class MemoryCollection:
     """A collection: int64 keys (n), vectors (n, dim) float32, and the index once there is one."""
 
     dim: int
@@ -47,14 +47,14 @@ class MemoryEngine(ABC):
     """Whether the library takes COSINE itself; else it gets vectors of length one, which IP orders alike."""
 
     def __init__(self) -> None:
-        self._held: dict[str, Held] = {}
+        self._held: dict[str, MemoryCollection] = {}
 
     @abstractmethod
     def _make(self, index: str, params: Options, metric: str, vectors: Floats) -> Any:
         """Build an index of (n, dim) float32 vectors; metric is L2 or IP, or COSINE where that is compared itself."""
 
     @abstractmethod
-    def _ask(self, held: Held, queries: Floats, k: int, params: Options) -> tuple[Rows, Floats]:
+    def _ask(self, held: MemoryCollection, queries: Floats, k: int, params: Options) -> tuple[Rows, Floats]:
         """Give (rows, scores), each (q, k), best first; a row outside the vectors where there is none."""
 
     def collections(self) -> list[str]:
@@ -64,7 +64,7 @@ class MemoryEngine(ABC):
     def create(self, name: str, dim: int, metric: str, scalars: Mapping[str, Scalar] | None = None) -> None:
         """Make an empty collection; a library keeps no scalar columns."""
         one_of(metric, METRICS, "metric")
-        self._held[name] = Held(dim, metric, np.empty(0, np.int64), np.empty((0, dim), np.float32))
+        self._held[name] = MemoryCollection(dim, metric, np.empty(0, np.int64), np.empty((0, dim), np.float32))
 
     def insert(
         self, name: str, ids: Rows, vectors: Floats, scalars: Mapping[str, Column], progress: Progress = silent
@@ -161,7 +161,7 @@ class MemoryEngine(ABC):
             search=tuple(p for p in entry.search if p.name in self.search_names[index]),
         )
 
-    def _of(self, name: str) -> Held:
+    def _of(self, name: str) -> MemoryCollection:
         if name not in self._held:
             raise UserError(f"{self.library} has no collection '{name}': create it first.")
         return self._held[name]

@@ -8,14 +8,14 @@ import numpy as np
 
 from pipeline.core.arrays import Floats, Rows
 from pipeline.core.errors import UserError
-from pipeline.search.libraries.base import Held, MemoryEngine, Options
+from pipeline.search.libraries.base import MemoryCollection, MemoryEngine, Options
 from pipeline.search.libraries.library import Library
 
 _METRICS = {"L2": "sqeuclidean", "IP": "inner_product"}
 
 
 @dataclass(frozen=True)
-class Recipe:
+class CuvsRecipe:
     """Which module of `cuvs.neighbors` makes an index type, and its keywords for Milvus's parameters."""
 
     module: str
@@ -25,10 +25,10 @@ class Recipe:
 
 _PROBES = {"nprobe": "n_probes"}
 RECIPES = {
-    "GPU_BRUTE_FORCE": Recipe("brute_force"),
-    "GPU_IVF_FLAT": Recipe("ivf_flat", {"nlist": "n_lists"}, _PROBES),
-    "GPU_IVF_PQ": Recipe("ivf_pq", {"nlist": "n_lists", "m": "pq_dim", "nbits": "pq_bits"}, _PROBES),
-    "GPU_CAGRA": Recipe(
+    "GPU_BRUTE_FORCE": CuvsRecipe("brute_force"),
+    "GPU_IVF_FLAT": CuvsRecipe("ivf_flat", {"nlist": "n_lists"}, _PROBES),
+    "GPU_IVF_PQ": CuvsRecipe("ivf_pq", {"nlist": "n_lists", "m": "pq_dim", "nbits": "pq_bits"}, _PROBES),
+    "GPU_CAGRA": CuvsRecipe(
         "cagra",
         {"intermediate_graph_degree": "intermediate_graph_degree", "graph_degree": "graph_degree"},
         {"itopk_size": "itopk_size", "search_width": "search_width"},
@@ -67,7 +67,7 @@ class CuvsEngine(MemoryEngine):
             made = neighbors.build(neighbors.IndexParams(**arguments), data)
         return made, data  # an index refers to its data and does not keep it alive
 
-    def _ask(self, held: Held, queries: Floats, k: int, params: Options) -> tuple[Rows, Floats]:
+    def _ask(self, held: MemoryCollection, queries: Floats, k: int, params: Options) -> tuple[Rows, Floats]:
         index = str(held.index)
         cupy, neighbors, (made, _) = import_module("cupy"), _neighbors(index), held.built
         given = [] if index == "GPU_BRUTE_FORCE" else [neighbors.SearchParams(**search_arguments(index, params))]

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pipeline.core.arrays import Floats, Rows
 from pipeline.core.errors import UserError
-from pipeline.search.libraries.base import Held, MemoryEngine, Options
+from pipeline.search.libraries.base import MemoryCollection, MemoryEngine, Options
 from pipeline.search.libraries.library import Library
 
 _NLIST, _NPROBE = ("nlist",), ("nprobe",)
@@ -14,7 +14,7 @@ _GRAPH, _EF = ("M", "efConstruction"), ("ef",)
 
 
 @dataclass(frozen=True)
-class Recipe:
+class FaissRecipe:
     """How FAISS makes an index type: the string for its factory, filled with Milvus's parameters."""
 
     factory: str
@@ -23,15 +23,15 @@ class Recipe:
 
 
 RECIPES = {
-    "FLAT": Recipe("Flat"),
-    "IVF_FLAT": Recipe("IVF{nlist},Flat", _NLIST, _NPROBE),
-    "IVF_SQ8": Recipe("IVF{nlist},SQ8", _NLIST, _NPROBE),
+    "FLAT": FaissRecipe("Flat"),
+    "IVF_FLAT": FaissRecipe("IVF{nlist},Flat", _NLIST, _NPROBE),
+    "IVF_SQ8": FaissRecipe("IVF{nlist},SQ8", _NLIST, _NPROBE),
     # np: no polysemous training, which orders codes for a search that nobody does here and took 35 s for 6,000 vectors
-    "IVF_PQ": Recipe("IVF{nlist},PQ{m}x{nbits}np", ("nlist", "m", "nbits"), _NPROBE),
-    "HNSW": Recipe("HNSW{M},Flat", _GRAPH, _EF),
+    "IVF_PQ": FaissRecipe("IVF{nlist},PQ{m}x{nbits}np", ("nlist", "m", "nbits"), _NPROBE),
+    "HNSW": FaissRecipe("HNSW{M},Flat", _GRAPH, _EF),
     # as Milvus's SCANN: two dimensions a four-bit code, and the candidates compared again by their whole vectors
-    "SCANN": Recipe("IVF{nlist},PQ{pairs}x4fs,RFlat", _NLIST, ("nprobe", "reorder_k")),
-    "HNSW_SQ": Recipe("HNSW{M},SQ8", _GRAPH, _EF),
+    "SCANN": FaissRecipe("IVF{nlist},PQ{pairs}x4fs,RFlat", _NLIST, ("nprobe", "reorder_k")),
+    "HNSW_SQ": FaissRecipe("HNSW{M},SQ8", _GRAPH, _EF),
 }
 
 
@@ -67,7 +67,7 @@ class FaissEngine(MemoryEngine):
             raise UserError(f"FAISS refused to build {index} ({_reason(error)}): change its parameters.") from error
         return made
 
-    def _ask(self, held: Held, queries: Floats, k: int, params: Options) -> tuple[Rows, Floats]:
+    def _ask(self, held: MemoryCollection, queries: Floats, k: int, params: Options) -> tuple[Rows, Floats]:
         import faiss
 
         try:
