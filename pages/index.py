@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import cards, costs, draw, freshness, servers, state, tray
 from app.errors import errors
-from app.index import build_form, comparison, foreign, library
+from app.index import build_form, foreign, library, side_by_side
 from pipeline.core.text import duration, named, number, size
 from pipeline.evaluation.through_index import approximations
 from pipeline.figures import charts
@@ -76,7 +76,7 @@ def _built() -> None:
     if len(chosen) == 1:
         _actions(chosen[0], serving)
     elif len(chosen) == 2:
-        comparison.show(*chosen)
+        side_by_side.show(*chosen)
     else:
         st.caption("Select a row to use, release or drop that index; select two to compare them on the same queries.")
         for vectors in dict.fromkeys((row["model"], row["vectors"]) for row in rows):

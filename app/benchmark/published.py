@@ -6,7 +6,7 @@ from app import draw, state, url
 from app.benchmark.data import TARGET
 from pipeline.bench import published
 from pipeline.bench.analysis import reread
-from pipeline.bench.analysis.compare import sentence
+from pipeline.bench.analysis.equal_recall import sentence
 from pipeline.bench.analysis.settings import summarise, where
 from pipeline.figures import benchmark, fairness
 

@@ -11,7 +11,7 @@ from app import cards, costs, draw, state, url
 from app.benchmark import builds, front_table, use_setting
 from app.benchmark.load import OPEN
 from pipeline.bench.analysis.advise import UNPRICED, Wish
-from pipeline.bench.analysis.compare import at_equal_recall, sentence
+from pipeline.bench.analysis.equal_recall import at_equal_recall, sentence
 from pipeline.bench.analysis.settings import BOTH, label, where
 from pipeline.figures import benchmark, fairness
 from pipeline.figures import rates as ratecharts

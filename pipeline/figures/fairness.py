@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from pipeline.bench.analysis.compare import Comparison, claim
+from pipeline.bench.analysis.equal_recall import Comparison, claim
 from pipeline.bench.analysis.reread import Fair
 from pipeline.figures.figure import Figure, blank, share_range
 from pipeline.figures.marks import CLEAR

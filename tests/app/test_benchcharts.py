@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from pipeline.bench.analysis import reread
 from pipeline.bench.analysis.advise import Wish, advise
-from pipeline.bench.analysis.compare import at_equal_recall
 from pipeline.bench.analysis.cost import with_cost
+from pipeline.bench.analysis.equal_recall import at_equal_recall
 from pipeline.bench.analysis.prices import Price
 from pipeline.bench.analysis.settings import summarise, where
 from pipeline.figures import benchmark, fairness

@@ -9,7 +9,7 @@ import plotly.io as pio
 import pytest
 from playwright.sync_api import Browser, Page
 
-from pipeline.bench.analysis.compare import at_equal_recall
+from pipeline.bench.analysis.equal_recall import at_equal_recall
 from pipeline.bench.analysis.settings import summarise, where
 from pipeline.figures import benchmark, charts, fairness, models
 from pipeline.figures.figure import SAVED_WIDTH, Figure

@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 
 from pipeline.bench.analysis.advise import Wish, advise
-from pipeline.bench.analysis.compare import at_equal_recall, sentence
 from pipeline.bench.analysis.cost import with_cost
+from pipeline.bench.analysis.equal_recall import at_equal_recall, sentence
 from pipeline.bench.analysis.front import OBJECTIVES, front
 from pipeline.bench.analysis.prices import Price
 from pipeline.bench.analysis.reread import fair, lessons

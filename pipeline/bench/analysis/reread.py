@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.bench import published
-from pipeline.bench.analysis.compare import Comparison, at_equal_recall
+from pipeline.bench.analysis.equal_recall import Comparison, at_equal_recall
 from pipeline.bench.analysis.settings import summarise, where
 from pipeline.bench.runs import packed
 from pipeline.core.text import percent

@@ -5,7 +5,7 @@ import math
 import polars as pl
 import pytest
 
-from pipeline.bench.analysis.compare import at_equal_recall, claim, sentence
+from pipeline.bench.analysis.equal_recall import at_equal_recall, claim, sentence
 from pipeline.bench.analysis.settings import summarise, under
 from pipeline.core.errors import UserError
 from tests.bench.made import point, points
