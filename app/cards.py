@@ -34,7 +34,7 @@ _SWATCHES = {
 }  # fmt: skip
 
 
-def next_clicks(models: Mapping[str, Mapping[str, float]]) -> str:
+def next_clicks_told(models: Mapping[str, Mapping[str, float]]) -> str:
     """Say in plain words what recall@20 the best of the measured models has."""
     best = max(models, key=lambda name: models[name]["recall@20"])
     title = KINDS[best].title if best in KINDS else best
@@ -64,7 +64,7 @@ def choose_model() -> None:
     st.segmented_control("Model", able, format_func=lambda name: KINDS[name].title, required=True, **shown)
 
 
-def plain(text: str) -> str:
+def escaped(text: str) -> str:
     """Escape a text of somebody else, such as an item's name, so that Markdown shows it as it is."""
     return re.sub(r"([\\`*_{}\[\]()<>#+.!|$~:&-])", r"\\\1", text)
 

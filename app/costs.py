@@ -17,8 +17,8 @@ _MOST_CORES = 512
 
 def chosen() -> tuple[Price, int]:
     """Give the prices and the number of cores that the page's URL names, else the first list and two cores."""
-    known = [price.name for price in prices.load(state.workspace())]
-    price = prices.find(state.workspace(), url.value("prices", known[0], url.one_of(known)))
+    known = [price.name for price in prices.load_prices(state.workspace())]
+    price = prices.find_prices(state.workspace(), url.value("prices", known[0], url.one_of(known)))
     return price, cores() or _CORES
 
 
@@ -34,7 +34,7 @@ def edit() -> None:
         st.expander(f"What a month costs: prices “{price.name}”, {count} cores", icon=":material/payments:"),
         errors(),
     ):
-        rows = prices.load(state.workspace())
+        rows = prices.load_prices(state.workspace())
         names = [row.name for row in rows]
         left, right = st.columns(2)
         left.selectbox("Prices", names, **url.choice("prices", names[0], names))
@@ -56,10 +56,10 @@ def sources(price: Price) -> str:
 
 def origin(price: Price, device: str = "cpu") -> str:
     """Say where one of them comes from, in Markdown: an address is a link with its host as text."""
-    return re.sub(r"https://([^/\s,]+)[^\s,;]*", r"[\1](\g<0>)", prices.origin(price, device))
+    return re.sub(r"https://([^/\s,]+)[^\s,;]*", r"[\1](\g<0>)", prices.prices_origin(price, device))
 
 
 def monthly(memory_bytes: float) -> str:
     """Write what a month of an index costs, as '$49.20'."""
     price, cores = chosen()
-    return usd(prices.monthly(price, memory_bytes, cores))
+    return usd(prices.monthly_usd(price, memory_bytes, cores))

@@ -36,7 +36,7 @@ def serving(model: str) -> dict[str, Any] | None:
     rows = registry.list_indexes(state.workspace())
     if not any(row["vectors"] == "items" and row["model"] == model for row in rows):
         return None
-    return registry.serving(state.workspace(), model)
+    return registry.index_in_use(state.workspace(), model)
 
 
 def notice(model: str) -> bool:

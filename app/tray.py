@@ -10,15 +10,15 @@ from app.errors import errors
 from app.state import workspace
 from pipeline.core.errors import UserError
 from pipeline.core.text import duration
-from pipeline.jobs.forecast import words
-from pipeline.jobs.job import Job, cancel, jobs, start
+from pipeline.jobs.forecast import time_left_words
+from pipeline.jobs.job import Job, cancel, jobs, start_job
 
 _EVERY_S = 1.0
 
 
 def launch(arguments: list[str], title: str, then: Sequence[tuple[list[str], str]] = ()) -> None:
     """Start a job from a page and show it at once; those of `then` wait behind it."""
-    started = [start(workspace(), command, called) for command, called in [(arguments, title), *then]]
+    started = [start_job(workspace(), command, called) for command, called in [(arguments, title), *then]]
     st.session_state.setdefault("watched", set()).update(job.id for job in started)
     refused.remember(started)
     st.toast(f"Started: {title}", icon=":material/play_arrow:")
@@ -72,7 +72,7 @@ def _one(job: Job, before: Job | None) -> None:
             st.progress(min(float(progress.get("fraction", 0.0)), 1.0))
             many = progress.get("steps", 1) > 1
             steps = f"step {progress['step']} of {progress['steps']}" if many else ""
-            more = words(progress, time.time()) or f"for {duration(job.age_s)}"
+            more = time_left_words(progress, time.time()) or f"for {duration(job.age_s)}"
             st.caption(" · ".join(p for p in (str(progress.get("stage", "starting")), steps, more) if p))
             st.caption(str(progress.get("text", "")))
         with st.popover("Command and log", width="stretch"):

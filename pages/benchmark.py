@@ -26,7 +26,7 @@ def main() -> None:
     )
     known = data.list_runs()
     form.form(expanded=not known)
-    live = data.running(known) or any(job.title.startswith("bench") for job in tray.live())
+    live = data.points_arriving(known) or any(job.title.startswith("bench") for job in tray.live())
     st.fragment(_results, run_every=2.0 if live else None)()
 
 

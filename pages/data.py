@@ -114,7 +114,7 @@ def _file() -> list[str] | None:
 
 def _facts(manifest: dict[str, Any]) -> None:
     found = manifest["metrics"]
-    st.markdown(f"**Read last: {cards.plain(Path(manifest['config']['clicks']).name)}**")
+    st.markdown(f"**Read last: {cards.escaped(Path(manifest['config']['clicks']).name)}**")
     for column, (label, value, term) in zip(
         st.columns(4),
         (

@@ -89,19 +89,19 @@ def _built() -> None:
 def _serving(rows: list[dict[str, Any]]) -> set[str]:
     """Name the index that answers for each model."""
     models = {row["model"] for row in rows if row["vectors"] == "items"}
-    return {registry.serving(state.workspace(), model)["name"] for model in models}
+    return {registry.index_in_use(state.workspace(), model)["name"] for model in models}
 
 
 def _newer(rows: list[dict[str, Any]], serving: set[str]) -> None:
     """Say which index answers where a newer one is built, and let that one be chosen."""
     for model in dict.fromkeys(row["model"] for row in rows if row["vectors"] == "items"):
         newest = next(row["name"] for row in rows if row["vectors"] == "items" and row["model"] == model)
-        now = registry.serving(state.workspace(), model)["name"]
+        now = registry.index_in_use(state.workspace(), model)["name"]
         if newest != now:
             said, button = st.columns([3, 1], vertical_alignment="center")
             said.markdown(f"Recommendations come from **{now}**; **{newest}** was built later.")
             if button.button(f"Use {newest}", key=f"use-{newest}", width="stretch", icon=":material/play_circle:"):
-                registry.serve(state.workspace(), newest)
+                registry.use_index(state.workspace(), newest)
                 st.rerun()
 
 
@@ -143,7 +143,7 @@ def _actions(row: dict[str, Any], serving: set[str]) -> None:
     serve, load, release, drop = st.columns(4)
     why = _why_not(row, serving)
     if serve.button("Use this index", disabled=bool(why), help=why, width="stretch", icon=":material/play_circle:"):
-        registry.serve(state.workspace(), name)
+        registry.use_index(state.workspace(), name)
         st.rerun()
     if load.button("Load into memory", width="stretch"):
         tray.launch(["index", "load", name], f"load {name}")
@@ -156,7 +156,7 @@ def _actions(row: dict[str, Any], serving: set[str]) -> None:
     _through(row)
     library.show(row)
     if drop.button("Drop", width="stretch", icon=":material/delete:"):
-        registry.set_aside(state.workspace(), name)
+        registry.set_index_aside(state.workspace(), name)
         st.rerun()
 
 
@@ -198,7 +198,7 @@ def _aside() -> None:
             )
             why = f"{name} was built again since: drop that one first." if name in built else None
             if undo.button("Undo", key=f"undo-{number}-{name}", disabled=bool(why), help=why, width="stretch"):
-                registry.bring_back(state.workspace(), name, number)
+                registry.restore_index(state.workspace(), name, number)
                 st.rerun()
             if sure.button("Drop for good", key=f"drop-{number}-{name}", width="stretch"):
                 tray.launch(["index", "drop", name, "--aside", str(number)], f"drop {name} for good")

@@ -15,7 +15,7 @@ from pipeline.figures import models as modelcharts
 from pipeline.indexes.registry import index_stage
 from pipeline.models.registry import KINDS, baselines
 from pipeline.search.embedded.server import status
-from pipeline.workflow.overview import describe
+from pipeline.workflow.overview import describe_stage
 
 # box -> the stages that fill it, the page that it leads to
 ROAD = (
@@ -47,9 +47,9 @@ def _stage(workspace: Workspace, name: str) -> dict[str, Any] | None:
     if name in ("models", "vectors", "maps"):
         name = f"{name}/{state.model()}"
     if name != "indexes":
-        return describe(workspace, name)
+        return describe_stage(workspace, name)
     index = freshness.serving(state.model())
-    return None if index is None else describe(workspace, index_stage(index["name"]))
+    return None if index is None else describe_stage(workspace, index_stage(index["name"]))
 
 
 def _box(title: str, found: dict[str, Any] | None, page: str) -> None:
@@ -106,7 +106,7 @@ def _latest(workspace: Workspace) -> None:
             draw.figure(figure)
         examples = max(int(m["examples"]) for m in models.values())
         left.caption(
-            f"{cards.next_clicks(models)} Measured here on {examples:,} next clicks of sessions that no model has seen."
+            f"{cards.next_clicks_told(models)} Measured here on {examples:,} next clicks of sessions that no model has seen."
         )
     if points is not None:
         with right:

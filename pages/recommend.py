@@ -144,7 +144,7 @@ def _answer(recommender: Recommender, history: list[str], real: str | None, quer
         known_now = (item for item in items if item["item_id"] in recommender.now.rows)
         basket.offer({item["item_id"]: str(item.get("name") or item["item_id"]) for item in known_now}, history)
     rank = next((i["rank"] for i in items if i["item_id"] == real), None)
-    known_as = "" if real is None else cards.plain(str(known.describe(real).get("name") or real))
+    known_as = "" if real is None else cards.escaped(str(known.describe(real).get("name") or real))
     st.markdown(f"**Recommended** {_verdict(known_as, rank, len(items))}")
     if filtered := answer.get("filter"):
         st.caption(filtering.caption(filtered))

@@ -39,7 +39,7 @@ def _read(root: str, names: tuple[str, ...], state_of_runs: tuple[Any, ...]) -> 
 def read(names: Sequence[str], known: Sequence[Run]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Read runs as settings, again only when one has grown; and why points have no figures: (error, points)."""
     grown = tuple(
-        (run.name, runs.is_stale(state.workspace(), run), *_grown(run.name)) for run in known if run.name in names
+        (run.name, runs.is_run_stale(state.workspace(), run), *_grown(run.name)) for run in known if run.name in names
     )
     return _read(str(state.workspace().root), tuple(names), grown)
 
@@ -100,7 +100,7 @@ def open_loops(table: pl.DataFrame, given: dict[str, Any]) -> pl.DataFrame:
     return under(loops, given | {"loop": "open"}) if loops.height else loops
 
 
-def running(known: Sequence[Run]) -> bool:
+def points_arriving(known: Sequence[Run]) -> bool:
     """Tell whether points still arrive."""
     return any(run.status == "running" for run in known)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from pipeline.bench.data.scenarios import ScenarioConfig
 from pipeline.bench.run.options import sweep_config
-from pipeline.bench.run.plan import IndexGrid, Plan, SweepConfig, pieces_of, plan, start
+from pipeline.bench.run.plan import IndexGrid, Plan, SweepConfig, pieces_of, plan, start_pieces
 from pipeline.bench.run.presets import PRESETS
 from pipeline.bench.run.tune import Goal
 from pipeline.core.errors import UserError
@@ -90,7 +90,7 @@ class Chosen:
         if self.goal is None:
             return found
         trials = (found.points * self.goal.trials)[: self.goal.trials]
-        pieces = [start(rows, dim, self.asked.queries), *pieces_of(config, trials, rows, dim)]
+        pieces = [start_pieces(rows, dim, self.asked.queries), *pieces_of(config, trials, rows, dim)]
         return Plan(trials, [], seconds_of(pieces, past or Past()))
 
     def _config(self) -> SweepConfig:

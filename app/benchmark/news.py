@@ -10,7 +10,7 @@ from app.benchmark import adviser, data
 from pipeline.bench.analysis.advise import Wish
 from pipeline.bench.analysis.cost import with_cost
 from pipeline.bench.analysis.front import front
-from pipeline.bench.analysis.prices import find
+from pipeline.bench.analysis.prices import find_prices
 from pipeline.bench.analysis.settings import marked, under
 from pipeline.core.text import number
 
@@ -25,7 +25,7 @@ def show() -> None:
     if settings.is_empty():
         cards.empty("No index is benchmarked yet: a first sweep takes a minute.", "benchmark", "Measure recall and QPS")
         return
-    found = adviser.advised(with_cost(settings, find(state.workspace(), None)), Wish(recall=data.TARGET))
+    found = adviser.advised(with_cost(settings, find_prices(state.workspace(), None)), Wish(recall=data.TARGET))
     best = front(settings, "qps", by=("scenario",)).reverse().head(_MOST)
     st.markdown(adviser.dollars(found.why[0]))
     if best.is_empty():

@@ -6,7 +6,7 @@ from app import draw, state, url
 from app.benchmark.data import TARGET
 from pipeline.bench import published
 from pipeline.bench.analysis import reread
-from pipeline.bench.analysis.equal_recall import sentence
+from pipeline.bench.analysis.equal_recall import comparison_sentence
 from pipeline.bench.analysis.settings import summarise, where
 from pipeline.figures import benchmark, fairness
 
@@ -27,11 +27,11 @@ def show() -> None:
     one = next(fair for fair in found if fair.scenario == scenario)
     left, right = st.columns(2, gap="large")
     with left:
-        draw.figure(fairness.as_published(reread.pairs(), scenario, mode), "as-published")
+        draw.figure(fairness.as_published(reread.cpu_gpu_pairs(), scenario, mode), "as-published")
     with right:
         draw.figure(fairness.over(one.best, "The GPU", "the CPU's best", mode), "fair")
-    st.caption(sentence(one.best, "The GPU", "the CPU's best"))
-    st.caption(sentence(one.same_type, "GPU_IVF_PQ", "IVF_PQ"))
+    st.caption(comparison_sentence(one.best, "The GPU", "the CPU's best"))
+    st.caption(comparison_sentence(one.same_type, "GPU_IVF_PQ", "IVF_PQ"))
     _curves(scenario, mode)
     _lessons(scenario, mode)
     st.code("python -m pipeline bench published", language="bash")
@@ -57,8 +57,8 @@ def _lessons(scenario: str, mode: str) -> None:
     st.caption(flat)
     left, right = st.columns(2, gap="large")
     with left:
-        draw.figure(fairness.ceiling(reread.pairs(), mode), "ceiling")
+        draw.figure(fairness.ceiling(reread.cpu_gpu_pairs(), mode), "ceiling")
         st.caption(ceiling)
     with right:
-        draw.figure(fairness.bits(reread.pairs(), scenario, mode), "bits")
+        draw.figure(fairness.bits(reread.cpu_gpu_pairs(), scenario, mode), "bits")
         st.caption(bits)

@@ -44,7 +44,7 @@ def _line(run: Run) -> dict[str, Any]:
     gpu = f", {hardware['gpu']}" if hardware.get("gpu") else ""
     return {
         "run": run.name,
-        "state": f"{run.status}, out of date" if runs.is_stale(state.workspace(), run) else run.status,
+        "state": f"{run.status}, out of date" if runs.is_run_stale(state.workspace(), run) else run.status,
         "points": f"{run.points:,} of {run.planned:,}",
         "note": run.note,
         "made": run.created.replace("T", " ")[:16],
@@ -88,12 +88,12 @@ def _maker(name: str, suffix: str, given: dict[str, Any]) -> Callable[[], bytes]
     opened, (price, _) = state.workspace(), costs.chosen()
 
     def make() -> bytes:
-        from pipeline.figures.report import write
+        from pipeline.figures.report import write_report
 
         if suffix == "html":
             with tempfile.TemporaryDirectory() as folder:
                 target = Path(folder) / "report.html"
-                write(opened, name, target, given if name != published.NAME else {}, price)
+                write_report(opened, name, target, given if name != published.NAME else {}, price)
                 return target.read_bytes()
         points, file = gather(opened, [name]), io.BytesIO()
         points.write_csv(file) if suffix == "csv" else points.write_parquet(file)

@@ -31,7 +31,7 @@ def offer(row: dict[str, Any], key: str) -> None:
     if not st.button(text, key=f"serve-{key}", icon=":material/play_circle:", disabled=not possible, help=help_):
         return
     if same is not None:
-        registry.serve(state.workspace(), same["name"], search)
+        registry.use_index(state.workspace(), same["name"], search)
         st.rerun()
     command = [
         "index",
@@ -61,5 +61,5 @@ def _same(index: str, build: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _serves(index: dict[str, Any], search: str) -> bool:
-    now = registry.serving(state.workspace(), state.model())["name"]
+    now = registry.index_in_use(state.workspace(), state.model())["name"]
     return bool(now == index["name"] and registry.served_search(state.workspace(), now) == search)

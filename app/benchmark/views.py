@@ -11,7 +11,7 @@ from app import cards, costs, draw, state, url
 from app.benchmark import builds, front_table, use_setting
 from app.benchmark.load import OPEN
 from pipeline.bench.analysis.advise import UNPRICED, Wish
-from pipeline.bench.analysis.equal_recall import at_equal_recall, sentence
+from pipeline.bench.analysis.equal_recall import at_equal_recall, comparison_sentence
 from pipeline.bench.analysis.settings import BOTH, label, where
 from pipeline.figures import benchmark, fairness
 from pipeline.figures import rates as ratecharts
@@ -128,7 +128,7 @@ def versus(settings: pl.DataFrame, wanted: Wish) -> None:
     both = [where(settings, parse_params(side)) for side in (a, b)]
     found = at_equal_recall(*both)
     draw.figure(fairness.over(found, _said(a), _said(b), state.mode()), "versus", name=_SAVED)
-    st.caption(sentence(found, _said(a), _said(b)))
+    st.caption(comparison_sentence(found, _said(a), _said(b)))
     st.code(shlex.join(_command(settings, a, b)), language="bash", wrap_lines=True)
 
 

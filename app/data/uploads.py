@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from app import state
-from pipeline.clicks.download import whole
+from pipeline.clicks.download import whole_file
 
 KINDS = ["csv", "tsv", "txt", "dat", "parquet", "gz", "zip"]
 
@@ -32,7 +32,7 @@ def _save(file: Any) -> Path:
     folder = state.workspace().root / "uploads" / sum_
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / (re.sub(r"[^\w.-]+", "_", Path(file.name).name).lstrip(".") or "clicks")
-    with whole(target) as beside, beside.open("wb") as to:
+    with whole_file(target) as beside, beside.open("wb") as to:
         file.seek(0)
         shutil.copyfileobj(file, to, 1 << 20)
     return target

@@ -16,7 +16,7 @@ from pipeline.models.registry import KINDS
 from pipeline.search.catalogue import CATALOGUE, MIN_INDEXED_ROWS
 from pipeline.search.compatibility import EMBEDDED, ServerFacts, supported_names, why_not
 from pipeline.search.params import IndexType, Param, Value, Values, estimate, format_params
-from pipeline.vectors.imported import check_name
+from pipeline.vectors.imported import check_vectors_name
 
 
 def form(server: ServerFacts) -> None:
@@ -84,7 +84,7 @@ def _bring() -> None:
         name = right.text_input("Name of the vectors", placeholder="mine")
         if st.form_submit_button("Import") and path and name:
             with errors():
-                check_name(name)
+                check_vectors_name(name)
                 tray.launch(["vectors", "import", path, "--name", name], f"import {name}")
 
 

@@ -56,7 +56,7 @@ def _table(server: str) -> None:
         )
         st.caption(f"Answered in {answer['p50_ms']:.2f} ms.")
     elif len(chosen) == 2:
-        both = foreign.compare(engine, chosen[0], chosen[1], _K, _QUERIES)
+        both = foreign.compare_collections(engine, chosen[0], chosen[1], _K, _QUERIES)
         times = ", ".join(f"{name} p50 {ms:.2f} ms" for name, ms in both["p50_ms"].items())
         st.markdown(
             f"**{percent(both['in_common'])} of the {_K} nearest are the same**, over {both['queries']} queries; {times}."

@@ -9,7 +9,7 @@ import streamlit as st
 from app import url
 from pipeline.core.columns import CATEGORY, PRICE
 from pipeline.core.text import category, number
-from pipeline.indexes.filters import FilterChoice, compose, read
+from pipeline.indexes.filters import FilterChoice, compose, read_filter
 
 _CATEGORIES, _PRICES, _POPULARITY = "filter_categories", "filter_prices", "filter_popularity"
 
@@ -23,7 +23,7 @@ def control(catalogue: pl.DataFrame, columns: Sequence[str]) -> str:
             return asked
         categories = sorted(catalogue[CATEGORY].drop_nulls().unique().to_list())
         prices = _range(catalogue) if PRICE in columns else None
-        choice = read(asked)
+        choice = read_filter(asked)
         if choice is None or not _fits(choice, categories, prices):
             return _written(asked)
         _choose(choice, categories, prices)

@@ -43,7 +43,7 @@ def show() -> None:
     figure = modelcharts.evaluation(models, bounds, TITLES, baselines(), state.mode(), measure, sure)
     draw.figure(figure, "models")
     st.caption(
-        f"{cards.next_clicks(models)} {cards.TERMS.get(measure, '')} Measured here on {max(int(m['examples']) for m in models.values()):,} next clicks, "
+        f"{cards.next_clicks_told(models)} {cards.TERMS.get(measure, '')} Measured here on {max(int(m['examples']) for m in models.values()):,} next clicks, "
         "each ranked over the whole catalogue of training; bars are 95 % intervals, from 1,000 bootstrap resamples of sessions; "
         "the baselines are grey."
     )

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app import state, tray, url
-from pipeline.clicks.datasets import known
+from pipeline.clicks.datasets import known_data_sets
 from pipeline.evaluation.evaluate import current
 from pipeline.models.options import Option, arguments, options
 from pipeline.models.registry import KINDS
@@ -51,7 +51,7 @@ def _clicks(column: Any) -> list[str]:
     if manifest is None:
         return []
     now = manifest["config"]["clicks"]
-    others = {d.name: d.title for d in known() if d.name != now and d.state != "not fetched"}
+    others = {d.name: d.title for d in known_data_sets() if d.name != now and d.state != "not fetched"}
     names = {now: f"{Path(now).name}, as it is", **others}
     help_ = "Other clicks are read and split before training. Choose your own file on the Data page."
     chosen = str(column.selectbox("Clicks", list(names), format_func=lambda name: names[name], help=help_))

@@ -10,8 +10,8 @@ from app.errors import errors
 from pipeline.core.errors import UserError
 from pipeline.core.text import duration
 from pipeline.figures import models
-from pipeline.jobs.forecast import words
-from pipeline.jobs.job import Job, stop
+from pipeline.jobs.forecast import time_left_words
+from pipeline.jobs.job import Job, stop_job
 from pipeline.models.registry import KINDS
 from pipeline.training.interrupted import Interrupted, interrupted
 
@@ -50,10 +50,10 @@ def _how_far(job: Job) -> None:
     progress: dict[str, Any] = job.progress
     if progress.get("stage") != _STAGE:
         return
-    facts = [str(progress.get("text", "")), words(progress, time.time())]
+    facts = [str(progress.get("text", "")), time_left_words(progress, time.time())]
     told, button = st.columns([2, 1], vertical_alignment="center")
     told.markdown(" · ".join(filter(None, facts)))
-    asked = (job.folder / "stop").exists()
+    asked = (job.folder / "stop_job").exists()
     if button.button(
         "Stop early and keep the best",
         icon=":material/stop_circle:",
@@ -63,7 +63,7 @@ def _how_far(job: Job) -> None:
         help=f"As `python -m pipeline jobs stop {job.id}`. The steps after training still run; Cancel, on the left, ends everything.",
     ):
         try:
-            stop(job)
+            stop_job(job)
             st.toast("Training stops after this batch and keeps the best model so far.", icon=":material/stop_circle:")
         except UserError as error:  # it ended by itself meanwhile
             st.toast(str(error))

@@ -103,7 +103,7 @@ def _actions(chosen: Sequence[Training]) -> None:
     label = f"Delete {len(gone)}" if len(gone) > 1 else "Delete"
     if right.button(label, disabled=not gone, width="stretch", icon=":material/delete:", help=why):
         for name in gone:
-            archive.set_aside(state.workspace(), name)
+            archive.set_training_aside(state.workspace(), name)
         st.rerun()
 
 
@@ -159,7 +159,7 @@ def _aside() -> None:
         told.markdown(f":material/delete: {many} {size(sum(t.bytes for t in gone))} on disk until you confirm.")
         if undo.button("Undo", key="undo-trainings", width="stretch"):
             for name in names:
-                archive.bring_back(state.workspace(), name)
+                archive.restore_training(state.workspace(), name)
             st.rerun()
         if sure.button("Delete for good", key="delete-trainings", width="stretch"):
             tray.launch(

@@ -20,7 +20,7 @@ SUFFIXES = (*WRITERS, ".json")
 
 def export(workspace: Workspace, name: str, target: Path) -> dict[str, Any]:
     """Write a run's points as .csv, .parquet or, with all that is known of the run, .json; by the file's suffix."""
-    run, table = runs.find(workspace, name), runs.load(workspace, name)
+    run, table = runs.find_run(workspace, name), runs.load_points(workspace, name)
     with written(target) as path:
         if target.suffix == ".json":
             write_json(path, asdict(run) | {"rows": table.to_dicts()})

@@ -47,7 +47,7 @@ def asked_of(workspace: Workspace, model: str) -> RevealedSessions:
     return RevealedSessions(encoder.vectors, encoder.encode(histories.take(chosen)), targets)
 
 
-def measure(
+def measure_quality(
     engine: Engine, prefix: str, asked: RevealedSessions, settings: pl.DataFrame, progress: Progress = silent
 ) -> list[dict[str, Any]]:
     """Ask through each of the settings (index, build, search), each build once: `ON` and `FIGURES` of each.
@@ -87,12 +87,12 @@ def _built(engine: Engine, name: str, index: str, params: Any, vectors: Floats) 
         engine.drop(name)
 
 
-def keep(workspace: Workspace, run: str, rows: list[dict[str, Any]]) -> None:
+def write_quality(workspace: Workspace, run: str, rows: list[dict[str, Any]]) -> None:
     """Write what was measured for a run's settings, in place of what was before."""
     write_json(_path(workspace, run), rows)
 
 
-def kept(workspace: Workspace, run: str) -> pl.DataFrame:
+def read_quality(workspace: Workspace, run: str) -> pl.DataFrame:
     """Read what was measured for a run's settings: `ON` and `FIGURES`; empty where nothing was."""
     rows = read_json(_path(workspace, run)) or []
     return pl.DataFrame(rows, schema={name: pl.String for name in ON} | {name: pl.Float64 for name in FIGURES})
@@ -100,8 +100,8 @@ def kept(workspace: Workspace, run: str) -> pl.DataFrame:
 
 def with_quality(workspace: Workspace, settings: pl.DataFrame) -> pl.DataFrame:
     """Add FIGURES to settings of runs, null where nothing was measured."""
-    parts = [kept(workspace, run).with_columns(pl.lit(run).alias("run")) for run in settings["run"].unique()]
-    known = pl.concat([kept(workspace, "").with_columns(pl.lit("").alias("run")), *parts])
+    parts = [read_quality(workspace, run).with_columns(pl.lit(run).alias("run")) for run in settings["run"].unique()]
+    known = pl.concat([read_quality(workspace, "").with_columns(pl.lit("").alias("run")), *parts])
     return settings.join(known, on=["run", *ON], how="left")
 
 

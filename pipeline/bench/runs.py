@@ -101,7 +101,7 @@ def list_runs(workspace: Workspace) -> list[Run]:
     return sorted(found, key=lambda run: (run.created, run.name), reverse=True)
 
 
-def find(workspace: Workspace, name: str) -> Run:
+def find_run(workspace: Workspace, name: str) -> Run:
     """Find a run by its name, or raise UserError."""
     found = _read(_base(workspace) / name) if _NAME.fullmatch(name) else None
     if found is None:
@@ -111,7 +111,7 @@ def find(workspace: Workspace, name: str) -> Run:
     return found
 
 
-def is_stale(workspace: Workspace, run: Run) -> bool:
+def is_run_stale(workspace: Workspace, run: Run) -> bool:
     """Tell whether the vectors that a run measured have been replaced since."""
     return any(
         (now := workspace.manifest(stage)) is None or now["key"] != key or stage_is_stale(workspace, stage)
@@ -119,9 +119,9 @@ def is_stale(workspace: Workspace, run: Run) -> bool:
     )
 
 
-def load(workspace: Workspace, name: str) -> pl.DataFrame:
+def load_points(workspace: Workspace, name: str) -> pl.DataFrame:
     """Read a run's points, those of a living one too, with the columns of `COLUMNS`; UserError where there is none."""
-    find(workspace, name)
+    find_run(workspace, name)
     lines = _lines(_base(workspace) / name / "rows.jsonl")
     if not lines:
         return pl.DataFrame(schema=COLUMNS)
@@ -130,7 +130,7 @@ def load(workspace: Workspace, name: str) -> pl.DataFrame:
 
 def set_note(workspace: Workspace, name: str, note: str) -> None:
     """Keep what a person wrote about a run."""
-    find(workspace, name)
+    find_run(workspace, name)
     path = _base(workspace) / name / "note.txt"
     beside = path.with_name(f".note.{os.getpid()}")
     beside.write_text(note)
@@ -139,12 +139,12 @@ def set_note(workspace: Workspace, name: str, note: str) -> None:
 
 def drop(workspace: Workspace, name: str) -> None:
     """Remove a run; one that is running is refused."""
-    if find(workspace, name).status == "running":
+    if find_run(workspace, name).status == "running":
         raise UserError(f"Benchmark '{name}' is running: cancel its job first.")
     shutil.rmtree(_base(workspace) / name)
 
 
-def check_name(name: str) -> None:
+def check_run_name(name: str) -> None:
     """Raise UserError for what cannot name a run."""
     if not _NAME.fullmatch(name):
         raise UserError(
@@ -184,7 +184,7 @@ class Recorder:
     """Add points to a run as its only writer; a block that ends in an error says in the run how it ended."""
 
     def __init__(self, workspace: Workspace, name: str) -> None:
-        check_name(name)
+        check_run_name(name)
         self.name, self.folder = name, _base(workspace) / name
         self.folder.mkdir(parents=True, exist_ok=True)
         alive = try_lock(self.folder / "alive")

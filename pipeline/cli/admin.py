@@ -111,10 +111,10 @@ def jobs_stop(job: JobArgument, workspace: WorkspaceOption = WORKSPACE, json: Js
 
     def body() -> Answer:
         from pipeline.jobs.job import job as find
-        from pipeline.jobs.job import stop
+        from pipeline.jobs.job import stop_job
 
         found = find(Workspace.open(workspace), job)
-        stop(found)
+        stop_job(found)
         return {"id": found.id, "state": found.state}
 
     finish(workspace, json, body, lambda a: print(f"Job {a['id']} is asked to end early and keep its best."))
@@ -146,9 +146,9 @@ def milvus_start(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = Fals
     """
 
     def body() -> Answer:
-        from pipeline.search.embedded.server import start
+        from pipeline.search.embedded.server import start_server
 
-        return start(Workspace.open(workspace)) | {"collections": _collections(Workspace.open(workspace))}
+        return start_server(Workspace.open(workspace)) | {"collections": _collections(Workspace.open(workspace))}
 
     finish(workspace, json, body, _show_server)
 
@@ -161,9 +161,9 @@ def milvus_stop(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False
     """
 
     def body() -> Answer:
-        from pipeline.search.embedded.server import stop
+        from pipeline.search.embedded.server import stop_server
 
-        return {"message": stop(Workspace.open(workspace))}
+        return {"message": stop_server(Workspace.open(workspace))}
 
     finish(workspace, json, body, lambda a: print(a["message"]))
 

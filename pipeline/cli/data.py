@@ -35,10 +35,10 @@ def data_list(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) 
     """
 
     def body() -> Answer:
-        from pipeline.clicks.datasets import folder, known
+        from pipeline.clicks.datasets import folder, known_data_sets
 
         columns = ("name", "state", "title", "about", "licence", "source")
-        return {"folder": str(folder()), "data": [{c: getattr(d, c) for c in columns} for d in known()]}
+        return {"folder": str(folder()), "data": [{c: getattr(d, c) for c in columns} for d in known_data_sets()]}
 
     def show(answer: Answer) -> None:
         table(answer["data"], _COLUMNS, "")
@@ -57,9 +57,9 @@ def data_fetch(
     """
 
     def body() -> Answer:
-        from pipeline.clicks.datasets import fetch, find
+        from pipeline.clicks.datasets import fetch, find_data_set
 
-        if (data := find(name)) is not None:
+        if (data := find_data_set(name)) is not None:
             typer.echo(f"{data.source}. Licence: {data.licence}.", err=True)
         with writing(workspace, f"fetch {name}", wait) as (_, job):
             job.result = _answer(*fetch(name, job.progress("fetch")))

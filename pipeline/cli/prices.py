@@ -20,10 +20,10 @@ def list_(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
     """
 
     def body() -> Answer:
-        from pipeline.bench.analysis.prices import load, own_file
+        from pipeline.bench.analysis.prices import load_prices, own_file
 
         opened = Workspace.open(workspace)
-        return {"own": own_file(opened).exists(), "prices": [asdict(row) for row in load(opened)]}
+        return {"own": own_file(opened).exists(), "prices": [asdict(row) for row in load_prices(opened)]}
 
     columns = ["name", "vcpu_hour_usd", "gb_hour_usd", "date", "source", "gpu_hour_usd", "gpu_date", "gpu_source"]
 

@@ -38,7 +38,7 @@ def query(
 
     def body() -> Answer:
         from pipeline.core.errors import UserError
-        from pipeline.core.ids import named
+        from pipeline.core.ids import named_ids
         from pipeline.search.embedded.server import connect
         from pipeline.serving.recommender import Query, Recommender
 
@@ -48,7 +48,7 @@ def query(
         recommender = Recommender(opened, model)
         if items:
             known = recommender.of(recommender.serving(index)).rows
-            history = recommender.known(named(items, known), index)
+            history = recommender.known(named_ids(items, known), index)
         else:
             history = recommender.session(session)
         asked = Query(k, index, search, exclude_seen, filter)

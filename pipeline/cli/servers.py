@@ -159,7 +159,7 @@ def compare(
         from pipeline.search.milvus import foreign
 
         with connect(Workspace.open(workspace), "server compare", name=name) as engine:
-            return foreign.compare(engine, left, right, k, queries)
+            return foreign.compare_collections(engine, left, right, k, queries)
 
     def show(answer: Answer) -> None:
         same = percent(answer["in_common"], 1)

@@ -76,7 +76,7 @@ def _fetch(clicks: str, job: Running) -> None:
     from pipeline.clicks import datasets
 
     report = job.progress("fetch")
-    if datasets.find(clicks) is not None:
+    if datasets.find_data_set(clicks) is not None:
         datasets.fetch(clicks, report)
 
 

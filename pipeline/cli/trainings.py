@@ -68,10 +68,10 @@ def serve(
     """
 
     def body() -> Answer:
-        from pipeline.training.archive import serve as choose
-        from pipeline.training.history import find
+        from pipeline.training.archive import use_training as choose
+        from pipeline.training.history import find_training
 
-        find(Workspace.open(workspace), name)
+        find_training(Workspace.open(workspace), name)
         with writing(workspace, f"trainings serve {name}", wait) as (opened, job):
             job.result = {"training": name, "model": choose(opened, name).model, "done": "serve"}
             return job.result

@@ -48,9 +48,9 @@ def import_(
     """
 
     def body() -> Answer:
-        from pipeline.vectors.imported import BroughtConfig, check_name, import_vectors
+        from pipeline.vectors.imported import BroughtConfig, check_vectors_name, import_vectors
 
-        check_name(name)
+        check_vectors_name(name)
         config = BroughtConfig(str(file.absolute()), metric.upper(), columns)
         with writing(workspace, f"vectors import {name}", wait) as (opened, job):
             job.result = stage_answer(import_vectors(opened, name, config, job.progress("vectors")))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from pipeline.clicks.download import Wanted, download, whole
+from pipeline.clicks.download import Wanted, download, whole_file
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
 
@@ -98,7 +98,7 @@ def folder() -> Path:
     return Path(os.environ.get(DATA_VARIABLE) or cache / "click-road" / "data").expanduser()
 
 
-def known() -> list[DataSet]:
+def known_data_sets() -> list[DataSet]:
     """List the data sets that have a name, those that were imported last."""
     return [*KNOWN, *(_own(path) for path in sorted(folder().glob("own-*")) if path.suffix in _SUFFIXES)]
 
@@ -110,9 +110,9 @@ def _own(path: Path) -> DataSet:
     )
 
 
-def find(name: str) -> DataSet | None:
+def find_data_set(name: str) -> DataSet | None:
     """Find a data set that is kept as a file, by its name."""
-    return next((d for d in known() if d.name == name and d.files), None)
+    return next((d for d in known_data_sets() if d.name == name and d.files), None)
 
 
 def needed(data: DataSet) -> Path:
@@ -128,7 +128,7 @@ def _instead(data: DataSet) -> str:
 
 def fetch(name: str, progress: Progress = silent) -> tuple[DataSet, Path]:
     """Bring a data set into the folder, whole and checked, unless it is there; give it and its file."""
-    data = find(name)
+    data = find_data_set(name)
     if data is not None and (path := data.file) is not None:
         return data, path
     if data is None:
@@ -138,7 +138,11 @@ def fetch(name: str, progress: Progress = silent) -> tuple[DataSet, Path]:
         target = _made_folder() / data.url.rpartition("/")[2]
         download(Wanted(data.url, target, lambda path: click_sum(path, data), data.sha256), _instead(data), progress)
         if zipfile.is_zipfile(target) and len(zipfile.ZipFile(target).namelist()) > 1:
-            with whole(folder() / data.files[0]) as beside, _click_file(target, data) as file, beside.open("wb") as to:
+            with (
+                whole_file(folder() / data.files[0]) as beside,
+                _click_file(target, data) as file,
+                beside.open("wb") as to,
+            ):
                 shutil.copyfileobj(file, to)
     else:
         _from_kaggle(data, _made_folder() / data.files[0], progress)
@@ -213,7 +217,7 @@ def bring(name: str, path: Path, progress: Progress = silent) -> tuple[DataSet, 
 
 def _copy(path: Path, target: Path, by: Callable[[Path, Path], object]) -> Path:
     """Copy a file to its place; a link is for files that nobody changes in place, as a person may do with theirs."""
-    with whole(target) as beside:
+    with whole_file(target) as beside:
         try:
             by(path.resolve(), beside)
         except OSError:

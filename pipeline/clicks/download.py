@@ -173,7 +173,7 @@ def _forget(part: Path) -> None:
 
 
 @contextmanager
-def whole(target: Path) -> Iterator[Path]:
+def whole_file(target: Path) -> Iterator[Path]:
     """Give a path beside `target` that takes its place when the block ends well, and vanishes when not."""
     beside = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}")
     try:

@@ -23,7 +23,7 @@ def ingest(workspace: Workspace, source: clicks.ClickSource, progress: Progress 
     """
 
     def body(folder: Path, report: Progress) -> Metrics:
-        read = clicks.read(source, report)
+        read = clicks.read_source(source, report)
         check_length("item", read.items[ITEM_ID])
         check_length("category", read.items[CATEGORY])
         check_length("session", read.clicks[SESSION_ID])
@@ -45,7 +45,7 @@ def ingest(workspace: Workspace, source: clicks.ClickSource, progress: Progress 
             "notes": read.notes,
         }
 
-    return run_stage(workspace, STAGE, source, body, source=clicks.digest(source), revision=3, progress=progress)
+    return run_stage(workspace, STAGE, source, body, source=clicks.source_digest(source), revision=3, progress=progress)
 
 
 def check_length(what: str, values: pl.Series) -> None:

@@ -45,7 +45,7 @@ def _last_word(name: str) -> str:
     return str(parted).replace("_", " ").replace("-", " ").split(" ")[-1]
 
 
-def usable(items: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+def usable_metadata(items: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     """Keep what a table, a card and a line of CSV can show, under names that are not the product's own; give notes.
 
     Nested and binary columns are left out. A number that is not finite is null, a decimal becomes a float.

@@ -10,7 +10,7 @@ from pipeline.clicks import datasets, eshop
 from pipeline.clicks.canonical import Canonical, RawClicks, canonical, from_rows, in_order, item_table
 from pipeline.clicks.files import reader
 from pipeline.clicks.made_up import shop, synthetic
-from pipeline.clicks.metadata import usable
+from pipeline.clicks.metadata import usable_metadata
 from pipeline.core.columns import SESSION_ID
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
@@ -48,13 +48,13 @@ class Clicks:
 
 
 def _path(text: str) -> Path:
-    if (data := datasets.find(text)) is not None:
+    if (data := datasets.find_data_set(text)) is not None:
         return datasets.needed(data)
     path = Path(text).expanduser()
     if path.is_dir():
         raise UserError(f"{path} is a folder: name the file with the clicks in it.")
     if not path.exists():
-        names = [d.name for d in datasets.known()]
+        names = [d.name for d in datasets.known_data_sets()]
         close = did_you_mean(text, names) or f" The data sets with a name are {', '.join(names)}."
         raise UserError(f"There is no file {path}, and no data set of that name.{close}")
     if path.stat().st_size == 0:
@@ -62,7 +62,7 @@ def _path(text: str) -> Path:
     return path
 
 
-def digest(source: ClickSource) -> str:
+def source_digest(source: ClickSource) -> str:
     """Hash all that decides the result; raise UserError where the source is missing."""
     found = hashlib.sha256(repr(source).encode())
     if shop.is_shop(source.clicks) or source.clicks.startswith(synthetic.PREFIX):
@@ -80,7 +80,7 @@ def _feed(found: "hashlib._Hash", path: Path) -> None:
             found.update(block)
 
 
-def read(source: ClickSource, progress: Progress = silent) -> Clicks:
+def read_source(source: ClickSource, progress: Progress = silent) -> Clicks:
     """Read a source; raise UserError, in one sentence, for whatever cannot be read."""
     progress(0, 3, f"reading {source.clicks}")
     found, metadata = _canonical(source, progress)
@@ -90,13 +90,13 @@ def read(source: ClickSource, progress: Progress = silent) -> Clicks:
     progress(2, 3, "counting items")
     renamed: list[str] = []
     if source.items:
-        metadata, renamed = usable(reader.read_items(_path(source.items), source.bad_rows))
+        metadata, renamed = usable_metadata(reader.read_items(_path(source.items), source.bad_rows))
     items, joined = item_table(found.clicks, metadata)
     return Clicks(found.clicks, items, found.notes + renamed + joined, found.left_out)
 
 
 def read_log(source: ClickSource) -> tuple[pl.DataFrame, list[str]]:
-    """Read canonical clicks and sentences for the user, however few they are; raise UserError as `read` does."""
+    """Read canonical clicks and sentences for the user, however few they are; raise UserError as `read_source` does."""
     found = _canonical(source)[0]
     return found.clicks, found.notes
 

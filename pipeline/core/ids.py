@@ -15,7 +15,7 @@ def candidates(values: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(i for value in values for i in (value, *parts(value)) if i.strip()))
 
 
-def named(values: Sequence[str], known: Container[str]) -> list[str]:
+def named_ids(values: Sequence[str], known: Container[str]) -> list[str]:
     """List the ids that the values name: a value that is known is one id, also where its parts are; else its parts."""
     return [i for value in values for i in ([value] if value in known else parts(value))]
 

@@ -28,7 +28,7 @@ def lock(path: Path) -> int:
     return _taken(path, fcntl.F_OFD_SETLKW)
 
 
-def sweep(path: Path) -> bool:
+def remove_unlocked(path: Path) -> bool:
     """Remove the file at `path` while nobody holds its lock; False where somebody does.
 
     Whoever opened it before, to lock it, makes it anew, so that nobody holds a lock that others cannot see.

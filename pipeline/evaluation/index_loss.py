@@ -62,7 +62,7 @@ class RevealedSessions:
         return (slice(low, low + BLOCK) for low in range(0, len(self.targets), BLOCK))
 
 
-def shares(ranks: Ranks) -> Floats:
+def measure_shares(ranks: Ranks) -> Floats:
     """Give each example's share (n, 2) in MEASURES."""
     found = Ranked(ranks, np.zeros(len(ranks), np.float32), 0.0).measures()
     return np.stack([found[name] for name in MEASURES], axis=1)
@@ -70,5 +70,5 @@ def shares(ranks: Ranks) -> Floats:
 
 def means(ranks: Ranks) -> dict[str, float]:
     """Give MEASURES of all examples."""
-    found = shares(ranks).mean(axis=0, dtype=np.float64)
+    found = measure_shares(ranks).mean(axis=0, dtype=np.float64)
     return {name: round(float(mean), 6) for name, mean in zip(MEASURES, found, strict=True)}

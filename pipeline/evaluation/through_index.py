@@ -15,7 +15,7 @@ from pipeline.core.stage import Done, Metrics, is_stale, run_stage
 from pipeline.core.workspace import Workspace
 from pipeline.evaluation.differences import Difference
 from pipeline.evaluation.examples import EvaluationExamples
-from pipeline.evaluation.index_loss import BLOCK, MEASURES, RevealedSessions, SearchSetting, means, shares
+from pipeline.evaluation.index_loss import BLOCK, MEASURES, RevealedSessions, SearchSetting, means, measure_shares
 from pipeline.indexes.registry import find_index, index_stage, list_indexes
 from pipeline.metrics.bootstrap import interval, resample
 from pipeline.metrics.ranking import CUTOFF, Ranks
@@ -120,7 +120,7 @@ def _both(
 
 def _lost(exact: Ranks, through: Ranks, sessions: Ints) -> dict[str, Difference]:
     """Give how much less the index finds, with its interval; below zero where a wrong neighbour was the right item."""
-    apart = shares(exact) - shares(through)
+    apart = measure_shares(exact) - measure_shares(through)
     drawn = resample(apart, sessions)
     return {
         name: Difference(round(float(apart[:, i].mean(dtype=np.float64)), 6), *interval(drawn[:, i]))

@@ -13,7 +13,7 @@ from pipeline.bench import published, runs
 from pipeline.bench.analysis.advise import Wish, advise
 from pipeline.bench.analysis.cost import with_cost
 from pipeline.bench.analysis.front import front
-from pipeline.bench.analysis.prices import Price, origin
+from pipeline.bench.analysis.prices import Price, prices_origin
 from pipeline.bench.analysis.settings import gather, label, load_label, marked, summarise, under
 from pipeline.bench.quality import told, with_quality
 from pipeline.core.outputs import written
@@ -102,11 +102,11 @@ def _download(points: pl.DataFrame) -> str:
     )
 
 
-def facts(workspace: Workspace, name: str) -> dict[str, str]:
+def run_facts(workspace: Workspace, name: str) -> dict[str, str]:
     """Say where a run's figures come from, by the names that are shown."""
     if name == published.NAME:
         return {"run": name, "measured": "not here", "source": published.SOURCE}
-    run = runs.find(workspace, name)
+    run = runs.find_run(workspace, name)
     told = {
         "run": run.name,
         "measured": f"{run.created.replace('T', ' ')[:16]} UTC, {run.points:,} of {run.planned:,} points, {run.status}",
@@ -119,13 +119,13 @@ def facts(workspace: Workspace, name: str) -> dict[str, str]:
 
 
 def _priced(price: Price, settings: pl.DataFrame) -> dict[str, str]:
-    origins = dict.fromkeys(origin(price, device) for device in settings["device"].unique(maintain_order=True))
+    origins = dict.fromkeys(prices_origin(price, device) for device in settings["device"].unique(maintain_order=True))
     return {"prices": f"{price.name}: {'; GPU: '.join(origins)}"}
 
 
-def write(workspace: Workspace, name: str, target: Path, given: Mapping[str, Any], price: Price) -> None:
+def write_report(workspace: Workspace, name: str, target: Path, given: Mapping[str, Any], price: Price) -> None:
     """Write a run, or what was published, as this page; `given` is the load, as `under` takes it."""
     points = gather(workspace, [name])
     settings = with_quality(workspace, with_cost(under(summarise(points), given), price))
     with written(target) as path:
-        path.write_text(page(settings, points, facts(workspace, name) | _priced(price, settings)))
+        path.write_text(page(settings, points, run_facts(workspace, name) | _priced(price, settings)))

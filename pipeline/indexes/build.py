@@ -31,7 +31,7 @@ from pipeline.search.embedded import abandoned
 from pipeline.search.engine import Column, Engine, Scalar
 from pipeline.search.measure import quality
 from pipeline.search.params import parse_params, validate_build
-from pipeline.search.usable import usable
+from pipeline.search.usable import usable_vectors
 from pipeline.training.history import MODEL
 from pipeline.vectors.embed import ENTITIES, Entity, load_vectors, vectors_stage, way_to_vectors
 
@@ -152,7 +152,7 @@ def _fill(
 ) -> Metrics:
     """Insert, build, load, measure; give what the index's manifest shall say."""
     ids, vectors = load_vectors(workspace, config.model, config.vectors)
-    usable(f"The {config.vectors} of '{config.model}'", vectors, config.metric, ids)
+    usable_vectors(f"The {config.vectors} of '{config.model}'", vectors, config.metric, ids)
     index = index_type(config.index)
     params = validate_build(index, parse_params(config.params), vectors.shape[1], len(ids))
     table = _table(config, ids, folder)

@@ -165,7 +165,7 @@ def compose(choice: FilterChoice) -> str:
     return " and ".join(parts)
 
 
-def read(expression: str) -> FilterChoice | None:
+def read_filter(expression: str) -> FilterChoice | None:
     """Read an expression back to the choice that it was composed of; None where it is another one."""
     found = _LIST.match(expression)
     try:

@@ -99,8 +99,8 @@ def find_index(workspace: Workspace, name: str) -> dict[str, Any]:
     return built[name]
 
 
-def serving(workspace: Workspace, model: str) -> dict[str, Any]:
-    """Give the item index that answers for `model`: the one chosen with `serve`, else the newest."""
+def index_in_use(workspace: Workspace, model: str) -> dict[str, Any]:
+    """Give the item index that answers for `model`: the one chosen with `use_index`, else the newest."""
     built = _of_items(workspace, model)
     if not built:
         raise UserError(f"No index of {model}'s items is built: run `index build`, or build it on the Index page.")
@@ -129,7 +129,7 @@ def _choose(workspace: Workspace, model: str, name: str, search: str) -> None:
 def keep_serving(workspace: Workspace, model: str) -> None:
     """Choose the index that answers for `model` now, if any does, so that one built later does not take its place."""
     if _of_items(workspace, model):
-        name = serving(workspace, model)["name"]
+        name = index_in_use(workspace, model)["name"]
         _choose(workspace, model, name, served_search(workspace, name))
 
 
@@ -143,7 +143,7 @@ def of_another_training(workspace: Workspace, index: dict[str, Any]) -> bool:
     return False
 
 
-def serve(workspace: Workspace, name: str, search: str = "") -> None:
+def use_index(workspace: Workspace, name: str, search: str = "") -> None:
     """Let an item index answer from now on, with search parameters such as 'ef=120'; nothing is built anew."""
     index = find_index(workspace, name)
     if index["vectors"] != "items":
@@ -177,16 +177,16 @@ def release_index(workspace: Workspace, name: str, engine: Engine) -> None:
     engine.release(find_index(workspace, name)["collection"])
 
 
-def set_aside(workspace: Workspace, name: str) -> int:
-    """Drop an index so that `bring_back` can undo it, and give its number; its collection stays until `drop_index`."""
+def set_index_aside(workspace: Workspace, name: str) -> int:
+    """Drop an index so that `restore_index` can undo it, and give its number; it stays until `drop_index`."""
     find_index(workspace, name)
     number = 1 + max((row["aside"] for row in dropped(workspace)), default=0)
     workspace.move(index_stage(name), _aside_stage(name, number))
     return number
 
 
-def bring_back(workspace: Workspace, name: str, aside: int | None = None) -> None:
-    """Undo `set_aside`, of the newest of that name or of number `aside`; UserError while another has the name."""
+def restore_index(workspace: Workspace, name: str, aside: int | None = None) -> None:
+    """Undo `set_index_aside`, of the newest of that name or of number `aside`; UserError while another has the name."""
     found = _find_aside(workspace, name, aside)
     if workspace.manifest(index_stage(name)) is not None:
         raise UserError(f"There is an index '{name}' that was built since: drop it first, then restore the older one.")
@@ -209,7 +209,7 @@ def to_drop(workspace: Workspace, name: str, aside: int | None = None) -> dict[s
 def drop_index(workspace: Workspace, name: str, engine: Engine, aside: int | None = None) -> None:
     """Remove an index and its collection for good, or with `aside` the one of that number that is set aside."""
     found = to_drop(workspace, name, aside)
-    workspace.remove(_aside_stage(name, set_aside(workspace, name) if aside is None else aside))
+    workspace.remove(_aside_stage(name, set_index_aside(workspace, name) if aside is None else aside))
     engine.drop(found["collection"])
 
 

@@ -16,13 +16,13 @@ import polars as pl
 from pipeline.core.arrays import Floats
 from pipeline.core.columns import ID
 from pipeline.core.errors import NotLoaded, UserError
-from pipeline.core.ids import candidates, named
+from pipeline.core.ids import candidates, named_ids
 from pipeline.core.progress import Progress, silent
 from pipeline.core.workspace import Workspace, write_json
 from pipeline.indexes.registry import CHANGES, index_stage
 from pipeline.models.registry import KINDS
 from pipeline.search.engine import Column, Database, Scalar
-from pipeline.search.usable import usable
+from pipeline.search.usable import usable_vectors
 from pipeline.training.train import stage_name
 from pipeline.vectors.embed import vectors_stage
 
@@ -73,7 +73,7 @@ def counts(index: dict[str, Any], engine: Database) -> dict[str, int]:
     return {"count": count, "added": added, "deleted": index["rows"] - (count - added)}
 
 
-def put(
+def put_rows(
     workspace: Workspace,
     index: dict[str, Any],
     ids: Sequence[str],
@@ -85,7 +85,7 @@ def put(
     """Upsert rows by id; columns that `given` lacks keep what they have, and are empty in new rows."""
     if not len(ids):
         return {"new": 0, "replaced": 0}
-    usable(f"What was to be added to index '{index['name']}'", vectors, index.get("metric", "IP"), ids)
+    usable_vectors(f"What was to be added to index '{index['name']}'", vectors, index.get("metric", "IP"), ids)
     engine.load(index["collection"])
     there = _there(index, ids, engine)
     known = np.array([i in there for i in ids], bool)
@@ -116,7 +116,7 @@ def take_out(workspace: Workspace, index: dict[str, Any], ids: Sequence[str], en
 def called(index: dict[str, Any], values: Sequence[str], engine: Database) -> list[str]:
     """List the ids that the values name, by what the index holds."""
     engine.load(index["collection"])
-    return named(values, _there(index, candidates(values), engine))
+    return named_ids(values, _there(index, candidates(values), engine))
 
 
 def _there(index: dict[str, Any], ids: Sequence[str], engine: Database) -> dict[str, dict[str, Any]]:

@@ -14,7 +14,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.text import did_you_mean
 from pipeline.core.workspace import Workspace
 from pipeline.search.engine import Scalar
-from pipeline.search.usable import usable
+from pipeline.search.usable import usable_vectors
 from pipeline.sessions.histories import whole_sessions
 from pipeline.training.train import load_encoder
 from pipeline.vectors.embed import TRAINING
@@ -105,7 +105,7 @@ def _vectors(path: Path, values: pl.Series, dim: int) -> Floats:
         row = _first(wrong)
         raise UserError(f"{path}: row {row + 1} has a vector of {lengths[row]}, and the index has {dim} dimensions.")
     flat = lists.explode().cast(pl.Float64, strict=False).fill_null(float("nan"))
-    return usable(str(path), flat.to_numpy().reshape(-1, dim), "")
+    return usable_vectors(str(path), flat.to_numpy().reshape(-1, dim), "")
 
 
 def _refuse(path: Path, bad: pl.Series, values: pl.Series, takes: str) -> None:

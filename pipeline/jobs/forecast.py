@@ -105,7 +105,7 @@ def _middle(one_s: float, other_s: float, weight: float = 0.5) -> float:
     return math.exp(weight * one + (1 - weight) * other)
 
 
-def words(progress: dict[str, Any], now: float) -> str:
+def time_left_words(progress: dict[str, Any], now: float) -> str:
     """Say how much time is left by a job's `progress` as it is at `now` (Unix seconds); '' where nothing is known.
 
     What is left falls by the clock between reports, is never 0, and where the time that was told is over says so.

@@ -172,7 +172,7 @@ def create(workspace: Workspace, title: str, command: str) -> tuple[Job, int]:
     return Job(folder), alive
 
 
-def start(workspace: Workspace, arguments: Sequence[str], title: str) -> Job:
+def start_job(workspace: Workspace, arguments: Sequence[str], title: str) -> Job:
     """Start `python -m pipeline ARGUMENTS` as a job that waits its turn; come back at once."""
     shown = shlex.join(["python", "-m", "pipeline", *arguments, "--workspace", str(workspace.root)])
     created, alive = create(workspace, title, shown)
@@ -231,11 +231,11 @@ def _tree(process: psutil.Process) -> list[psutil.Process]:
         return [process]
 
 
-def stop(target: Job) -> None:
+def stop_job(target: Job) -> None:
     """Ask a training to end now and keep its best; UserError where the job no longer runs."""
     if not target.alive:
         raise UserError(f"Job {target.id} ('{target.title}') is {target.state}: there is nothing to stop.")
-    (target.folder / "stop").touch()
+    (target.folder / "stop_job").touch()
 
 
 def prune(workspace: Workspace, kept: int = KEPT) -> None:

@@ -17,7 +17,7 @@ from pipeline.core.locks import try_lock
 from pipeline.core.progress import Progress
 from pipeline.core.text import duration, percent
 from pipeline.core.workspace import Workspace, read_json, write_json
-from pipeline.jobs.forecast import Forecast, words
+from pipeline.jobs.forecast import Forecast, time_left_words
 from pipeline.jobs.job import CANCELLED, JOB_VARIABLE, Job, create, jobs
 from pipeline.jobs.past import Past
 
@@ -107,7 +107,7 @@ class _Reporter:
         report |= {"left_s": self.forecast.report(now, done, total), "longer": self.forecast.longer}
         report["fraction"] = (self.running.step - 1 + self.share) / self.running.steps
         write_json(self.folder / "progress.json", report)
-        self._say(now, done, total, text, words(report, now))
+        self._say(now, done, total, text, time_left_words(report, now))
 
     def end(self) -> None:
         """Remember how long the step took, where it did something and told of it."""

@@ -51,7 +51,7 @@ class Ranked:
         return means | {f"coverage@{CUTOFF}": round(self.coverage, 6), "examples": len(self.ranks)}
 
 
-def evaluate(score: Score, targets: Ints, items: int, progress: Progress = silent) -> dict[str, float]:
+def ranking_figures(score: Score, targets: Ints, items: int, progress: Progress = silent) -> dict[str, float]:
     """Rank each target, a column of the scores or -1 outside the catalogue; give all figures but popularity@20."""
     found = rank_all(score, targets, np.zeros(items, np.float32), progress).figures()
     return {name: value for name, value in found.items() if not name.startswith("popularity")}

@@ -47,7 +47,7 @@ class Feature:
     def _parts(self, text: str | None) -> Iterable[str]:
         if text is None or text == "":
             return ()
-        return sorted(set(words(text))) if self.kind == "words" else (text,)
+        return sorted(set(title_words(text))) if self.kind == "words" else (text,)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def learn(catalogue: pl.DataFrame) -> Features:
     return Features(tuple(feature for feature in found if feature is not None and len(feature) > 1))
 
 
-def words(text: str) -> list[str]:
+def title_words(text: str) -> list[str]:
     """Split a title into lower-case words of two letters or more."""
     return _WORD.findall(text.lower())
 
@@ -105,7 +105,7 @@ def _feature(values: pl.Series) -> Feature | None:
     shared = _shared(texts, MOST_VALUES)
     if len(shared) > 1 and texts.is_in(shared).mean() >= 0.5:  # type: ignore[operator]
         return Feature(values.name, "value", tuple(shared))
-    parts = pl.Series([w for text in texts for w in sorted(set(words(text)))], dtype=pl.String)
+    parts = pl.Series([w for text in texts for w in sorted(set(title_words(text)))], dtype=pl.String)
     return Feature(values.name, "words", tuple(_shared(parts, MOST_WORDS)))
 
 

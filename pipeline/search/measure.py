@@ -11,9 +11,9 @@ from pipeline.core.errors import UserError
 from pipeline.core.spread import median_in_order
 from pipeline.search.engine import Engine
 from pipeline.search.exact.blocked import nearest, numpy_arrays
-from pipeline.search.exact.distance import pairs, tolerance
+from pipeline.search.exact.distance import pair_distances, tolerance
 from pipeline.search.params import IndexType, Values, validate_search
-from pipeline.search.usable import usable
+from pipeline.search.usable import usable_vectors
 
 _WARM_UP = 20  # searches that are not timed
 _TIMED = 50
@@ -36,8 +36,8 @@ def measure(
     """
     if not len(queries):
         raise UserError("There are no queries to measure with: give at least one.")
-    usable("The vectors", vectors, metric)
-    usable("The queries", queries, metric)
+    usable_vectors("The vectors", vectors, metric)
+    usable_vectors("The queries", queries, metric)
     name = f"bench_{uuid.uuid4().hex[:12]}"
     started = time.monotonic()
     engine.create(name, vectors.shape[1], metric)
@@ -124,8 +124,8 @@ def shares(vectors: Floats, queries: Floats, found: Rows, best: Rows, metric: st
     is right, too, whichever of equals an index gives; one that is given twice counts once, and -1 is none.
     """
     last = best[:, -1]
-    near = pairs(vectors, queries, last[:, None], metric)[:, 0] + tolerance(vectors, queries, last, metric)
-    right = pairs(vectors, queries, found, metric) <= near[:, None]
+    near = pair_distances(vectors, queries, last[:, None], metric)[:, 0] + tolerance(vectors, queries, last, metric)
+    right = pair_distances(vectors, queries, found, metric) <= near[:, None]
     return np.asarray((right & (found >= 0) & ~_again(found)).sum(1) / best.shape[1], np.float32)
 
 
@@ -140,5 +140,5 @@ def _again(found: Rows) -> Flags:
 
 def distances(vectors: Floats, queries: Floats, rows: Rows, metric: str) -> Floats:
     """Give the distance of each query to its rows (q, k): Euclidean for L2, 1 - cosine for COSINE, as peers have it."""
-    far = pairs(vectors, queries, rows, metric)
+    far = pair_distances(vectors, queries, rows, metric)
     return np.asarray(np.sqrt(far) if metric == "L2" else far, np.float32)

@@ -71,7 +71,7 @@ class IndexType:
     most_top_k: int = MAX_TOP_K
 
 
-def describe(index: IndexType) -> dict[str, Any]:
+def describe_index_type(index: IndexType) -> dict[str, Any]:
     """Give an entry as plain values, without its formulas."""
     return {
         f.name: [_plain(p) for p in value] if f.name in ("build", "search") else value

@@ -10,7 +10,7 @@ from pipeline.core.errors import UserError
 _NAMED = 5
 
 
-def usable(what: str, vectors: Any, metric: str, ids: Any = None, rows: Rows | None = None) -> Floats:
+def usable_vectors(what: str, vectors: Any, metric: str, ids: Any = None, rows: Rows | None = None) -> Floats:
     """Give vectors (n, dim) as float32; UserError where one is not finite, or all zeros and `metric` is COSINE.
 
     The error begins with `what`, and names the first of them by `ids` (n), else by their `rows` (n) counted from 1.

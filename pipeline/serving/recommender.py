@@ -16,7 +16,7 @@ from pipeline.core.text import did_you_mean
 from pipeline.core.workspace import Workspace
 from pipeline.indexes.filters import check_filter, for_milvus
 from pipeline.indexes.known import KnownItems, kept_with, serving_now
-from pipeline.indexes.registry import find_index, of_another_training, served_search, serving
+from pipeline.indexes.registry import find_index, index_in_use, of_another_training, served_search
 from pipeline.search.catalogue import index_type
 from pipeline.search.engine import Database
 from pipeline.search.measure import recall
@@ -92,7 +92,7 @@ class Recommender:
         """Give the item index to search: the one named, else the one that serves."""
         if name is not None:
             return find_index(self.workspace, name)
-        return serving(self.workspace, self.model)
+        return index_in_use(self.workspace, self.model)
 
     def check(self, history: Sequence[str], query: Query) -> dict[str, Any]:
         """Check a query before any server is asked; give the index that it goes to."""

@@ -20,7 +20,7 @@ from pipeline.training.history import (
     Training,
     base,
     deleted,
-    find,
+    find_training,
     folders,
     list_trainings,
     manifest_of,
@@ -30,7 +30,7 @@ KEPT = 50  # of those that do not serve
 _FRESH, _GONE = ".fresh", ".gone"
 
 
-def keep(workspace: Workspace, stage: str) -> None:
+def keep_training(workspace: Workspace, stage: str) -> None:
     """Keep what a model's stage holds, unless it is kept, and let the oldest go; only the writer may call this."""
     manifest = workspace.manifest(stage)
     if manifest is None or any(manifest_of(folder) == manifest for folder in folders(workspace)):
@@ -51,22 +51,22 @@ def keep_figures(workspace: Workspace, stage: str, figures: dict[str, Any]) -> N
         write_json(folder / TESTED, figures)
 
 
-def serve(workspace: Workspace, name: str) -> Training:
+def use_training(workspace: Workspace, name: str) -> Training:
     """Put a training in its model's place, so that what was made from another is stale; only the writer may call this.
 
     Raises UserError for one that learned from other sessions than there are now.
     """
-    found, folder = find(workspace, name), base(workspace) / name
+    found, folder = find_training(workspace, name), base(workspace) / name
     manifest = manifest_of(folder) or {}
     _check(workspace, found, manifest)
     if not found.serves:
-        keep(workspace, manifest["stage"])  # also what an earlier version trained
+        keep_training(workspace, manifest["stage"])  # also what an earlier version trained
         try:
             with workspace.writing(manifest["stage"]) as fresh:
                 link_files(folder / MODEL, fresh)
         except FileNotFoundError as error:
             raise UserError(f"'{name}' was just deleted: restore it, or choose another.") from error
-    return find(workspace, name)
+    return find_training(workspace, name)
 
 
 def _check(workspace: Workspace, training: Training, manifest: dict[str, Any]) -> None:
@@ -88,9 +88,9 @@ def _check(workspace: Workspace, training: Training, manifest: dict[str, Any]) -
         )
 
 
-def set_aside(workspace: Workspace, name: str) -> None:
-    """Delete a training so that `bring_back` can undo it; raise UserError for the one that serves."""
-    training = find(workspace, name)
+def set_training_aside(workspace: Workspace, name: str) -> None:
+    """Delete a training so that `restore_training` can undo it; raise UserError for the one that serves."""
+    training = find_training(workspace, name)
     if training.serves:
         raise UserError(f"'{name}' serves as {training.model}: use another one first, or train anew.")
     aside = base(workspace) / DELETED
@@ -98,8 +98,8 @@ def set_aside(workspace: Workspace, name: str) -> None:
     (base(workspace) / name).rename(aside / name)
 
 
-def bring_back(workspace: Workspace, name: str) -> None:
-    """Undo `set_aside`."""
+def restore_training(workspace: Workspace, name: str) -> None:
+    """Undo `set_training_aside`."""
     try:
         (base(workspace) / DELETED / name).rename(base(workspace) / name)
     except FileNotFoundError as error:
@@ -109,7 +109,7 @@ def bring_back(workspace: Workspace, name: str) -> None:
 def delete(workspace: Workspace, name: str) -> None:
     """Delete a training for good, also one that was set aside; only the writer may call this."""
     if name not in [training.name for training in deleted(workspace)]:
-        set_aside(workspace, name)
+        set_training_aside(workspace, name)
     try:
         _remove(workspace, base(workspace) / DELETED / name)
     except FileNotFoundError as error:

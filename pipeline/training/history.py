@@ -60,7 +60,7 @@ def deleted(workspace: Workspace) -> list[Training]:
     return _listed(workspace, folders(workspace, DELETED))
 
 
-def find(workspace: Workspace, name: str) -> Training:
+def find_training(workspace: Workspace, name: str) -> Training:
     """Find a training by its name, or raise UserError."""
     known = {training.name: training for training in list_trainings(workspace)}
     if name not in known:

@@ -12,7 +12,7 @@ from pipeline.core.workspace import Workspace
 from pipeline.models.options import training_config
 from pipeline.models.registry import KINDS, Encoder, Kind, Model, kind, need_vectors, retrievers
 from pipeline.sessions import preprocess
-from pipeline.training.archive import keep
+from pipeline.training.archive import keep_training
 from pipeline.training.interrupted import checkpoint_path, forget_others
 
 
@@ -45,7 +45,7 @@ def train(workspace: Workspace, model: str, options: dict[str, Any], progress: P
         )  # a model answers by its own catalogue, also when data moved on
         return metrics | {"items": catalogue.height}
 
-    keep(workspace, stage_name(model))  # also what an earlier version trained
+    keep_training(workspace, stage_name(model))  # also what an earlier version trained
     done = run_stage(
         workspace,
         stage_name(model),
@@ -56,7 +56,7 @@ def train(workspace: Workspace, model: str, options: dict[str, Any], progress: P
         revision=2,
         progress=progress,
     )
-    keep(workspace, stage_name(model))
+    keep_training(workspace, stage_name(model))
     return done
 
 

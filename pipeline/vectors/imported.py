@@ -15,7 +15,7 @@ from pipeline.core.progress import Progress, silent
 from pipeline.core.stage import Done, Metrics, run_stage
 from pipeline.core.workspace import Workspace
 from pipeline.models.registry import KINDS
-from pipeline.search.usable import usable
+from pipeline.search.usable import usable_vectors
 from pipeline.vectors.embed import VECTORS, vectors_stage, write_vectors
 from pipeline.vectors.files import DISTANCE, read_arrays
 
@@ -42,7 +42,7 @@ class BroughtConfig:
 
 def import_vectors(workspace: Workspace, name: str, config: BroughtConfig, progress: Progress = silent) -> Done:
     """Read a file's vectors, check every one, and write items.parquet (id, vector)."""
-    check_name(name)
+    check_vectors_name(name)
     path = Path(config.file)
     if not path.is_file():
         raise UserError(f"There is no file {path}: name one of .npy, .npz, Parquet, CSV or HDF5.")
@@ -60,10 +60,10 @@ def import_vectors(workspace: Workspace, name: str, config: BroughtConfig, progr
         note = f"Left out, as neither ids nor vectors: {left}; --columns takes others."
         return about | ({"notes": [note]} if left else {})
 
-    return run_stage(workspace, vectors_stage(name), config, body, source=digest(path), progress=progress)
+    return run_stage(workspace, vectors_stage(name), config, body, source=file_digest(path), progress=progress)
 
 
-def check_name(name: str) -> None:
+def check_vectors_name(name: str) -> None:
     """Refuse a name that is a model's, or that cannot be a part of an index's name."""
     if name in KINDS:
         raise UserError(f"'{name}' is a model, whose vectors `embed` makes: name yours otherwise, such as 'my_{name}'.")
@@ -98,7 +98,7 @@ def checked(path: Path, ids: pl.Series, vectors: Any, metric: str) -> tuple[pl.S
         )
     if dim > MOST_DIM:
         raise UserError(f"{path} has {dim:,} dimensions: Milvus takes at most {MOST_DIM:,}, so shorten the vectors.")
-    floats = usable(str(path), vectors, metric)
+    floats = usable_vectors(str(path), vectors, metric)
     return _checked_ids(path, ids), floats
 
 
@@ -154,7 +154,7 @@ def list_vectors(workspace: Workspace) -> list[dict[str, Any]]:
     ]
 
 
-def digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
     """Give a digest of a file's content, or raise UserError where it cannot be read."""
     try:
         with path.open("rb") as file:

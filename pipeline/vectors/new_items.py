@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.clicks.files import reader
-from pipeline.clicks.metadata import usable
+from pipeline.clicks.metadata import usable_metadata
 from pipeline.core.columns import ITEM_ID
 from pipeline.core.errors import UserError
 from pipeline.core.outputs import written
@@ -24,7 +24,7 @@ def describe_items(workspace: Workspace, model: str, file: Path, to: Path) -> di
         able = " or ".join(name for name, other in KINDS.items() if other.resumes)
         raise UserError(f"Model '{model}' knows items by their clicks alone: choose {able}.")
     training = need(workspace, stage_name(model), f"run `train --model {model}`.")["key"]
-    items, _ = usable(reader.read_items(file))
+    items, _ = usable_metadata(reader.read_items(file))
     vectors, known = vectors_of(workspace.stage(stage_name(model)), items)
     some = known > 0
     if not some.any():

@@ -23,10 +23,10 @@ _BROUGHT = "{items:,} vectors of your own"
 def overview(workspace: Workspace) -> list[dict[str, Any]]:
     """List every stage of the road that has an output, in the road's order."""
     names = [name for folder in _FIGURES for name in workspace.stages() if name.split("/")[0] == folder]
-    return [entry for name in names if (entry := describe(workspace, name))]
+    return [entry for name in names if (entry := describe_stage(workspace, name))]
 
 
-def describe(workspace: Workspace, name: str) -> dict[str, Any] | None:
+def describe_stage(workspace: Workspace, name: str) -> dict[str, Any] | None:
     """Describe one stage, or give None where it has no output."""
     manifest = workspace.manifest(name)
     if manifest is None:

@@ -12,13 +12,13 @@ from pipeline.core.stage import Done, is_stale
 from pipeline.core.workspace import Workspace
 from pipeline.evaluation.evaluate import evaluate, evaluations, longest_sessions
 from pipeline.indexes.build import IndexConfig, build_index
-from pipeline.indexes.registry import serve, serving
+from pipeline.indexes.registry import index_in_use, use_index
 from pipeline.jobs.process import Running
 from pipeline.maps.projection import MapConfig, project
 from pipeline.models.options import training_config
 from pipeline.models.registry import need_vectors
 from pipeline.search.catalogue import index_type
-from pipeline.search.embedded.server import connect, facts, server_name
+from pipeline.search.embedded.server import connect, server_facts, server_name
 from pipeline.search.params import check_build, parse_params
 from pipeline.sessions.preprocess import PreprocessConfig, preprocess
 from pipeline.training.train import stage_name, train
@@ -88,10 +88,10 @@ def _training(workspace: Workspace, config: RoadConfig) -> dict[str, Any]:
 def _indexes(workspace: Workspace, config: RoadConfig, job: Running) -> list[Done]:
     with connect(workspace, f"job {job.job.id}", job.progress("milvus")) as engine:
         configs = [IndexConfig(e, config.model, config.index, config.params, server_name()) for e in ENTITIES]
-        can = facts(workspace, server_name(), engine)
+        can = server_facts(workspace, server_name(), engine)
         done = [build_index(workspace, c, engine, job.progress("index", learns=False), can) for c in configs]
-    if serving(workspace, config.model)["stale"]:  # what was chosen before answers with the clicks before
-        serve(workspace, done[0].name.split("/")[-1])
+    if index_in_use(workspace, config.model)["stale"]:  # what was chosen before answers with the clicks before
+        use_index(workspace, done[0].name.split("/")[-1])
     return done
 
 

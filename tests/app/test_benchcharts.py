@@ -53,9 +53,9 @@ def figures(mode: str) -> dict[str, Figure]:
         "build": benchmark.building(MADE, mode),
         "over": fairness.over(SIDES, "HNSW", "IVF_FLAT", mode),
         "speed-ups": fairness.speed_ups(reread.fair(), mode),
-        "as published": fairness.as_published(reread.pairs(), "item-item", mode),
-        "ceiling": fairness.ceiling(reread.pairs(), mode),
-        "bits": fairness.bits(reread.pairs(), "item-item", mode),
+        "as published": fairness.as_published(reread.cpu_gpu_pairs(), "item-item", mode),
+        "ceiling": fairness.ceiling(reread.cpu_gpu_pairs(), mode),
+        "bits": fairness.bits(reread.cpu_gpu_pairs(), "item-item", mode),
     }
 
 
@@ -152,7 +152,7 @@ def test_empty_tables_are_drawn_too() -> None:
     none = MADE.clear()
     for draw in (benchmark.frontier, benchmark.latencies, benchmark.concurrency, benchmark.building):
         assert draw(none, "light").layout.title.text
-    pairs = reread.pairs().clear()
+    pairs = reread.cpu_gpu_pairs().clear()
     assert "Nothing is published" in _title(fairness.speed_ups([], "light"))
     for empty in (fairness.as_published, fairness.bits):
         assert "Nothing is published" in _title(empty(pairs, "item-item", "light"))

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from app.cards import _card, _picture, plain
+from app.cards import _card, _picture, escaped
 from pipeline.clicks.eshop import _COLOURS
 from pipeline.clicks.made_up.assortment import COLOURS
 from pipeline.figures.charts import item_map
@@ -39,8 +39,8 @@ def test_every_colour_of_the_data_sets_has_a_swatch(colour: str) -> None:
 
 
 def test_a_name_is_no_markdown() -> None:
-    assert plain("Shoe *new* 3-pack $5") == r"Shoe \*new\* 3\-pack \$5"
-    assert plain("Größe 38, blau") == "Größe 38, blau"
+    assert escaped("Shoe *new* 3-pack $5") == r"Shoe \*new\* 3\-pack \$5"
+    assert escaped("Größe 38, blau") == "Größe 38, blau"
 
 
 def test_a_card_of_an_item_that_training_has_not_seen() -> None:

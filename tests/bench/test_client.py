@@ -5,7 +5,7 @@ from hdrh.histogram import HdrHistogram
 from pymilvus.grpc_gen import common_pb2, milvus_pb2, schema_pb2
 
 from pipeline.bench.load import client
-from pipeline.bench.load.client import histogram, histograms, is_refused, replay, rest
+from pipeline.bench.load.client import histograms, is_refused, latency_histogram, replay, rest
 from pipeline.bench.load.fleet import is_client_bound
 from pipeline.bench.load.messages import Report, Work
 
@@ -132,7 +132,7 @@ def test_an_error_in_an_answer_is_seen_without_parsing_it() -> None:
 def test_latencies_keep_three_digits() -> None:
     merged = HdrHistogram(1, 3_600_000_000, 3)
     for part in ([0.0012345] * 98, [0.5, 61.0], []):
-        merged.decode_and_add(histogram(part))
+        merged.decode_and_add(latency_histogram(part))
     assert merged.get_total_count() == 100
     assert merged.get_value_at_percentile(50) == pytest.approx(1234, rel=1e-3)
     assert merged.get_value_at_percentile(100) == pytest.approx(61_000_000, rel=1e-3)

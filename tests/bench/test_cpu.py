@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from pipeline.search.embedded import cpu
-from pipeline.search.embedded.cpu import Memory, memory, settled
+from pipeline.search.embedded.cpu import Memory, memory_of, settled
 
 GROWING = """
 import sys, time
@@ -42,7 +42,7 @@ def test_a_server_that_starts_is_waited_for_until_it_has_settled() -> None:
     before = settled([running.pid])
     assert running.stdout is not None
     assert running.stdout.readline() == "settled\n"
-    after = memory([running.pid])
+    after = memory_of([running.pid])
     assert before.mb == pytest.approx(after.mb, rel=0.01), "its own 40 MB are in what it held before"
     assert before.grown_to(after) == pytest.approx(0, abs=1)
 
@@ -51,7 +51,7 @@ def test_one_that_never_settles_has_no_memory_that_is_known() -> None:
     running = _growing(10_000)
     found = settled([running.pid], patience_s=1.5)
     assert found.mb is None
-    assert found.grown_to(memory([running.pid])) is None
+    assert found.grown_to(memory_of([running.pid])) is None
 
 
 def test_one_that_has_run_for_long_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import math
 import polars as pl
 import pytest
 
-from pipeline.bench.analysis.equal_recall import at_equal_recall, claim, sentence
+from pipeline.bench.analysis.equal_recall import at_equal_recall, claim, comparison_sentence
 from pipeline.bench.analysis.settings import summarise, under
 from pipeline.core.errors import UserError
 from tests.bench.made import point, points
@@ -45,7 +45,7 @@ def test_it_is_defined_only_up_to_what_both_reach() -> None:
     assert (found.low, found.high, found.both_from, found.later) == (0.7, 0.95, 0.9, "b")
     at_low = found.curve.row(0, named=True)
     assert at_low["b"] == pytest.approx(500)  # its fastest finds more than .7, and is no slower for it
-    assert sentence(found, "A", "B") == (
+    assert comparison_sentence(found, "A", "B") == (
         "A answers 2.6 to 8 times the queries of B at equal recall, 0.700 to 0.950; "
         "below 0.900 B stays at its fastest setting, which finds more."
     )
@@ -54,7 +54,7 @@ def test_it_is_defined_only_up_to_what_both_reach() -> None:
 def test_spreads_that_overlap_are_not_called_different() -> None:
     near = at_equal_recall(_front((0.9, 1000), spread=0.1), _front((0.9, 1100), spread=0.1))
     assert not near.told_apart
-    assert "not called different" in sentence(near, "A", "B")
+    assert "not called different" in comparison_sentence(near, "A", "B")
     far = at_equal_recall(_front((0.9, 1000), spread=0.1), _front((0.9, 3000), spread=0.1))
     assert far.told_apart
     assert far.curve["times_low"][0] == pytest.approx(900 / 3300)
@@ -80,12 +80,12 @@ def test_one_run_each_may_be_chance() -> None:
     found = at_equal_recall(*once)
     assert not found.told_apart
     assert claim(found, "A", "B") == "A answers 1.1 times the queries of B at equal recall, which may be chance"
-    assert "one measurement does not show how much it varies" in sentence(found, "A", "B")
+    assert "one measurement does not show how much it varies" in comparison_sentence(found, "A", "B")
 
 
 def test_a_side_that_is_out_of_date_is_said_to_be() -> None:
     old = summarise(points(point(0.9, 300)).with_columns(pl.lit(True).alias("stale")))
     found = at_equal_recall(old, _front((0.9, 100)))
     assert not found.told_apart
-    assert "A is out of date" in sentence(found, "A", "B")
+    assert "A is out of date" in comparison_sentence(found, "A", "B")
     assert at_equal_recall(pl.concat([old, _front((0.9, 200))]), _front((0.9, 100))).most == pytest.approx(2)

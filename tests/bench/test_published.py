@@ -45,7 +45,7 @@ def test_at_equal_recall_the_gpu_is_a_few_times_the_best_of_the_cpu() -> None:
 
 
 def test_an_ef_below_top_k_is_one_setting_with_a_spread() -> None:
-    merged = reread.flat()
+    merged = reread.collapsed_points()
     assert set(merged["points"]) == {4}  # ef 10, 20, 40 and 80 at top-k 100
     assert merged.height == 3 * 8  # scenarios times M
     row = where(reread.settings(), {"scenario": "user-user", "M": 8, "ef": 100}).row(0, named=True)

@@ -33,7 +33,7 @@ def _settings(*rows: tuple[str, dict[str, int], dict[str, int]]) -> pl.DataFrame
 def test_exact_loses_nothing_and_a_hasty_index_does() -> None:
     probes = [("IVF_FLAT", {"nlist": 64}, {"nprobe": n}) for n in (1, 64)]
     settings = _settings(("FLAT", {}, {}), *probes)
-    flat, hasty, thorough = quality.measure(FaissEngine(), "", _asked(), settings)
+    flat, hasty, thorough = quality.measure_quality(FaissEngine(), "", _asked(), settings)
     one = pytest.approx(flat["exact_recall"], abs=1.1 / 400)  # query at the edge, where two libraries round differently
     assert flat["next_recall"] == one
     assert flat["exact_recall"] == pytest.approx(0.8, abs=0.06)
@@ -45,7 +45,7 @@ def test_exact_loses_nothing_and_a_hasty_index_does() -> None:
 
 def test_a_build_that_does_not_hold_for_these_vectors_is_left_out() -> None:
     settings = _settings(("IVF_FLAT", {"nlist": 9999}, {"nprobe": 1}), ("HNSW", {"M": 8}, {"ef": 5}))
-    (row,) = quality.measure(FaissEngine(), "", _asked(1500), settings)
+    (row,) = quality.measure_quality(FaissEngine(), "", _asked(1500), settings)
     assert (row["index"], row["search"]) == ("HNSW", '{"ef": 5}')  # searched with the ef that 20 neighbours need
 
 
@@ -57,7 +57,7 @@ def test_it_is_kept_with_the_run_and_told_beside_its_settings(workspace: Workspa
     settings = summarise(gather(workspace, ["one"]))
     assert quality.with_quality(workspace, settings)["next_recall"].to_list() == [None, None]
     figures = dict(zip(quality.FIGURES, (0.52, 0.2, 0.53, 0.21), strict=True))
-    quality.keep(
+    quality.write_quality(
         workspace, "one", [{"index": "HNSW", "build": packed({"M": 8}), "search": packed({"ef": 100})} | figures]
     )
     first, second = quality.with_quality(workspace, settings).sort("recall").iter_rows(named=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.bench.load.requests import asked_by, split
+from pipeline.bench.load.requests import asked_by, split_requests
 from pipeline.core.errors import UserError
 
 
@@ -12,7 +12,7 @@ from pipeline.core.errors import UserError
 )
 def test_every_query_is_asked_and_every_request_is_full(queries: int, nq: int, requests: int) -> None:
     vectors = np.arange(queries, dtype=np.float32)[:, None]
-    parts = split(vectors, nq)
+    parts = split_requests(vectors, nq)
     assert [len(part) for part in parts] == [nq] * requests
     rows = [asked_by(n, nq, queries) for n in range(requests)]
     assert set(np.concatenate(rows)) == set(range(queries))
@@ -21,4 +21,4 @@ def test_every_query_is_asked_and_every_request_is_full(queries: int, nq: int, r
 
 def test_more_queries_than_there_are_cannot_be_asked_at_once() -> None:
     with pytest.raises(UserError, match="nq 8 is over the 7 queries"):
-        split(np.ones((7, 2), np.float32), 8)
+        split_requests(np.ones((7, 2), np.float32), 8)

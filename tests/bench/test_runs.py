@@ -34,9 +34,9 @@ def test_points_are_read_while_the_run_lives_and_after_it(workspace: Workspace) 
     with runs.Recorder(workspace, "one") as run:
         run.begin(*ABOUT)
         run.add({"index": "HNSW", "build": runs.packed({"b": 1, "a": 2}), "nq": 1, "qps": 10, "client_bound": False})
-        living = runs.find(workspace, "one")
+        living = runs.find_run(workspace, "one")
         assert (living.status, living.points, living.planned, living.seed) == ("running", 1, 3, 7)
-        table = runs.load(workspace, "one")
+        table = runs.load_points(workspace, "one")
         assert dict(table.schema) == runs.COLUMNS
         assert table.row(0, named=True)["build"] == '{"a": 2, "b": 1}'
         assert table["recall"].to_list() == [None]
@@ -44,7 +44,7 @@ def test_points_are_read_while_the_run_lives_and_after_it(workspace: Workspace) 
             runs.drop(workspace, "one")
         with pytest.raises(UserError, match="is running"):
             runs.Recorder(workspace, "one")
-    assert runs.find(workspace, "one").status == "done"
+    assert runs.find_run(workspace, "one").status == "done"
     runs.set_note(workspace, "one", "warm machine")
     assert [(r.name, r.note, r.config) for r in runs.list_runs(workspace)] == [("one", "warm machine", ABOUT[0])]
     runs.drop(workspace, "one")
@@ -57,7 +57,7 @@ def test_points_of_before_a_column_was_added_are_read_without_it(workspace: Work
         row = run.add({"nq": 1, "memory_mb": 5.0, "server_memory_mb": 7.0})
     path = workspace.root / runs.FOLDER / "old" / "rows.jsonl"
     path.write_text(json.dumps({name: value for name, value in row.items() if not name.startswith("server_")}) + "\n")
-    table = runs.load(workspace, "old")
+    table = runs.load_points(workspace, "old")
     assert dict(table.schema) == runs.COLUMNS
     assert table.select("memory_mb", "server_memory_mb").row(0) == (5.0, None)
 
@@ -66,10 +66,10 @@ def test_a_name_that_is_taken_by_other_settings_is_refused_and_what_is_there_sta
     with runs.Recorder(workspace, "one") as run:
         run.begin(*ABOUT)
         run.add({"nq": 1})
-    before = runs.find(workspace, "one")
+    before = runs.find_run(workspace, "one")
     with pytest.raises(UserError, match="is there with other settings"), runs.Recorder(workspace, "one") as run:
         run.begin({"index": "FLAT"}, *ABOUT[1:])
-    assert runs.find(workspace, "one") == before
+    assert runs.find_run(workspace, "one") == before
 
 
 def test_a_run_says_how_it_ended_and_goes_on_with_its_points(workspace: Workspace) -> None:
@@ -78,9 +78,9 @@ def test_a_run_says_how_it_ended_and_goes_on_with_its_points(workspace: Workspac
             run.begin(*ABOUT)
             run.add({"nq": 1})
             raise error
-        assert runs.find(workspace, "one").status == state
-    assert runs.find(workspace, "one").points == 2
-    assert runs.find(workspace, "one").error == "The disk is full."
+        assert runs.find_run(workspace, "one").status == state
+    assert runs.find_run(workspace, "one").points == 2
+    assert runs.find_run(workspace, "one").error == "The disk is full."
 
 
 def test_a_kill_leaves_whole_points_and_the_next_ones_follow_them(workspace: Workspace) -> None:
@@ -91,13 +91,13 @@ def test_a_kill_leaves_whole_points_and_the_next_ones_follow_them(workspace: Wor
     writer.wait()
     with path.open("ab") as file:
         file.write(b'{"scenario": "cut o')
-    assert runs.find(workspace, "long").status == "interrupted"
-    before = runs.load(workspace, "long")
+    assert runs.find_run(workspace, "long").status == "interrupted"
+    before = runs.load_points(workspace, "long")
     assert before["nq"].to_list() == list(range(before.height))
     with runs.Recorder(workspace, "long") as run:
         run.begin(*ABOUT)
         run.add({"nq": before.height})
-    after = runs.load(workspace, "long")
+    after = runs.load_points(workspace, "long")
     assert after["nq"].to_list() == list(range(before.height + 1))
 
 
@@ -106,12 +106,12 @@ def test_names_and_unknown_runs_are_refused_in_sentences(workspace: Workspace) -
         with pytest.raises(UserError, match="cannot name a benchmark run"):
             runs.Recorder(workspace, name)
     with pytest.raises(UserError, match="There is no benchmark run 'x': there are none yet"):
-        runs.load(workspace, "x")
+        runs.load_points(workspace, "x")
     with runs.Recorder(workspace, "first") as run:
         run.begin(*ABOUT)
-    assert runs.load(workspace, "first").equals(pl.DataFrame(schema=runs.COLUMNS))
+    assert runs.load_points(workspace, "first").equals(pl.DataFrame(schema=runs.COLUMNS))
     with pytest.raises(UserError, match="Did you mean first"):
-        runs.load(workspace, "frst")
+        runs.load_points(workspace, "frst")
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def test_a_run_is_out_of_date_when_its_vectors_are_replaced(workspace: Workspace
     made(2)
     assert gather(workspace, ["one"])["stale"][0]
     made(1)
-    assert not runs.is_stale(workspace, runs.find(workspace, "one"))
+    assert not runs.is_run_stale(workspace, runs.find_run(workspace, "one"))
 
 
 def test_a_figure_that_is_no_number_is_written_as_null_and_fails_its_point(workspace: Workspace) -> None:
@@ -140,4 +140,4 @@ def test_a_figure_that_is_no_number_is_written_as_null_and_fails_its_point(works
         run.begin(*ABOUT)
         run.add({"recall": float("nan"), "qps": float("inf"), "error": "Its recall came out as no finite number"})
     assert "NaN" not in (workspace.root / runs.FOLDER / "strange" / "rows.jsonl").read_text()
-    assert runs.load(workspace, "strange").select("recall", "qps").row(0) == (None, None)
+    assert runs.load_points(workspace, "strange").select("recall", "qps").row(0) == (None, None)

@@ -93,7 +93,7 @@ def test_a_sweep_measures_each_point_and_keeps_it(root: Path, tmp_path: Path) ->
     assert name in [run["name"] for run in bench(root, "list")["runs"]]
     shown = bench(root, "show", name)
     assert shown["rows"] == rows
-    table = runs.load(Workspace.open(root), name)
+    table = runs.load_points(Workspace.open(root), name)
     for suffix in (".csv", ".parquet", ".json"):
         exported = bench(root, "export", name, "--out", str(tmp_path / f"points{suffix}"))
         assert exported["rows"] == len(rows)
@@ -150,12 +150,12 @@ def test_a_killed_sweep_goes_on_without_repeating_a_point(served: Served, root: 
     running.send_signal(signal.SIGKILL)
     running.wait()
     assert psutil.wait_procs(clients, 20)[1] == [], "its clients end with it"
-    before = runs.load(served.workspace, "killed")
-    assert runs.find(served.workspace, "killed").status == "interrupted"
+    before = runs.load_points(served.workspace, "killed")
+    assert runs.find_run(served.workspace, "killed").status == "interrupted"
     assert 2 <= before.height < 6
     answer = bench(root, *options)
     assert answer["run"] == "killed"
-    after = runs.load(served.workspace, "killed")
+    after = runs.load_points(served.workspace, "killed")
     assert after.head(before.height).equals(before)
     assert after.height == 6
     assert after.unique(["nq", "concurrency"]).height == 6
@@ -174,7 +174,7 @@ def test_a_cancelled_sweep_keeps_its_points(served: Served, root: Path) -> None:
     wait_for(lambda: path.exists() and path.read_text().count("\n") == 1, 60)
     cancel(jobs(served.workspace)[0])
     assert running.wait(10) == 130
-    run = runs.find(served.workspace, "cancelled")
+    run = runs.find_run(served.workspace, "cancelled")
     assert (run.status, run.points) == ("cancelled", 1)
 
 
@@ -327,10 +327,10 @@ def test_a_collection_with_text_for_keys_is_asked_and_compared(served: Served, r
         key.startswith("item ") and len(answer) == 5
         for key, answer in zip(found["queries"], found["answers"], strict=True)
     )
-    ours = foreign.compare(served.engine, texts, texts, 10, 20)
+    ours = foreign.compare_collections(served.engine, texts, texts, 10, 20)
     assert ours["in_common"] == 1
     with pytest.raises(UserError, match="names its rows by numbers and the other by text"):
-        foreign.compare(served.engine, texts, "ready", 10, 20)
+        foreign.compare_collections(served.engine, texts, "ready", 10, 20)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ FAST = ("--nq", "100", "--concurrency", "1", "--top-k", "10", "--seconds", "0.1"
 def test_the_best_setting_keeps_the_recall(served: Served) -> None:
     options = ("--index", "IVF_FLAT", "--build", "nlist=32", "--recall", "0.9", "--trials", "8")
     answer: dict[str, Any] = bench(served.workspace.root, "tune", *VECTORS, *options, *FAST)
-    table = runs.load(served.workspace, answer["run"])
+    table = runs.load_points(served.workspace, answer["run"])
     assert answer["trials"] == table.height == 8
     assert table.unique("search").height == 8, "no setting twice"
     kept = table.filter(table["recall"] >= 0.9)
@@ -33,22 +33,22 @@ def test_the_best_setting_keeps_the_recall(served: Served) -> None:
 def test_a_run_that_was_cut_off_goes_on_as_if_it_never_was(served: Served) -> None:
     options = ("--index", "IVF_FLAT", "--build", "nlist=48", "--recall", "0.8", "--trials", "5")
     whole = bench(served.workspace.root, "tune", *VECTORS, *options, *FAST)
-    before = runs.load(served.workspace, whole["run"])
+    before = runs.load_points(served.workspace, whole["run"])
     folder = served.workspace.root / runs.FOLDER / whole["run"]
     lines = (folder / "rows.jsonl").read_text().splitlines(keepends=True)
     failed = json.loads(lines[2]) | {"error": "too slow", "qps": None, "recall": None}
     (folder / "rows.jsonl").write_text("".join([*lines[:2], json.dumps(failed) + "\n", lines[3], lines[4][:20]]))
     (folder / "end.json").unlink()  # as a kill leaves it
-    assert runs.find(served.workspace, whole["run"]).status == "interrupted"
+    assert runs.find_run(served.workspace, whole["run"]).status == "interrupted"
     again = bench(served.workspace.root, "tune", *VECTORS, *options, *FAST)
     assert (again["run"], again["trials"]) == (whole["run"], 5)
-    after = runs.load(served.workspace, again["run"])
+    after = runs.load_points(served.workspace, again["run"])
     assert after["search"].to_list() == before["search"].to_list(), "the same settings, in the same order"
     kept = [0, 1, 3]
     assert after[kept].drop("note").equals(before[kept].drop("note")), "what was measured is not measured again"
     assert after["error"].to_list() == [None, None, "too slow", None, None]
     assert again["best"]["qps"] == after.filter(pl.col("recall") >= 0.8)["qps"].max()
-    assert runs.find(served.workspace, again["run"]).status == "done"
+    assert runs.find_run(served.workspace, again["run"]).status == "done"
 
 
 def test_where_none_keeps_it_the_nearest_is_told_and_a_small_space_ends_early(served: Served) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.bench.load.fleet import Load
-from pipeline.bench.load.requests import found, split
+from pipeline.bench.load.requests import found, split_requests
 from pipeline.bench.load.workers import WorkersFleet
 from pipeline.core.errors import UserError
 from tests.bench.conftest import TOP_K, Served
@@ -26,7 +26,7 @@ def scheduler() -> Iterator[str]:
 
 
 def test_two_workers_answer_as_one_machine_does(served: Served, scheduler: str) -> None:
-    parts = split(served.queries, 10)
+    parts = split_requests(served.queries, 10)
     with closing(WorkersFleet(served.target, scheduler)) as fleet:
         assert len(fleet.workers) == 2
         for clients in (1, 3):

@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.core.workspace import Workspace
-from pipeline.metrics.ranking import evaluate
+from pipeline.metrics.ranking import ranking_figures
 from pipeline.models.session import model
 from pipeline.models.session.encoder import SessionEncoder
 from pipeline.models.session.examples import TrainingExamples
@@ -40,7 +40,7 @@ def figures(clicks: pl.DataFrame, catalogue: pl.DataFrame, config: SessionConfig
         model.train(base, fitting, catalogue, replace(config, budget=1000.0), kept=base / "kept.npz", before=base)
         encoder = SessionEncoder.load(base / "encoder.npz")
     asked = TrainingExamples.of(held)
-    found = evaluate(lambda rows: encoder.score(asked.histories.take(rows)), asked.targets, len(encoder.vectors))
+    found = ranking_figures(lambda rows: encoder.score(asked.histories.take(rows)), asked.targets, len(encoder.vectors))
     return {name: found[name] for name in MEASURES}
 
 

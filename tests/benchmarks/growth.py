@@ -16,7 +16,7 @@ import polars as pl
 
 from pipeline.core.columns import FIRST_IDX, ITEM_IDX
 from pipeline.core.workspace import Workspace
-from pipeline.metrics.ranking import evaluate
+from pipeline.metrics.ranking import ranking_figures
 from pipeline.models.session import model
 from pipeline.models.session.encoder import SessionEncoder
 from pipeline.models.session.examples import TrainingExamples
@@ -36,7 +36,7 @@ def _train(folder: Path, clicks: pl.DataFrame, catalogue: pl.DataFrame, config: 
 
 def _measure(name: str, folder: Path, test: TrainingExamples, seconds: float | None = None) -> None:
     encoder = SessionEncoder.load(folder / "encoder.npz")
-    found = evaluate(lambda rows: encoder.score(test.histories.take(rows)), test.targets, len(encoder.vectors))
+    found = ranking_figures(lambda rows: encoder.score(test.histories.take(rows)), test.targets, len(encoder.vectors))
     took = "" if seconds is None else f"   {seconds:6.1f} s of training"
     print(f"{name:<34} HR@20 {found['recall@20']:.4f}   MRR@20 {found['mrr@20']:.4f}{took}")
 
@@ -81,7 +81,7 @@ def _new_items(base: Path, clicks: pl.DataFrame, catalogue: pl.DataFrame, test: 
         else:
             vectors[new] = 0
         table = vectors.copy()
-        found = evaluate(
+        found = ranking_figures(
             lambda rows, table=table: encoder.encode(histories.take(asked[rows])) @ table.T,  # type: ignore[misc]
             test.targets[asked],
             len(table),

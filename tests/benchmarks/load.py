@@ -26,7 +26,7 @@ import numpy as np
 from pipeline.bench.load.access import target
 from pipeline.bench.load.fleet import Fleet, Load
 from pipeline.bench.load.messages import Target
-from pipeline.bench.load.requests import Search, serialised, split
+from pipeline.bench.load.requests import Search, serialised, split_requests
 from pipeline.core.workspace import Workspace
 from pipeline.search.embedded import network, server
 
@@ -97,7 +97,7 @@ def _qps(way: str, target: Target, requests: list[Any], nq: int, clients: int) -
 
 
 def _compare(way: str, fleet: Fleet, queries: Any, nq: int, clients: int, goal: float) -> bool:
-    parts = split(queries, nq)
+    parts = split_requests(queries, nq)
     requests = [list(part) for part in parts] if way == "pymilvus" else serialised(SEARCH, parts)
     ours, theirs = [], []
     for turn in range(ROUNDS):

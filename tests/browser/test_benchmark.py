@@ -10,10 +10,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.benchmark.views import RATES, VIEWS
-from pipeline.bench.runs import Recorder, list_runs, load
+from pipeline.bench.runs import Recorder, list_runs, load_points
 from pipeline.core.workspace import Workspace
 from pipeline.figures.figure import SAVED_WIDTH
-from pipeline.indexes.registry import served_search, serving
+from pipeline.indexes.registry import index_in_use, served_search
 from tests.bench.made import point
 from tests.browser.conftest import laid_out, serve, settled
 from tests.browser.test_pages import ERRORS
@@ -273,7 +273,7 @@ def test_a_sweep_is_set_up_and_measured_from_the_page(browser: Browser, tmp_path
         workspace = Workspace.open(tmp_path / "ws")
         wait_for(lambda: any(run.status == "done" for run in list_runs(workspace)), 200, "the sweep")
         (run,) = list_runs(workspace)
-        assert load(workspace, run.name).select("index", "nq", "error").rows() == [("IVF_FLAT", 10, None)] * 2
+        assert load_points(workspace, run.name).select("index", "nq", "error").rows() == [("IVF_FLAT", 10, None)] * 2
         expect(opened.get_by_role("heading", name="→ IVF_FLAT nlist 128")).to_be_visible(timeout=30_000)
         opened.context.close()
     finally:
@@ -292,7 +292,7 @@ def test_a_measured_setting_is_built_and_serves(browser: Browser, app: str, shop
     opened.goto("/benchmark?runs=chosen")
     settled(opened)
     opened.get_by_role("button", name="Build this index and use it").click()
-    wait_for(lambda: served_search(shop, serving(shop, "session")["name"]) == "ef=130", 150, "the index to serve")
-    assert serving(shop, "session")["params"] == {"M": 12, "efConstruction": 100}
+    wait_for(lambda: served_search(shop, index_in_use(shop, "session")["name"]) == "ef=130", 150, "the index to serve")
+    assert index_in_use(shop, "session")["params"] == {"M": 12, "efConstruction": 100}
     expect(opened.get_by_text("items-session-hnsw-bench uses this setting")).to_be_visible(timeout=30_000)
     opened.context.close()

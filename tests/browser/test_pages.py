@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.routes import PAGES
 from pipeline.core.workspace import Workspace
-from pipeline.indexes.registry import list_indexes, serving
+from pipeline.indexes.registry import index_in_use, list_indexes
 from pipeline.jobs.job import jobs
 from pipeline.training import archive
 from pipeline.training.history import list_trainings
@@ -121,7 +121,7 @@ def test_build_an_index_from_the_page(page: Page, shop: Workspace) -> None:
     expect(page.get_by_text("Nothing is running.")).to_be_visible()
     assert (shop.manifest("indexes/items-session-ivf_flat") or {})["metrics"]["params"] == {"nlist": 16}
     expect(page.get_by_role("button", name="Use items-session-ivf_flat")).to_be_visible()
-    assert serving(shop, "session")["name"] == "items-session-hnsw"  # until the newer one is chosen
+    assert index_in_use(shop, "session")["name"] == "items-session-hnsw"  # until the newer one is chosen
 
 
 def test_without_a_gpu_it_says_what_is_missing_and_shows_what_was_published(page: Page) -> None:
@@ -195,7 +195,7 @@ def test_a_training_is_chosen_and_another_deleted(page: Page, shop: Workspace) -
     page.get_by_role("button", name="Use this training").click()
     wait_for(lambda: _job_done(shop, f"serve {old.name}"), _PATIENCE_S, "the other training to serve")
     expect(page.get_by_text("Out of date since the model was trained again")).to_be_visible()
-    archive.serve(shop, new.name)  # as it was for the tests that follow
+    archive.use_training(shop, new.name)  # as it was for the tests that follow
     page.reload()
     _choose_training(page, rows[1], len(known))
     page.get_by_role("button", name=re.compile("Delete$")).click()

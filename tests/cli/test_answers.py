@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from pipeline.bench.runs import Recorder, find
+from pipeline.bench.runs import Recorder, find_run
 from pipeline.cli import app
 from pipeline.core.workspace import Workspace
 from tests.bench.made import point
@@ -87,7 +87,7 @@ def test_a_report_is_one_file_with_figures_and_answers(root: Path, tmp_path: Pat
 
 def test_a_note_is_kept(root: Path) -> None:
     assert _bench(root, "note", "mine", "after the upgrade")[0] == 0
-    assert find(Workspace.open(root), "mine").note == "after the upgrade"
+    assert find_run(Workspace.open(root), "mine").note == "after the upgrade"
 
 
 @pytest.mark.parametrize(

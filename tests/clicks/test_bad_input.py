@@ -45,8 +45,8 @@ def test_a_bad_file_is_one_sentence(tmp_path: Path, case: str) -> None:
     path = tmp_path / "clicks.csv"
     path.write_bytes(raw)
     with pytest.raises(UserError) as caught:
-        source.digest(ClickSource(str(path)))
-        source.read(ClickSource(str(path)))
+        source.source_digest(ClickSource(str(path)))
+        source.read_source(ClickSource(str(path)))
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -69,8 +69,8 @@ def test_a_bad_name_is_one_sentence(
 ) -> None:
     monkeypatch.setenv("CLICK_ROAD_DATA", str(tmp_path))
     with pytest.raises(UserError) as caught:
-        source.digest(ClickSource(clicks))
-        source.read(ClickSource(clicks))
+        source.source_digest(ClickSource(clicks))
+        source.read_source(ClickSource(clicks))
     assert expected in str(caught.value)
 
 
@@ -87,7 +87,7 @@ def test_bad_columns_are_one_sentence(tmp_path: Path, columns: str, expected: st
     path = tmp_path / "c.csv"
     path.write_text(GOOD)
     with pytest.raises(UserError) as caught:
-        source.read(ClickSource(str(path), columns))
+        source.read_source(ClickSource(str(path), columns))
     assert expected in str(caught.value)
 
 
@@ -97,7 +97,7 @@ def test_an_archive_of_many_files_is_named(tmp_path: Path) -> None:
         archive.writestr("a.csv", GOOD)
         archive.writestr("b.csv", GOOD)
     with pytest.raises(UserError, match="holds 2 files"):
-        source.read(ClickSource(str(path)))
+        source.read_source(ClickSource(str(path)))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_bad_item_metadata(tmp_path: Path, text: str, expected: str) -> None:
     (tmp_path / "c.csv").write_text(GOOD)
     (tmp_path / "i.csv").write_text(text)
     with pytest.raises(UserError, match=expected):
-        source.read(ClickSource(str(tmp_path / "c.csv"), items=str(tmp_path / "i.csv")))
+        source.read_source(ClickSource(str(tmp_path / "c.csv"), items=str(tmp_path / "i.csv")))
 
 
 def test_unreadable_for_us(tmp_path: Path) -> None:
@@ -121,4 +121,4 @@ def test_unreadable_for_us(tmp_path: Path) -> None:
     except PermissionError:
         pass
     with pytest.raises(UserError, match="permissions"):
-        source.read(ClickSource(str(path)))
+        source.read_source(ClickSource(str(path)))

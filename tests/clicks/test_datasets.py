@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.clicks import ClickSource, datasets, download, read
+from pipeline.clicks import ClickSource, datasets, download, read_source
 from pipeline.clicks.download import Wanted
 from pipeline.core.errors import Cancelled, UserError
 from pipeline.core.workspace import write_json
@@ -165,7 +165,7 @@ def test_the_eshop_is_fetched_checked_and_read_by_name(
         datasets.fetch("eshop")
     assert data.state == "fetched"
     assert len(site.asked) == 1
-    found = read(ClickSource("eshop"))
+    found = read_source(ClickSource("eshop"))
     assert found.clicks["item_id"].to_list() == ["A13", "A16", "B4"]
     assert "CC BY 4.0" in " ".join(found.notes)
 
@@ -175,7 +175,7 @@ def test_a_file_put_into_the_folder_counts_as_fetched(folder: Path) -> None:
     (folder / "yoochoose-clicks.dat").write_text(
         "1,2014-04-07T10:51:09.277Z,214536502,0\n2,2014-04-07T10:54:09.868Z,214536500,0\n"
     )
-    assert read(ClickSource("yoochoose")).clicks.height == 2
+    assert read_source(ClickSource("yoochoose")).clicks.height == 2
     assert datasets.fetch("yoochoose")[1].name == "yoochoose-clicks.dat"
 
 
@@ -190,8 +190,8 @@ def test_a_file_of_ones_own_has_a_name_from_then_on(tmp_path: Path, folder: Path
     (tmp_path / "mine.csv").write_text("session,time,item\n1,2014-04-07,a\n1,2014-04-08,b\n2,2014-04-08,a\n")
     code, answer = cli(tmp_path / "ws", "data", "import", "my-clicks", str(tmp_path / "mine.csv"))
     assert code == 0, answer
-    assert read(ClickSource("my-clicks")).clicks.height == 3
-    assert [d.name for d in datasets.known()][-1] == "my-clicks"
+    assert read_source(ClickSource("my-clicks")).clicks.height == 3
+    assert [d.name for d in datasets.known_data_sets()][-1] == "my-clicks"
     assert (tmp_path / "mine.csv").exists()
 
 

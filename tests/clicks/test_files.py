@@ -32,7 +32,7 @@ Build = Callable[..., Path]
 
 
 def read(path: Path, columns: str | None = None, **more: Any) -> Clicks:
-    return source.read(ClickSource(str(path), columns, **more))
+    return source.read_source(ClickSource(str(path), columns, **more))
 
 
 def refused(path: Path, columns: str | None = None, **more: Any) -> str:

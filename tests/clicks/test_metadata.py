@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pipeline.clicks import ClickSource
 from pipeline.clicks.files.reader import read_items
 from pipeline.clicks.ingest import ingest
-from pipeline.clicks.metadata import typed, usable
-from pipeline.clicks.source import Clicks, read
+from pipeline.clicks.metadata import typed, usable_metadata
+from pipeline.clicks.source import Clicks, read_source
 from pipeline.core.columns import RESERVED
 from pipeline.core.errors import UserError
 from pipeline.core.workspace import Workspace
@@ -25,7 +25,7 @@ CLICKS = "session,time,item\n" + "".join(f"{s},2024-01-0{s},i{i}\n" for s in (1,
 
 def _read(tmp_path: Path, items: Path) -> Clicks:
     (tmp_path / "clicks.csv").write_text(CLICKS)
-    return read(ClickSource(str(tmp_path / "clicks.csv"), items=str(items)))
+    return read_source(ClickSource(str(tmp_path / "clicks.csv"), items=str(items)))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_column_of_parquet_keeps_its_type(tmp_path: Path) -> None:
 
 
 def test_what_no_card_can_show_is_left_out_and_said() -> None:
-    found, notes = usable(
+    found, notes = usable_metadata(
         pl.DataFrame(
             {
                 "item_id": ["a", "b"],

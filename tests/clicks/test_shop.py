@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.clicks import Clicks, ClickSource, read
+from pipeline.clicks import Clicks, ClickSource, read_source
 from pipeline.clicks.made_up.assortment import COLOURS, STYLES
 from pipeline.core.columns import CATEGORY, ITEM_ID, SESSION_ID, TIMESTAMP
 from pipeline.core.errors import UserError
@@ -16,7 +16,7 @@ from pipeline.core.errors import UserError
 
 @pytest.fixture(scope="module")
 def shop() -> Clicks:
-    return read(ClickSource("shop"))
+    return read_source(ClickSource("shop"))
 
 
 def test_sessions_are_as_long_and_repeat_as_often_as_published(shop: Clicks) -> None:
@@ -59,8 +59,8 @@ def test_clothes_are_clicked_in_their_season(shop: Clicks) -> None:
 
 def test_the_same_name_is_the_same_clicks_in_every_process_and_another_seed_others() -> None:
     command = (
-        "import sys; from pipeline.clicks import ClickSource, read; import hashlib;"
-        "found = read(ClickSource(sys.argv[1]));"
+        "import sys; from pipeline.clicks import ClickSource, read_source; import hashlib;"
+        "found = read_source(ClickSource(sys.argv[1]));"
         "print(hashlib.sha256((found.clicks.write_csv() + found.items.write_csv()).encode()).hexdigest())"
     )
 
@@ -74,7 +74,7 @@ def test_the_same_name_is_the_same_clicks_in_every_process_and_another_seed_othe
 
 @pytest.mark.parametrize("sessions", [200, 3000])
 def test_a_smaller_shop_has_fewer_items(sessions: int) -> None:
-    found = read(ClickSource(f"shop:{sessions}"))
+    found = read_source(ClickSource(f"shop:{sessions}"))
     assert found.clicks[SESSION_ID].n_unique() == sessions
     assert found.items.height < 900
     assert found.items["name"].null_count() == 0
@@ -83,4 +83,4 @@ def test_a_smaller_shop_has_fewer_items(sessions: int) -> None:
 @pytest.mark.parametrize("name", ["shop:", "shop:many", "shop:3", "shop:5000000", "shop:3000:1:2", "shop:²"])
 def test_another_text_is_refused(name: str) -> None:
     with pytest.raises(UserError, match=r"is not shop\[:SESSIONS\[:SEED\]\]: give whole numbers, 200 to 1,000,000"):
-        read(ClickSource(name))
+        read_source(ClickSource(name))

@@ -21,7 +21,7 @@ COLUMNS = "session=sid,time=ts,item=sku,category=kind"
 
 
 def _read(path: Path | str, columns: str | None = None, items: Path | None = None) -> Clicks:
-    return source.read(ClickSource(str(path), columns, str(items) if items else None))
+    return source.read_source(ClickSource(str(path), columns, str(items) if items else None))
 
 
 def _write(path: Path, text: str) -> Path:
@@ -120,6 +120,6 @@ def test_the_real_yoochoose_file(yoochoose: Path) -> None:
 
 def test_a_changed_file_changes_the_digest(tmp_path: Path) -> None:
     path = _write(tmp_path / "c.dat", RAW)
-    before = source.digest(ClickSource(str(path)))
+    before = source.source_digest(ClickSource(str(path)))
     _write(path, RAW.replace("214536500", "214536501"))
-    assert source.digest(ClickSource(str(path))) != before
+    assert source.source_digest(ClickSource(str(path))) != before

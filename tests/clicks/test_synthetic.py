@@ -9,12 +9,12 @@ from pipeline.core.columns import CATEGORY, ITEM_ID, SESSION_ID, TIMESTAMP
 
 @pytest.fixture(scope="module")
 def clicks() -> pl.DataFrame:
-    return source.read(ClickSource("synthetic:20000")).clicks
+    return source.read_source(ClickSource("synthetic:20000")).clicks
 
 
 def test_the_same_seed_gives_the_same_clicks(clicks: pl.DataFrame) -> None:
-    assert source.read(ClickSource("synthetic:20000")).clicks.equals(clicks)
-    assert not source.read(ClickSource("synthetic:20000:7")).clicks.equals(clicks)
+    assert source.read_source(ClickSource("synthetic:20000")).clicks.equals(clicks)
+    assert not source.read_source(ClickSource("synthetic:20000:7")).clicks.equals(clicks)
 
 
 def test_the_shape_is_yoochooses(clicks: pl.DataFrame) -> None:

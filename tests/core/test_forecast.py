@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.jobs.forecast import Forecast, words
+from pipeline.jobs.forecast import Forecast, time_left_words
 from pipeline.jobs.past import Past
 from pipeline.jobs.pieces import Piece, Pieces
 
@@ -124,7 +124,7 @@ def test_what_is_left_is_never_0_and_rises_only_with_the_words(
         assert left >= 1
         assert math.isfinite(left)
         for at in (now, now + look):
-            text = words(progress, at)
+            text = time_left_words(progress, at)
             assert not re.match(r"0|-|nan|.* ms", text)
             if " left" in text:
                 assert _number(text) <= before or "longer than estimated" in text
@@ -136,12 +136,12 @@ def test_what_is_left_is_never_0_and_rises_only_with_the_words(
 
 def test_what_is_told_falls_by_the_clock_and_then_says_that_it_was_wrong() -> None:
     progress = {"left_s": 30.0, "longer": False, "started": 0.0, "at": 20.0, "step": 1, "steps": 2}
-    assert words(progress, 20.0) == "30 s left of this step"
-    assert words(progress, 40.0) == "10 s left of this step"
-    assert words(progress, 47.0) == "a few seconds left of this step"
-    assert words(progress, 120.0) == "longer than estimated, 2 min so far"
-    assert words(progress | {"longer": True, "step": 2}, 20.0) == "30 s left, longer than estimated"
-    assert words(progress | {"left_s": None}, 20.0) == ""
+    assert time_left_words(progress, 20.0) == "30 s left of this step"
+    assert time_left_words(progress, 40.0) == "10 s left of this step"
+    assert time_left_words(progress, 47.0) == "a few seconds left of this step"
+    assert time_left_words(progress, 120.0) == "longer than estimated, 2 min so far"
+    assert time_left_words(progress | {"longer": True, "step": 2}, 20.0) == "30 s left, longer than estimated"
+    assert time_left_words(progress | {"left_s": None}, 20.0) == ""
 
 
 def test_small_changes_of_an_estimate_are_not_told() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.columns import ITEM_ID
-from pipeline.core.ids import candidates, matched, named
+from pipeline.core.ids import candidates, matched, named_ids
 from pipeline.models.two_tower_published.model import PublishedTwoTower
 
 _TYPES = st.sampled_from([pl.String, pl.Int64, pl.Int32, pl.UInt64])
@@ -46,17 +46,17 @@ _IDS = st.lists(st.text("ab,% 2C", min_size=1).filter(str.strip), min_size=1, ma
 
 @given(_IDS)
 def test_an_id_given_by_itself_is_that_id(ids: list[str]) -> None:
-    assert named(ids, set(ids)) == ids
+    assert named_ids(ids, set(ids)) == ids
     assert set(ids) <= set(candidates(ids))
 
 
 @given(st.lists(st.text("ab% 2C", min_size=1).map(str.strip).filter(bool), min_size=1, max_size=5))
 def test_ids_without_commas_may_be_given_together(ids: list[str]) -> None:
     text = ", ".join(ids)
-    assert named([text], set(ids) - {text}) == ids
+    assert named_ids([text], set(ids) - {text}) == ids
     assert candidates([text])[-1] in ids
 
 
 def test_the_whole_value_comes_before_its_parts() -> None:
-    assert named(["a,b", "a, c ,"], {"a", "b", "a,b"}) == ["a,b", "a", "c"]
-    assert named([" , "], set()) == []
+    assert named_ids(["a,b", "a, c ,"], {"a", "b", "a,b"}) == ["a,b", "a", "c"]
+    assert named_ids([" , "], set()) == []

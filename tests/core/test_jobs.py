@@ -43,7 +43,7 @@ def _put(workspace: Workspace) -> str:
 
 
 def test_a_job_ends_with_its_result(workspace: Workspace) -> None:
-    job = jobs.start(workspace, SHORT, "made-up clicks")
+    job = jobs.start_job(workspace, SHORT, "made-up clicks")
     assert job.state in ("queued", "running")
     wait_for(lambda: _ended(job), 60)
     assert job.state == "done"
@@ -53,7 +53,7 @@ def test_a_job_ends_with_its_result(workspace: Workspace) -> None:
 
 
 def test_a_bad_input_fails_with_its_sentence(workspace: Workspace) -> None:
-    job = jobs.start(workspace, ["ingest", "--clicks", "nothing.csv"], "x")
+    job = jobs.start_job(workspace, ["ingest", "--clicks", "nothing.csv"], "x")
     wait_for(lambda: _ended(job), 60)
     assert job.state == "failed"
     assert "There is no file" in job.end["error"]
@@ -68,7 +68,7 @@ def test_a_bad_input_fails_with_its_sentence(workspace: Workspace) -> None:
     ],
 )
 def test_what_is_refused_before_it_begins_says_why(workspace: Workspace, arguments: list[str], sentence: str) -> None:
-    job = jobs.start(workspace, arguments, "x")
+    job = jobs.start_job(workspace, arguments, "x")
     wait_for(lambda: _ended(job), 60)
     assert (job.state, job.end["code"]) == ("failed", 2)
     assert sentence in str(job.error)
@@ -78,14 +78,14 @@ def test_what_is_refused_before_it_begins_says_why(workspace: Workspace, argumen
 def test_a_defect_before_it_begins_says_so(workspace: Workspace) -> None:
     with workspace.writing("clicks") as folder:
         (folder / "manifest.json").write_text('{"metrics": 3}')  # nobody but us writes that
-    job = jobs.start(workspace, ["status"], "x")
+    job = jobs.start_job(workspace, ["status"], "x")
     wait_for(lambda: _ended(job), 60)
     assert (job.state, job.end["code"]) == ("failed", 1)
     assert str(job.error).startswith("A defect of the program")
 
 
 def test_a_command_that_does_not_write_ends_with_its_answer(workspace: Workspace) -> None:
-    job = jobs.start(workspace, ["data", "list"], "x")
+    job = jobs.start_job(workspace, ["data", "list"], "x")
     wait_for(lambda: _ended(job), 60)
     assert (job.state, job.error) == ("done", None)
     assert job.end["result"]["data"]
@@ -93,7 +93,7 @@ def test_a_command_that_does_not_write_ends_with_its_answer(workspace: Workspace
 
 def test_one_that_cannot_be_started_says_so(workspace: Workspace) -> None:
     with pytest.raises(UserError, match="could not be started .Argument list too long"):
-        jobs.start(workspace, ["ingest", "--clicks", "x" * 300_000], "x")
+        jobs.start_job(workspace, ["ingest", "--clicks", "x" * 300_000], "x")
     (job,) = jobs.jobs(workspace)
     assert (job.state, "could not be started" in str(job.error)) == ("failed", True)
 
@@ -179,7 +179,7 @@ def test_a_number_that_another_process_has_now_is_not_signalled(workspace: Works
 
 def test_cancelled_at_once_only_the_job_ends(workspace: Workspace) -> None:
     for _ in range(100):
-        job = jobs.start(workspace, ["status"], "at once")
+        job = jobs.start_job(workspace, ["status"], "at once")
         jobs.cancel(job)
         assert (job.state, job.error) == ("cancelled", jobs.CANCELLED)
     assert {j.state for j in jobs.jobs(workspace)} == {"cancelled"}
@@ -191,7 +191,7 @@ def test_cancelled_at_once_only_the_job_ends(workspace: Workspace) -> None:
 
 def test_cancelled_it_leaves_what_was_there(workspace: Workspace) -> None:
     key = _put(workspace)
-    job = jobs.start(workspace, LONG, "long")
+    job = jobs.start_job(workspace, LONG, "long")
     wait_for(lambda: _begun(job), 60)
     jobs.cancel(job)
     assert job.state == "cancelled"
@@ -199,13 +199,13 @@ def test_cancelled_it_leaves_what_was_there(workspace: Workspace) -> None:
     with pytest.raises(UserError, match="is cancelled: there is nothing to cancel"):
         jobs.cancel(job)
     with pytest.raises(UserError, match="is cancelled: there is nothing to stop"):
-        jobs.stop(job)
+        jobs.stop_job(job)
 
 
 def test_asked_to_stop_a_training_is_told_once(workspace: Workspace) -> None:
     with running(workspace, "train") as job:
         progress = job.progress("train")
-        jobs.stop(job.job)
+        jobs.stop_job(job.job)
         with pytest.raises(StopEarly):
             progress(2, 2)
         progress(2, 2)
@@ -214,14 +214,14 @@ def test_asked_to_stop_a_training_is_told_once(workspace: Workspace) -> None:
 def test_asked_to_stop_when_the_training_has_just_ended_what_follows_goes_on(workspace: Workspace) -> None:
     with running(workspace, "run", steps=2) as job:
         job.progress("train")(1, 1)
-        jobs.stop(job.job)
+        jobs.stop_job(job.job)
         job.progress("embed")(1, 1)
     assert job.job.end["state"] == "done"
 
 
 def _kill(workspace: Workspace) -> None:
     key = _put(workspace)
-    job = jobs.start(workspace, LONG, "long")
+    job = jobs.start_job(workspace, LONG, "long")
     wait_for(lambda: _begun(job), 60)
     os.kill(int(job.about["pid"]), signal.SIGKILL)
     wait_for(lambda: _ended(job), 20)
@@ -242,7 +242,7 @@ def test_ten_killed_jobs(workspace: Workspace, nth: int) -> None:
 
 
 def test_a_second_writer_is_refused_by_name_and_age(workspace: Workspace) -> None:
-    job = jobs.start(workspace, LONG, "a long reading")
+    job = jobs.start_job(workspace, LONG, "a long reading")
     wait_for(lambda: _begun(job), 60)
     refused = _cli(workspace, *SHORT)
     assert refused.returncode == 2
@@ -253,10 +253,10 @@ def test_a_second_writer_is_refused_by_name_and_age(workspace: Workspace) -> Non
 
 
 def test_jobs_queue_in_order(workspace: Workspace) -> None:
-    first = jobs.start(workspace, LONG, "first")
+    first = jobs.start_job(workspace, LONG, "first")
     wait_for(lambda: _begun(first), 60)
-    second = jobs.start(workspace, SHORT, "second")
-    third = jobs.start(workspace, ["ingest", "--clicks", "synthetic:301"], "third")
+    second = jobs.start_job(workspace, SHORT, "second")
+    third = jobs.start_job(workspace, ["ingest", "--clicks", "synthetic:301"], "third")
     assert (second.state, third.state) == ("queued", "queued")
     jobs.cancel(first)
     wait_for(lambda: _ended(third), 60)
@@ -265,9 +265,9 @@ def test_jobs_queue_in_order(workspace: Workspace) -> None:
 
 
 def test_a_queued_job_can_be_cancelled(workspace: Workspace) -> None:
-    first = jobs.start(workspace, LONG, "first")
+    first = jobs.start_job(workspace, LONG, "first")
     wait_for(lambda: _begun(first), 60)
-    waiting = jobs.start(workspace, SHORT, "waiting")
+    waiting = jobs.start_job(workspace, SHORT, "waiting")
     jobs.cancel(waiting)
     assert waiting.state == "cancelled"
     assert waiting.error == jobs.CANCELLED
@@ -277,8 +277,8 @@ def test_a_queued_job_can_be_cancelled(workspace: Workspace) -> None:
 
 def test_it_outlives_who_started_it(workspace: Workspace) -> None:
     code = (
-        "import sys, os; from pipeline.jobs.job import start; from pipeline.core.workspace import Workspace;"
-        "print(start(Workspace.open(sys.argv[1]), sys.argv[2:], 'x').id, flush=True); os.kill(os.getpid(), 9)"
+        "import sys, os; from pipeline.jobs.job import start_job; from pipeline.core.workspace import Workspace;"
+        "print(start_job(Workspace.open(sys.argv[1]), sys.argv[2:], 'x').id, flush=True); os.kill(os.getpid(), 9)"
     )
     parent = subprocess.run(
         [sys.executable, "-c", code, str(workspace.root), *LONG], capture_output=True, text=True, check=False

@@ -14,45 +14,45 @@ MINE = Price("mine", 0.02, 0.003, "our contract, page 3", "2026-01-31")
 
 
 def test_the_shipped_ones_say_where_they_are_from(workspace: Workspace) -> None:
-    shipped = {row.name: row for row in prices.load(workspace)}
+    shipped = {row.name: row for row in prices.load_prices(workspace)}
     assert (shipped["gcp-n1-custom"].vcpu_hour_usd, shipped["gcp-n1-custom"].gb_hour_usd) == (0.033174, 0.004446)
     assert shipped["example"].source.startswith("an example to edit")
     assert all(row.source.startswith("https://") for row in shipped.values() if row.name != "example")
 
 
 def test_a_gpu_has_a_price_of_its_own_source_and_day_and_what_has_no_day_says_to_check(workspace: Workspace) -> None:
-    shipped = {row.name: row for row in prices.load(workspace)}
+    shipped = {row.name: row for row in prices.load_prices(workspace)}
     gcp, aws = shipped["gcp-n1-custom"], shipped["aws-fargate-x86"]
     assert gcp.gpu_hour_usd == pytest.approx(12 * 0.031611 + 85 * 0.004237 + 2.933908, abs=1e-5)
     assert "a2-highgpu-1g" in gcp.gpu_source
-    assert prices.origin(gcp, "gpu").endswith("the day is not known: check it before use")
+    assert prices.prices_origin(gcp, "gpu").endswith("the day is not known: check it before use")
     assert "g5.xlarge" in aws.gpu_source
-    assert prices.origin(aws, "gpu").endswith("of 2026-06-17")
-    assert prices.origin(aws).endswith("check it before use")
+    assert prices.prices_origin(aws, "gpu").endswith("of 2026-06-17")
+    assert prices.prices_origin(aws).endswith("check it before use")
     assert shipped["example"].gpu_hour_usd is None
-    assert prices.origin(replace(MINE, source="", date="")).startswith("your own; the day is not known")
+    assert prices.prices_origin(replace(MINE, source="", date="")).startswith("your own; the day is not known")
 
 
 def test_prices_are_found_by_name_and_the_first_is_usual(workspace: Workspace) -> None:
-    assert prices.find(workspace, None).name == "example"
-    assert prices.find(workspace, "aws-fargate-x86").vcpu_hour_usd == 0.04048
+    assert prices.find_prices(workspace, None).name == "example"
+    assert prices.find_prices(workspace, "aws-fargate-x86").vcpu_hour_usd == 0.04048
     with pytest.raises(UserError, match="Did you mean gcp-n1-custom"):
-        prices.find(workspace, "gcp-n1")
+        prices.find_prices(workspace, "gcp-n1")
 
 
 def test_a_month_is_730_hours_of_cores_and_gibibytes() -> None:
     price = Price("n1", 0.033174, 0.004446)
-    assert prices.monthly(price, 0, 1) == pytest.approx(24.217, abs=0.001)
-    assert prices.monthly(price, 8 * 2**30, 2) == pytest.approx(730 * (2 * 0.033174 + 8 * 0.004446))
+    assert prices.monthly_usd(price, 0, 1) == pytest.approx(24.217, abs=0.001)
+    assert prices.monthly_usd(price, 8 * 2**30, 2) == pytest.approx(730 * (2 * 0.033174 + 8 * 0.004446))
 
 
 def test_a_workspaces_own_take_the_place_of_the_shipped(workspace: Workspace) -> None:
     prices.save(workspace, [MINE])
-    assert prices.load(workspace) == [MINE]
+    assert prices.load_prices(workspace) == [MINE]
     assert [p.name for p in workspace.root.iterdir() if "prices" in p.name] == ["prices.csv"]
     with pytest.raises(UserError):
         prices.save(workspace, [replace(MINE, gb_hour_usd=-1.0)])
-    assert prices.load(workspace) == [MINE]  # what was there before still is
+    assert prices.load_prices(workspace) == [MINE]  # what was there before still is
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_what_is_no_price_is_a_sentence(workspace: Workspace, row: Price, expect
 def test_a_file_edited_by_hand_is_checked_as_well(workspace: Workspace, text: str, expected: str) -> None:
     prices.own_file(workspace).write_text(text)
     with pytest.raises(UserError) as caught:
-        prices.load(workspace)
+        prices.load_prices(workspace)
     assert expected in str(caught.value)
     assert str(prices.own_file(workspace)) in str(caught.value)
 
@@ -96,8 +96,10 @@ def test_the_command_line_changes_and_lists_them(workspace: Workspace) -> None:
     assert cli(root, "prices", "list")[1]["own"] is False
     given = ["--vcpu-hour", "0.02", "--gb-hour", "0.003", "--source", "our contract, page 3", "--date", "2026-01-31"]
     assert cli(root, "prices", "set", "mine", *given)[0] == 0
-    assert prices.load(workspace)[-1] == MINE
-    assert [row.name for row in prices.load(workspace)][:-1] == [row.name for row in prices._read(prices.SHIPPED)]
+    assert prices.load_prices(workspace)[-1] == MINE
+    assert [row.name for row in prices.load_prices(workspace)][:-1] == [
+        row.name for row in prices._read(prices.SHIPPED)
+    ]
     code, answer = cli(root, "prices", "set", "gcp-n1-custom", "--gb-hour", "0.005")
     assert (code, answer["vcpu_hour_usd"], answer["gb_hour_usd"], answer["source"]) == (0, 0.033174, 0.005, "")
     answer = cli(root, "prices", "set", "mine", "--date", "2026-02-28")[1]

@@ -87,7 +87,7 @@ def test_a_benchmark_and_the_evaluation_tell_one_figure(built: tuple[Workspace, 
     examples = EvaluationExamples.of(load_part(workspace, "test"))
     sessions = RevealedSessions(encoder.vectors, encoder.encode(examples.histories), examples.targets)
     setting = pl.DataFrame({"index": ["IVF_FLAT"], "build": ['{"nlist": 8}'], "search": ['{"nprobe": 1}']})
-    (benched,) = quality.measure(FaissEngine(), "", sessions, setting)
+    (benched,) = quality.measure_quality(FaissEngine(), "", sessions, setting)
     assert (benched["exact_recall"], benched["exact_mrr"]) == tuple(evaluated["exact"].values())
     assert (benched["next_recall"], benched["next_mrr"]) == tuple(evaluated["through"].values())
 

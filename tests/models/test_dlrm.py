@@ -14,7 +14,7 @@ from pipeline.core.columns import FIRST_IDX
 from pipeline.core.errors import StopEarly
 from pipeline.core.progress import silent
 from pipeline.metrics.ranking import top
-from pipeline.models.dlrm.fit import TARGET, auc, pairs, train
+from pipeline.models.dlrm.fit import TARGET, auc, train, training_pairs
 from pipeline.models.dlrm.model import PUBLISHED, DlrmConfig, load
 from pipeline.models.dlrm.pairs import PairFeatures, retrieve
 from pipeline.models.registry import KINDS
@@ -50,7 +50,7 @@ def test_with_positives_only_there_is_no_auc() -> None:
 
 def test_each_next_click_has_its_negatives() -> None:
     features = PairFeatures.of(FRAME, CATALOGUE, 1)
-    table = pairs(Blind(), features, hold_out(FRAME)[1], CATALOGUE, CONFIG)
+    table = training_pairs(Blind(), features, hold_out(FRAME)[1], CATALOGUE, CONFIG)
     clicked, ranks = table[TARGET].to_numpy() == 1, table["rank"].to_numpy()
     assert 1 / 11 <= clicked.mean() < 1 / 9  # ten each, but for those that were the next click itself
     assert ranks[clicked].min() >= np.float32(1 / 20)  # only what was retrieved is ranked
@@ -113,7 +113,10 @@ def test_stopped_early_it_keeps_the_best(tmp_path: Path, when: str, epochs: int)
 def test_as_published_it_has_no_negative_and_no_auc(tmp_path: Path) -> None:
     config = replace(PUBLISHED, candidates=20, epochs=1, batch_size=256, min_clicks=1)
     assert (
-        pairs(Blind(), PairFeatures.of(FRAME, CATALOGUE, 1), hold_out(FRAME)[1], CATALOGUE, config)[TARGET].min() == 1
+        training_pairs(Blind(), PairFeatures.of(FRAME, CATALOGUE, 1), hold_out(FRAME)[1], CATALOGUE, config)[
+            TARGET
+        ].min()
+        == 1
     )
     found = train(tmp_path, FRAME, CATALOGUE, config, silent, Blind())
     assert found["epochs"][-1]["train_auc"] == 0

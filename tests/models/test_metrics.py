@@ -5,7 +5,7 @@ import math
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from pipeline.metrics.ranking import MISS, evaluate, rank, rank_all, top
+from pipeline.metrics.ranking import MISS, rank, rank_all, ranking_figures, top
 
 
 def _by_hand(scores: np.ndarray, targets: np.ndarray) -> dict[str, float]:
@@ -30,7 +30,7 @@ def test_the_measures_are_their_definitions() -> None:
     random = np.random.default_rng(1)
     scores = random.random((3000, 60), np.float32)
     targets = random.integers(-1, 60, 3000)
-    found = evaluate(lambda rows: scores[rows], targets, 60)
+    found = ranking_figures(lambda rows: scores[rows], targets, 60)
     expected = _by_hand(scores, targets)
     assert set(found) == set(expected)
     for name, value in expected.items():
@@ -38,7 +38,7 @@ def test_the_measures_are_their_definitions() -> None:
 
 
 def test_a_target_outside_the_catalogue_is_a_miss() -> None:
-    found = evaluate(lambda rows: np.ones((2, 5), np.float32)[rows], np.array([-1, -1]), 5)
+    found = ranking_figures(lambda rows: np.ones((2, 5), np.float32)[rows], np.array([-1, -1]), 5)
     assert found["recall@20"] == found["mrr@20"] == 0
 
 

@@ -98,9 +98,9 @@ def test_it_learns_and_its_export_is_faithful(tmp_path: Path, monkeypatch: pytes
     assert found["validation_recall@20"] > 0.9
     assert listener.validated == sum("validation_recall@20" in epoch for epoch in found["epochs"]) >= 2
     assert np.allclose(np.square(encoder.vectors).sum(axis=1), 1, atol=1e-5)
-    model.compare(networks[-1], encoder, examples)
+    model.check_export(networks[-1], encoder, examples)
     with pytest.raises(AssertionError, match="differs from TensorFlow's outputs"):
-        model.compare(networks[-1], replace(encoder, bias=encoder.bias + 1e-3), examples)
+        model.check_export(networks[-1], replace(encoder, bias=encoder.bias + 1e-3), examples)
     assert not (tmp_path / "kept.npz").exists()
 
 

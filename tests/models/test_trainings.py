@@ -91,13 +91,13 @@ def test_one_that_serves_again_is_what_later_stages_see(prepared: Workspace) -> 
     load_model(prepared, MODEL)
     assert train(prepared, MODEL, {"neighbours": 1}).skipped
     prepared.sweep()
-    assert history.find(prepared, first).serves
+    assert history.find_training(prepared, first).serves
 
 
 def test_run_without_options_keeps_what_was_chosen(prepared: Workspace) -> None:
     first = _train(prepared, neighbours=5)
     _train(prepared, neighbours=9)
-    archive.serve(prepared, first)
+    archive.use_training(prepared, first)
     nothing = {"epochs": None}
     config = run.RoadConfig(ClickSource("log.csv"), model=MODEL, training=nothing)
     assert run._training(prepared, config) == {"neighbours": 5, "shrinkage": 20.0}
@@ -114,38 +114,38 @@ def test_one_of_other_sessions_is_refused(prepared: Workspace) -> None:
     code, answer = _cli(prepared, "serve", first)
     assert code == 2
     assert "learned from other sessions (log.csv) than the workspace has now (other.csv)" in answer["error"]
-    assert history.find(prepared, second).serves
-    assert [history.find(prepared, name).current for name in (first, second)] == [False, True]
+    assert history.find_training(prepared, second).serves
+    assert [history.find_training(prepared, name).current for name in (first, second)] == [False, True]
 
 
 def test_a_ranker_serves_over_the_model_that_it_learned_with(prepared: Workspace) -> None:
     first = _train(prepared, neighbours=5)
     run_stage(prepared, "models/dlrm", PopularityConfig(), lambda f, r: {}, inputs=["data", STAGE])
-    archive.keep(prepared, "models/dlrm")
+    archive.keep_training(prepared, "models/dlrm")
     ranker = next(t.name for t in history.list_trainings(prepared) if t.model == "dlrm")
     _train(prepared, neighbours=9)
     with pytest.raises(UserError, match=f"run `trainings serve {first}` first"):
-        archive.serve(prepared, ranker)
-    archive.serve(prepared, first)
-    archive.serve(prepared, ranker)
+        archive.use_training(prepared, ranker)
+    archive.use_training(prepared, first)
+    archive.use_training(prepared, ranker)
     _train(prepared, neighbours=9)
     archive.delete(prepared, first)
     with pytest.raises(UserError, match="train it anew"):
-        archive.serve(prepared, ranker)
+        archive.use_training(prepared, ranker)
 
 
 def test_what_is_deleted_comes_back_until_it_is_gone_for_good(prepared: Workspace) -> None:
     first, second = _train(prepared, neighbours=5), _train(prepared, neighbours=9)
-    archive.set_aside(prepared, first)
+    archive.set_training_aside(prepared, first)
     assert [t.name for t in history.list_trainings(prepared)] == [second]
     assert [t.name for t in history.deleted(prepared)] == [first]
-    archive.bring_back(prepared, first)
+    archive.restore_training(prepared, first)
     assert history.deleted(prepared) == []
-    archive.serve(prepared, first)
+    archive.use_training(prepared, first)
     assert _neighbours(prepared) == 5
     assert _cli(prepared, "delete", second)[0] == 0
     with pytest.raises(UserError, match="gone for good"):
-        archive.bring_back(prepared, second)
+        archive.restore_training(prepared, second)
     code, answer = _cli(prepared, "delete", first)
     assert (code, "use another one first" in answer["error"]) == (2, True)
     code, answer = _cli(prepared, "delete", second)
@@ -160,12 +160,12 @@ def test_what_is_set_aside_while_the_oldest_go_is_kept(prepared: Workspace, monk
     def deleted_on_the_page(workspace: Workspace) -> list[history.Training]:
         found = known(workspace)
         monkeypatch.setattr(archive, "list_trainings", known)
-        archive.set_aside(workspace, first)
+        archive.set_training_aside(workspace, first)
         return found
 
     monkeypatch.setattr(archive, "list_trainings", deleted_on_the_page)
     second = _train(prepared, neighbours=9)  # lets the oldest go, which a page has just set aside
-    archive.bring_back(prepared, first)
+    archive.restore_training(prepared, first)
     assert {t.name for t in history.list_trainings(prepared)} == {first, second}
 
 
@@ -175,7 +175,7 @@ def test_nothing_is_deleted_for_good_while_a_job_writes(prepared: Workspace) -> 
     with running(prepared, "train"):
         code, answer = _cli(prepared, "delete", first)
     assert (code, "The workspace is busy" in answer["error"]) == (2, True)
-    assert history.find(prepared, first)
+    assert history.find_training(prepared, first)
 
 
 def test_the_newest_are_kept_and_the_one_that_serves(prepared: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,8 +183,8 @@ def test_the_newest_are_kept_and_the_one_that_serves(prepared: Workspace, monkey
     first = _train(prepared, neighbours=5)
     for neighbours in (6, 7):
         _train(prepared, neighbours=neighbours)
-    archive.serve(prepared, first)
-    archive.keep(prepared, STAGE)
+    archive.use_training(prepared, first)
+    archive.keep_training(prepared, STAGE)
     assert [t.options["neighbours"] for t in history.list_trainings(prepared)] == [7, 6, 5]
     _train(prepared, neighbours=8)
     assert [t.options["neighbours"] for t in history.list_trainings(prepared)] == [8, 7, 6]
@@ -194,7 +194,7 @@ def test_one_that_was_not_kept_before_is_kept_before_it_is_replaced(
     prepared: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("pipeline.training.train.keep", lambda workspace, stage: None)  # as a version before did
+        patch.setattr("pipeline.training.train.keep_training", lambda workspace, stage: None)  # as a version before did
         train(prepared, MODEL, {"neighbours": 5})
     _train(prepared, neighbours=9)
     assert [t.options["neighbours"] for t in history.list_trainings(prepared)] == [9, 5]
@@ -224,8 +224,8 @@ def test_figures_of_the_test_stay_beside_a_training(prepared: Workspace) -> None
     first = _train(prepared, neighbours=5)
     archive.keep_figures(prepared, STAGE, {"recall@20": 0.5})
     _train(prepared, neighbours=9)
-    assert history.find(prepared, first).tested == {"recall@20": 0.5}
-    archive.serve(prepared, first)
+    assert history.find_training(prepared, first).tested == {"recall@20": 0.5}
+    archive.use_training(prepared, first)
     assert not list(prepared.stage(STAGE).glob("tested*"))
 
 

@@ -86,7 +86,7 @@ def _compared(towers: TwoTower) -> None:
     three = clicks[:3], np.full(3, FIRST_IDX)
     with pytest.raises(AssertionError, match="differ from Merlin's outputs"):
         two_tower._compare(model, towers, histories, *three)  # other weights
-    exported = two_tower.export(model)
+    exported = two_tower.exported_towers(model)
     two_tower._compare(model, exported, histories, *three)
     bent = TwoTower(replace(exported.query, bias1=exported.query.bias1 + 0.01), exported.candidate)
     with pytest.raises(AssertionError, match="differ from Merlin's outputs"):

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.core.errors import UserError
 from pipeline.indexes.known import KnownItems
-from pipeline.indexes.registry import serve
+from pipeline.indexes.registry import use_index
 from pipeline.search.embedded import server
 from pipeline.serving.recommender import Query, Recommender
 from pipeline.vectors.embed import load_vectors
@@ -64,7 +64,7 @@ def _same_order(known: KnownItems, history: list[str], items: list[str]) -> bool
 def test_an_index_serves_with_the_search_parameters_that_it_was_chosen_with(road: Road) -> None:
     recommender = Recommender(road.workspace, "session")
     index = recommender.serving("items-session-hnsw")
-    serve(road.workspace, index["name"], "ef=120")
+    use_index(road.workspace, index["name"], "ef=120")
     try:
         assert recommender.search_params(index, Query(), 10) == {"ef": 120}
         assert recommender.search_params(index, Query(), 200) == {"ef": 200}

@@ -69,7 +69,7 @@ def test_a_cancelled_build_frees_the_job_and_a_restart_the_server(workspace: Wor
     import_vectors(workspace, "mine", BroughtConfig(str(tmp_path / "own.npy")))
     held = server.lease(workspace, "test")  # else the server would stop, and the build with it
     try:
-        slow = jobs.start(
+        slow = jobs.start_job(
             workspace, ["index", "build", "--model", "mine", "--index", "IVF_PQ", "--build", "nbits=12"], "slow"
         )
         wait_for(lambda: "building IVF_PQ: 0 of" in _text(slow) or not slow.alive, 60)
@@ -83,7 +83,7 @@ def test_a_cancelled_build_frees_the_job_and_a_restart_the_server(workspace: Wor
         found = cli(workspace.root, "milvus", "status")[1]
         assert [(b["type"], b["rows"]) for b in found["abandoned"]] == [("IVF_PQ", ROWS)]
         assert found["collections"] == []
-        quick = jobs.start(workspace, ["index", "build", "--model", "mine", "--index", "IVF_FLAT"], "quick")
+        quick = jobs.start_job(workspace, ["index", "build", "--model", "mine", "--index", "IVF_FLAT"], "quick")
         wait_for(lambda: "waits behind 1 cancelled build" in _text(quick) or not quick.alive, 60)
         assert quick.state == "running", quick.end
         jobs.cancel(quick)

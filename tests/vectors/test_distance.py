@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from pipeline.core.arrays import Floats
 from pipeline.core.errors import UserError
 from pipeline.search.exact.blocked import ExactSearch, NumpyLike, nearest, numpy_arrays
-from pipeline.search.exact.distance import pairs
+from pipeline.search.exact.distance import pair_distances
 from pipeline.search.libraries.base import METRICS, unit
 from pipeline.search.measure import distances, exact, recall, shares
-from pipeline.search.usable import usable
+from pipeline.search.usable import usable_vectors
 
 _EQUAL = 1e-6
 
@@ -66,7 +66,7 @@ def test_they_are_those_of_brute_force_at_any_place_and_scale(
         rows, far = ExactSearch(arrays, vectors, metric).nearest(queries, k, block)
         _assert_exact(vectors, queries, metric, rows)
         assert (np.diff(far, axis=1) >= 0).all()
-    written = pairs(vectors, queries, rows, metric)
+    written = pair_distances(vectors, queries, rows, metric)
     assert (np.diff(written, axis=1) >= -_EQUAL * np.abs(written[:, 1:])).all() or metric == "IP"
 
 
@@ -99,7 +99,7 @@ def test_what_is_not_finite_is_refused(metric: str) -> None:
         with pytest.raises(UserError, match="NaN or an infinite number"):
             nearest(numpy_arrays(), vectors, vectors[:2], 3, metric)
         with pytest.raises(UserError, match="Mine: row 8 holds"):
-            usable("Mine", vectors, metric)
+            usable_vectors("Mine", vectors, metric)
 
 
 @settings(max_examples=25, deadline=None)
@@ -144,10 +144,10 @@ def test_a_query_or_a_vector_of_zeros_has_no_direction_and_gives_no_nan() -> Non
     assert rows[1, 0] == 0
     assert np.isfinite(distances(vectors, asked, rows, "COSINE")).all()
     with pytest.raises(UserError, match=r"Mine: 1 of 4 vectors is all zeros \(row 4\), with no direction"):
-        usable("Mine", vectors, "COSINE")
+        usable_vectors("Mine", vectors, "COSINE")
     with pytest.raises(UserError, match=r"all zeros \('a', 'b'\)"):
-        usable("Mine", np.zeros((2, 3)), "COSINE", ["a", "b"])
-    assert (usable("Mine", vectors, "L2") == vectors).all()
+        usable_vectors("Mine", np.zeros((2, 3)), "COSINE", ["a", "b"])
+    assert (usable_vectors("Mine", vectors, "L2") == vectors).all()
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e-15, 1e25])

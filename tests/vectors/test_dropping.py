@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.core.workspace import Workspace
 from pipeline.indexes.build import IndexConfig, build_index
-from pipeline.indexes.registry import drop_index, dropped, find_index, set_aside
+from pipeline.indexes.registry import drop_index, dropped, find_index, set_index_aside
 from pipeline.search.milvus.client import MilvusEngine
 from tests.conftest import cli
 from tests.vectors.made import make_road
@@ -24,7 +24,7 @@ def _build(workspace: Workspace, engine: MilvusEngine) -> str:
 def test_two_of_one_name_are_dropped_one_by_one(served: Workspace, engine: MilvusEngine) -> None:
     make_road(served)
     older = _build(served, engine)
-    aside = set_aside(served, CONFIG.name)
+    aside = set_index_aside(served, CONFIG.name)
     newer = _build(served, engine)
     assert {older, newer} <= set(engine.collections())
     drop_index(served, CONFIG.name, engine)

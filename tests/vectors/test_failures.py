@@ -47,7 +47,7 @@ except UserError as error:
 
 
 def _stopped(workspace: Workspace) -> None:
-    server.stop(workspace)
+    server.stop_server(workspace)
     wait_for(lambda: server.status(workspace)["state"] == "stopped", 30, "Milvus to stop")
 
 
@@ -119,7 +119,7 @@ def test_a_stale_file_that_names_a_pid_is_ignored(workspace: Workspace, whose: s
     write_json(server.home(workspace) / "server.json", stale)
     (server.home(workspace) / "supervisor.lock").touch()
     assert server.status(workspace)["state"] == "stopped"
-    assert server.stop(workspace) == "Milvus is not running."
+    assert server.stop_server(workspace) == "Milvus is not running."
     with server.connect(workspace, "test") as engine:
         assert engine.collections() == []
         assert server.status(workspace)["pid"] != other.pid

@@ -11,7 +11,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.stage import MANIFEST
 from pipeline.core.workspace import Workspace, write_json
 from pipeline.indexes.build import IndexConfig, build_index
-from pipeline.indexes.filters import FilterChoice, compose, read
+from pipeline.indexes.filters import FilterChoice, compose, read_filter
 from pipeline.search.milvus.client import MilvusEngine
 from pipeline.serving.recommender import Query, Recommender
 from tests.conftest import cli
@@ -163,9 +163,9 @@ def test_an_index_without_columns_has_to_be_built_again(shop: Recommender) -> No
     ],
 )
 def test_an_expression_reads_back_to_its_choice(choice: FilterChoice) -> None:
-    assert read(compose(choice)) == choice
+    assert read_filter(compose(choice)) == choice
 
 
 @pytest.mark.parametrize("expression", ["price<40", "price < 40 or price > 50", "category in [oops]", "item_id == 'a'"])
 def test_what_somebody_wrote_is_no_choice(expression: str) -> None:
-    assert read(expression) is None
+    assert read_filter(expression) is None

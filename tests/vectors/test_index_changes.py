@@ -18,7 +18,7 @@ from pipeline.core.stage import run_stage
 from pipeline.core.workspace import Workspace, read_json
 from pipeline.indexes.build import IndexConfig, build_index
 from pipeline.indexes.registry import find_index
-from pipeline.indexes.update import check_items, check_sessions, put, show, take_out
+from pipeline.indexes.update import check_items, check_sessions, put_rows, show, take_out
 from pipeline.indexes.update_input import read_rows, read_sessions
 from pipeline.search.engine import Scalar
 from pipeline.search.milvus.client import MilvusEngine
@@ -42,7 +42,7 @@ def shop(served: Workspace, engine: MilvusEngine) -> Recommender:
 
 
 def _put(shop: Recommender, engine: MilvusEngine, ids: list[str], vectors: Floats, **columns: Any) -> dict[str, Any]:
-    return put(shop.workspace, find_index(shop.workspace, ITEMS), ids, vectors, pl.DataFrame(columns), engine)
+    return put_rows(shop.workspace, find_index(shop.workspace, ITEMS), ids, vectors, pl.DataFrame(columns), engine)
 
 
 def _rows(shop: Recommender, engine: MilvusEngine) -> dict[str, dict[str, Any]]:
@@ -223,7 +223,10 @@ def test_brought_vectors_change_too(served: Workspace, engine: MilvusEngine) -> 
     build_index(served, IndexConfig(model="mine"), engine)
     index = find_index(served, BROUGHT)
     check_items(index)
-    assert put(served, index, ["v3", "w"], np.full((2, 16), 5, np.float32), None, engine) == {"new": 1, "replaced": 1}
+    assert put_rows(served, index, ["v3", "w"], np.full((2, 16), 5, np.float32), None, engine) == {
+        "new": 1,
+        "replaced": 1,
+    }
     found = engine.search(index["collection"], np.ones((1, 16), np.float32), 2, {"ef": 10})
     assert set(found.ids[0].tolist()) == {3, 40}
 
@@ -286,7 +289,7 @@ def test_zeros_are_not_added_to_an_index_that_compares_by_cosine(shop: Recommend
     with pytest.raises(
         UserError, match=r"1 of 2 vectors is all zeros \('n2'\), with no direction to compare by COSINE"
     ):
-        put(shop.workspace, index, ["n1", "n2"], vectors, None, engine)
+        put_rows(shop.workspace, index, ["n1", "n2"], vectors, None, engine)
     assert "n1" not in _rows(shop, engine)
 
 

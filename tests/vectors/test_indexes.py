@@ -77,11 +77,11 @@ def test_one_of_an_earlier_version_is_found_and_gives_its_name_to_no_other(works
     assert _put(workspace, under=on_mine.earlier_name, server="mine") == "items-session-hnsw-mine"
     assert index_name(workspace, on_mine) == "items-session-hnsw-mine"
     assert registry.find_index(workspace, "items-session-hnsw-mine")["server"] == "mine"
-    registry.serve(workspace, "items-session-hnsw-mine", "ef=120")
+    registry.use_index(workspace, "items-session-hnsw-mine", "ef=120")
     labelled = IndexConfig(label="mine")
     assert free_name(workspace, labelled) == labelled.name == "items-session-hnsw-mine"
     assert registry.find_index(workspace, on_mine.name)["server"] == "mine"
-    assert registry.serving(workspace, "session")["name"] == index_name(workspace, on_mine) == on_mine.name
+    assert registry.index_in_use(workspace, "session")["name"] == index_name(workspace, on_mine) == on_mine.name
     assert free_name(workspace, IndexConfig(server="http://mine:19530")).startswith("items-session-hnsw@mine~")
 
 
@@ -102,33 +102,33 @@ def test_what_cannot_be_built_is_a_sentence(chosen: dict[str, Any], expected: st
 
 def test_the_newest_serves_until_another_is_chosen(workspace: Workspace) -> None:
     with pytest.raises(UserError, match="No index of session's items is built"):
-        registry.serving(workspace, "session")
+        registry.index_in_use(workspace, "session")
     first, second = _put(workspace), _put(workspace, label="b")
     sessions = _put(workspace, vectors="sessions")
-    registry.serve(workspace, first)
-    assert registry.serving(workspace, "session")["name"] == first
-    registry.serve(workspace, second)
-    assert registry.serving(workspace, "session")["name"] == second
-    registry.serve(workspace, second, "ef=120")
+    registry.use_index(workspace, first)
+    assert registry.index_in_use(workspace, "session")["name"] == first
+    registry.use_index(workspace, second)
+    assert registry.index_in_use(workspace, "session")["name"] == second
+    registry.use_index(workspace, second, "ef=120")
     assert (registry.served_search(workspace, second), registry.served_search(workspace, first)) == ("ef=120", "")
     with pytest.raises(UserError, match="has no parameter 'nprobe'"):
-        registry.serve(workspace, first, "nprobe=4")
+        registry.use_index(workspace, first, "nprobe=4")
     with pytest.raises(UserError, match="holds sessions"):
-        registry.serve(workspace, sessions)
-    registry.set_aside(workspace, second)  # one that is gone serves no more
-    assert registry.serving(workspace, "session")["name"] == first
+        registry.use_index(workspace, sessions)
+    registry.set_index_aside(workspace, second)  # one that is gone serves no more
+    assert registry.index_in_use(workspace, "session")["name"] == first
 
 
 def test_an_index_built_later_serves_only_when_it_is_chosen(workspace: Workspace) -> None:
     registry.keep_serving(workspace, "session")  # nothing serves yet
     first, other = _put(workspace), _put(workspace, model="two_tower")
-    registry.serve(workspace, other, "ef=120")
+    registry.use_index(workspace, other, "ef=120")
     registry.keep_serving(workspace, "session")  # as each build of an items index does
     second = _put(workspace, index="FLAT")
-    assert registry.serving(workspace, "session")["name"] == first
-    registry.serve(workspace, second)
-    assert registry.serving(workspace, "session")["name"] == second
-    assert registry.serving(workspace, "two_tower")["name"] == other  # each model has a choice of its own
+    assert registry.index_in_use(workspace, "session")["name"] == first
+    registry.use_index(workspace, second)
+    assert registry.index_in_use(workspace, "session")["name"] == second
+    assert registry.index_in_use(workspace, "two_tower")["name"] == other  # each model has a choice of its own
     assert registry.served_search(workspace, other) == "ef=120"
 
 
@@ -136,21 +136,21 @@ def test_the_one_choice_of_an_earlier_version_is_kept(workspace: Workspace) -> N
     first = _put(workspace)
     _put(workspace, label="b")
     write_json(workspace.root / registry.SERVING, {"index": first, "search": "ef=90"})
-    assert registry.serving(workspace, "session")["name"] == first
+    assert registry.index_in_use(workspace, "session")["name"] == first
     assert registry.served_search(workspace, first) == "ef=90"
 
 
 def test_what_is_dropped_comes_back_as_it_was(workspace: Workspace) -> None:
     name = _put(workspace)
     before = registry.list_indexes(workspace)
-    registry.set_aside(workspace, name)
+    registry.set_index_aside(workspace, name)
     assert registry.list_indexes(workspace) == []
     assert [row["name"] for row in registry.dropped(workspace)] == [name]
     workspace.sweep()  # the next writer leaves what can still be brought back
-    registry.bring_back(workspace, name)
+    registry.restore_index(workspace, name)
     assert registry.list_indexes(workspace) == before
     with pytest.raises(UserError, match="no dropped index"):
-        registry.bring_back(workspace, name)
+        registry.restore_index(workspace, name)
 
 
 class _Server:
@@ -173,27 +173,27 @@ def _collection(workspace: Workspace, name: str) -> str:
 def test_the_last_one_dropped_comes_back_first_and_none_takes_anothers_place(workspace: Workspace) -> None:
     name = _put(workspace)
     older = _collection(workspace, name)
-    registry.set_aside(workspace, name)
+    registry.set_index_aside(workspace, name)
     _put(workspace)
     newer = _collection(workspace, name)
     with pytest.raises(UserError, match="was built since: drop it first"):
-        registry.bring_back(workspace, name)  # the older one
-    registry.set_aside(workspace, name)
+        registry.restore_index(workspace, name)  # the older one
+    registry.set_index_aside(workspace, name)
     assert [row["collection"] for row in registry.dropped(workspace)] == [newer, older]
-    registry.bring_back(workspace, name)
+    registry.restore_index(workspace, name)
     assert _collection(workspace, name) == newer
     with pytest.raises(UserError, match="was built since"):
-        registry.bring_back(workspace, name)
+        registry.restore_index(workspace, name)
     assert [row["collection"] for row in registry.dropped(workspace)] == [older]
-    registry.set_aside(workspace, name)
-    registry.bring_back(workspace, name, aside=1)
+    registry.set_index_aside(workspace, name)
+    registry.restore_index(workspace, name, aside=1)
     assert _collection(workspace, name) == older
 
 
 def test_dropping_for_good_takes_the_one_that_is_named(workspace: Workspace) -> None:
     name = _put(workspace)
     older = _collection(workspace, name)
-    aside = registry.set_aside(workspace, name)
+    aside = registry.set_index_aside(workspace, name)
     _put(workspace)
     newer = _collection(workspace, name)
     server = _Server(older, newer)
@@ -216,7 +216,7 @@ def test_what_an_earlier_version_set_aside_comes_back(workspace: Workspace) -> N
     name = _put(workspace)
     workspace.move(registry.index_stage(name), f"{registry.TRASH}/{name}")
     assert [(row["name"], row["aside"]) for row in registry.dropped(workspace)] == [(name, 0)]
-    registry.bring_back(workspace, name)
+    registry.restore_index(workspace, name)
     assert registry.dropped(workspace) == []
     assert registry.find_index(workspace, name)
 
@@ -243,8 +243,8 @@ def _moves_while_the_writer_sweeps(workspace: Workspace, seconds: float) -> None
     deadline, moves = time.monotonic() + seconds, 0
     try:
         while time.monotonic() < deadline and not found:
-            registry.set_aside(workspace, name)
-            registry.bring_back(workspace, name)
+            registry.set_index_aside(workspace, name)
+            registry.restore_index(workspace, name)
             moves += 1
     finally:
         ended.set()

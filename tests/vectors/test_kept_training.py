@@ -12,7 +12,7 @@ from pipeline.core.stage import MANIFEST, run_stage
 from pipeline.core.workspace import Workspace, read_json, write_json
 from pipeline.indexes.build import IndexConfig, build_index
 from pipeline.indexes.registry import find_index, index_stage
-from pipeline.indexes.update import put, take_out
+from pipeline.indexes.update import put_rows, take_out
 from pipeline.search.milvus.client import MilvusEngine
 from pipeline.serving.recommender import Query, Recommender
 from pipeline.vectors.embed import embed
@@ -101,7 +101,7 @@ def test_a_row_that_comes_while_a_query_is_answered_has_its_own_name(road: Works
     index = find_index(road, NAME)
     recommender.check = lambda history, query: index  # type: ignore[method-assign]  # read before the row came
     recommender.serving = lambda name: index  # type: ignore[method-assign]
-    put(road, index, ["late"], 1000 * recommender.now.encode(HISTORY), None, engine)
+    put_rows(road, index, ["late"], 1000 * recommender.now.encode(HISTORY), None, engine)
     answer = recommender.recommend(HISTORY, query, engine)
     assert answer["items"][0]["item_id"] == "late"
     take_out(road, index, ["late"], engine)

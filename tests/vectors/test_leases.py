@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-from pipeline.core.locks import is_locked, lock, sweep
+from pipeline.core.locks import is_locked, lock, remove_unlocked
 from pipeline.search.embedded.leases import holders, take
 from tests.conftest import wait_for
 
@@ -68,7 +68,7 @@ def test_the_lock_is_on_the_file_that_others_see(tmp_path: Path) -> None:
     os.close(held)
     waiting.join(5)
     assert is_locked(path)
-    assert not sweep(path)
+    assert not remove_unlocked(path)
     os.close(found[0])
-    assert sweep(path)
+    assert remove_unlocked(path)
     assert not path.exists()

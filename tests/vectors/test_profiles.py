@@ -90,7 +90,7 @@ def test_collections_of_others_are_read_and_never_changed(
         assert (
             foreign.neighbours(guest, theirs, 5)["answers"][0][0] == foreign.neighbours(guest, theirs, 5)["queries"][0]
         )
-        both = foreign.compare(guest, theirs, "shop_pq", 10, 20)
+        both = foreign.compare_collections(guest, theirs, "shop_pq", 10, 20)
         assert 0.05 < both["in_common"] < 1
         changes = (
             lambda: guest.create(theirs, 4, "IP"),

@@ -12,7 +12,7 @@ from pymilvus import MilvusException, utility
 from pipeline.core.errors import UserError
 from pipeline.search.engine import Endpoint
 from pipeline.search.milvus.client import MilvusEngine
-from pipeline.search.milvus.refusals import Meaning, meaning, meaning_of_status, sentence
+from pipeline.search.milvus.refusals import Meaning, meaning, meaning_of_status, refusal_sentence
 
 NAMES = ["authors", "password_resets", "channels", "connected", "timeouts", "not_found", "retry", "not_loaded"]
 
@@ -53,12 +53,12 @@ def test_codes_say_what_is_meant(error: Exception, meant: Meaning) -> None:
 def test_an_expression_is_never_more_than_an_expression(text: str) -> None:
     told = f"failed to create query plan: cannot parse expression: {text}, error: line 1"
     assert meaning_of_status(65535, 1, told) is Meaning.FILTER
-    assert sentence("http://x", "c", Meaning.FILTER, told).startswith("Milvus refused the filter")
+    assert refusal_sentence("http://x", "c", Meaning.FILTER, told).startswith("Milvus refused the filter")
 
 
 @given(st.sampled_from(NAMES), st.sampled_from(list(Meaning)))
 def test_every_sentence_holds_what_it_names(name: str, meant: Meaning) -> None:
-    told = sentence("http://x", name, meant, f"about {name} {{braces}}")
+    told = refusal_sentence("http://x", name, meant, f"about {name} {{braces}}")
     assert "{" not in told.replace("{braces}", "")
     assert name in told or "http://x" in told or meant is Meaning.FILTER
 

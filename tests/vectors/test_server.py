@@ -106,7 +106,7 @@ def test_two_at_once_share_one_server(workspace: Workspace) -> None:
     assert len(server.status(workspace)["held_by"]) == 2
     both[0].kill()
     both[0].wait()
-    assert "goes on for child" in server.stop(workspace)
+    assert "goes on for child" in server.stop_server(workspace)
     assert _alive(milvus)  # not stopped under the other
     both[1].kill()
     both[1].wait()
@@ -114,7 +114,7 @@ def test_two_at_once_share_one_server(workspace: Workspace) -> None:
 
 
 def test_started_by_hand_it_stays_until_stopped(workspace: Workspace) -> None:
-    found = server.start(workspace)
+    found = server.start_server(workspace)
     assert found["state"] == "ready"
     assert found["version"].startswith("2.3.5")
     assert stat.S_IMODE(os.stat(found["password_file"]).st_mode) == 0o600
@@ -123,9 +123,9 @@ def test_started_by_hand_it_stays_until_stopped(workspace: Workspace) -> None:
     listening = [c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.laddr.port == port]
     assert [c.laddr.ip for c in listening] == ["127.0.0.1"]
     assert listening[0].pid in pids
-    assert server.stop(workspace) == "Milvus is stopped."
+    assert server.stop_server(workspace) == "Milvus is stopped."
     assert _nothing_left(workspace)
-    assert server.stop(workspace) == "Milvus is not running."
+    assert server.stop_server(workspace) == "Milvus is not running."
 
 
 def test_another_server_is_used_by_its_address(

@@ -9,7 +9,7 @@ import polars as pl
 
 from pipeline.bench.analysis.advise import Wish, advise
 from pipeline.bench.analysis.cost import with_cost
-from pipeline.bench.analysis.equal_recall import at_equal_recall, sentence
+from pipeline.bench.analysis.equal_recall import at_equal_recall, comparison_sentence
 from pipeline.bench.analysis.front import OBJECTIVES, front
 from pipeline.bench.analysis.prices import Price
 from pipeline.bench.analysis.reread import fair, lessons
@@ -65,7 +65,7 @@ def comparison(settings: pl.DataFrame, a: str, b: str) -> BenchAnswer:
     sides = [where(settings, parse_params(side)) for side in (a, b)]
     found = at_equal_recall(*sides)
     return {
-        "sentence": sentence(found, a, b),
+        "sentence": comparison_sentence(found, a, b),
         "least": found.least,
         "most": found.most,
         "told_apart": found.told_apart,
@@ -97,8 +97,8 @@ def published_answer() -> BenchAnswer:
             "same_type": [one.same_type.least, one.same_type.most],
             "best": [one.best.least, one.best.most],
             "sentences": [
-                sentence(one.same_type, "GPU_IVF_PQ", "IVF_PQ"),
-                sentence(one.best, "The GPU", "the CPU's best"),
+                comparison_sentence(one.same_type, "GPU_IVF_PQ", "IVF_PQ"),
+                comparison_sentence(one.best, "The GPU", "the CPU's best"),
             ],
         }
         for one in fair()

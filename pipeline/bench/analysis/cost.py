@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from pipeline.bench.analysis.prices import HOURS, Price, monthly
+from pipeline.bench.analysis.prices import HOURS, Price, monthly_usd
 
 MONEY = ("usd_month", "usd_million")
 _MB = 1e6  # bytes, as everywhere else but in the clouds' prices
@@ -36,7 +36,7 @@ def _instance(row: tuple[str, float | None, float | None], price: Price, cores: 
     if device == "gpu":
         return None if price.gpu_hour_usd is None else HOURS * price.gpu_hour_usd
     many = cores or measured
-    return None if many is None or memory_mb is None else monthly(price, memory_mb * _MB, many)
+    return None if many is None or memory_mb is None else monthly_usd(price, memory_mb * _MB, many)
 
 
 def _replicas(column: str, qps: float | None) -> pl.Expr:

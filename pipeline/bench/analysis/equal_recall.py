@@ -105,7 +105,7 @@ def _times(found: Comparison, a: str, b: str) -> str:
     return f"{a} answers {times} times the queries of {b} at equal recall"
 
 
-def sentence(found: Comparison, a: str, b: str) -> str:
+def comparison_sentence(found: Comparison, a: str, b: str) -> str:
     """Say a comparison in words."""
     recall = f"{found.low:.3f} to {found.high:.3f}" if found.high > found.low else f"{found.low:.3f}"
     parts = [f"{_times(found, a, b)}, {recall}"]

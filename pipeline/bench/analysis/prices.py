@@ -40,21 +40,21 @@ class Price:
     """As `date`, of the GPU's price."""
 
 
-def load(workspace: Workspace) -> list[Price]:
+def load_prices(workspace: Workspace) -> list[Price]:
     """Read the workspace's own prices where there are any, else the shipped ones."""
     own = own_file(workspace)
     return _read(own if own.exists() else SHIPPED)
 
 
-def find(workspace: Workspace, name: str | None) -> Price:
+def find_prices(workspace: Workspace, name: str | None) -> Price:
     """Find prices by their name, the first of the list where none is named, or raise UserError."""
-    known = {row.name: row for row in load(workspace)}
+    known = {row.name: row for row in load_prices(workspace)}
     if name is not None and name not in known:
         raise UserError(f"There are no prices '{name}': choose {', '.join(known)}.{did_you_mean(name, known)}")
     return known[name] if name is not None else next(iter(known.values()))
 
 
-def origin(price: Price, device: str = "cpu") -> str:
+def prices_origin(price: Price, device: str = "cpu") -> str:
     """Say where prices come from and of which day they are; those of no known day must be checked."""
     source, day = (price.gpu_source, price.gpu_date) if device == "gpu" else (price.source, price.date)
     return f"{source or 'your own'}; {f'of {day}' if day else 'the day is not known: check it before use'}"
@@ -82,7 +82,7 @@ def save(workspace: Workspace, rows: list[Price]) -> None:
 
 def change(workspace: Workspace, name: str, values: dict[str, Any]) -> Price:
     """Add a list of prices, or change what is given of one; a changed price is no longer of its old source and date."""
-    known = {row.name: row for row in load(workspace)}
+    known = {row.name: row for row in load_prices(workspace)}
     before = known.get(name)
     if before is None and not {"vcpu_hour_usd", "gb_hour_usd"} <= values.keys():
         raise UserError(f"There are no prices '{name}' yet: give --vcpu-hour and --gb-hour.{did_you_mean(name, known)}")
@@ -96,7 +96,7 @@ def change(workspace: Workspace, name: str, values: dict[str, Any]) -> Price:
     return known[name]
 
 
-def monthly(price: Price, memory_bytes: float, cores: float) -> float:
+def monthly_usd(price: Price, memory_bytes: float, cores: float) -> float:
     """Give the USD that a month (730 h) of so much memory and so many cores costs."""
     return HOURS * (price.gb_hour_usd * memory_bytes / _GB + price.vcpu_hour_usd * cores)
 

@@ -17,7 +17,7 @@ from pipeline.search.params import raised
 SCENARIOS = ("item-item", "user-user", "user-item")
 
 
-def pairs() -> pl.DataFrame:
+def cpu_gpu_pairs() -> pl.DataFrame:
     """Pair the IVF_PQ of CPU and GPU by scenario, nlist and nprobe, as the study's speed-ups do.
 
     Columns: scenario, nlist, nprobe, and of each device qps, recall, nbits and index_s (`qps`, `qps_gpu`, …); times.
@@ -53,7 +53,7 @@ def fair() -> list[Fair]:
     """Set the published speed-up of each scenario beside those at equal recall."""
     found = []
     for scenario in SCENARIOS:
-        times = pairs().filter(pl.col("scenario") == scenario)["times"].to_list()
+        times = cpu_gpu_pairs().filter(pl.col("scenario") == scenario)["times"].to_list()
         here = where(settings(), {"scenario": scenario})
         cpu, gpu = where(here, {"device": "cpu"}), where(here, {"device": "gpu"})
         same = at_equal_recall(gpu, where(cpu, {"index": "IVF_PQ"}))
@@ -76,7 +76,7 @@ def _raised(row: dict[str, Any]) -> str:
     return packed(raised(CATALOGUE[row["index"]], json.loads(row["search"]), row["top_k"]))
 
 
-def flat() -> pl.DataFrame:
+def collapsed_points() -> pl.DataFrame:
     """Give what the study drew as several points and is one: scenario, index, build, search, points, recall, qps, …."""
     merged = summarise(effective(published.points())).filter(pl.col("repeats") > 1)
     columns = ["scenario", "index", "build", "search", "recall", "qps", "qps_low", "qps_high"]
@@ -85,7 +85,7 @@ def flat() -> pl.DataFrame:
 
 def ceiling() -> pl.DataFrame:
     """Give how the GPU's QPS follow nprobe: scenario, nlist, q5, q10, q20, and fall (q5 / q20, 1 where it is flat)."""
-    wide = pairs().pivot("nprobe", index=["scenario", "nlist"], values="qps_gpu")
+    wide = cpu_gpu_pairs().pivot("nprobe", index=["scenario", "nlist"], values="qps_gpu")
     return wide.rename({"5": "q5", "10": "q10", "20": "q20"}).with_columns((pl.col("q5") / pl.col("q20")).alias("fall"))
 
 
@@ -95,7 +95,7 @@ def lessons() -> list[str]:
 
 
 def _flat_lesson() -> str:
-    merged = flat()
+    merged = collapsed_points()
     noise = max(high / low for low, high in merged.select("qps_low", "qps_high").rows()) - 1
     return (
         f"Flat HNSW points: an ef below top-k 100 searches as ef = 100 does, so {merged['points'].sum()} drawn points "
@@ -104,7 +104,7 @@ def _flat_lesson() -> str:
 
 
 def _ceiling_lesson() -> str:
-    calm = pairs().filter(pl.col("scenario") != "user-user")["qps_gpu"].to_list()
+    calm = cpu_gpu_pairs().filter(pl.col("scenario") != "user-user")["qps_gpu"].to_list()
     falls = ceiling().filter((pl.col("scenario") == "user-user") & (pl.col("nlist") == 100)).row(0, named=True)
     return (
         f"The client's ceiling: in item-item and user-item the GPU answers {min(calm) / 1000:.1f}k to "
@@ -115,7 +115,7 @@ def _ceiling_lesson() -> str:
 
 
 def _bits_lesson() -> str:
-    lost = max(pairs().iter_rows(named=True), key=lambda row: float(row["recall"] - row["recall_gpu"]))
+    lost = max(cpu_gpu_pairs().iter_rows(named=True), key=lambda row: float(row["recall"] - row["recall_gpu"]))
     where_ = f"{lost['scenario']}, nlist {lost['nlist']}, nprobe {lost['nprobe']}"
     return (
         f"nbits {lost['nbits']} against {lost['nbits_gpu']}: the CPU's IVF_PQ coded a piece in {lost['nbits']} bits, "

@@ -43,11 +43,11 @@ def gather(workspace: Workspace, names: Sequence[str]) -> pl.DataFrame:
 def _points(workspace: Workspace, name: str) -> pl.DataFrame:
     if name == PUBLISHED:
         return published_points()
-    run = runs.find(workspace, name)
-    return runs.load(workspace, name).with_columns(
+    run = runs.find_run(workspace, name)
+    return runs.load_points(workspace, name).with_columns(
         pl.lit(name).alias(RUN),
         pl.lit(run.hardware.get("cores"), dtype=pl.Float64).alias(CORES),
-        pl.lit(runs.is_stale(workspace, run)).alias(STALE),
+        pl.lit(runs.is_run_stale(workspace, run)).alias(STALE),
     )
 
 

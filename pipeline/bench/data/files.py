@@ -27,7 +27,7 @@ def check_form(form: str, metric: str) -> None:
         )
 
 
-def write(scenario: Scenario, neighbours: Rows, form: str, target: Path) -> list[Path]:
+def write_scenario(scenario: Scenario, neighbours: Rows, form: str, target: Path) -> list[Path]:
     """Write a scenario with its exact neighbours (q, k) in the `form` of a peer; give the files."""
     check_form(form, scenario.metric)
     with written(target) as path:

@@ -22,9 +22,9 @@ from pipeline.core.stage import Metrics, need, run_stage
 from pipeline.core.text import number
 from pipeline.core.workspace import Workspace
 from pipeline.search.catalogue import MIN_INDEXED_ROWS
-from pipeline.search.usable import usable
+from pipeline.search.usable import usable_vectors
 from pipeline.vectors.embed import Entity, vectors_stage, way_to_vectors
-from pipeline.vectors.imported import METRICS, default_metric, digest
+from pipeline.vectors.imported import METRICS, default_metric, file_digest
 
 QUERIES = 10_000  # that recall is measured with where there are more
 OWN = "own"
@@ -117,7 +117,7 @@ class Scenario:
         return np.where(self.keys[rows] == answers, rows, -1)
 
 
-def prepare(workspace: Workspace, config: ScenarioConfig, progress: Progress = silent) -> Scenario:
+def prepare_scenario(workspace: Workspace, config: ScenarioConfig, progress: Progress = silent) -> Scenario:
     """Draw vectors and queries and keep them as files; UserError where no index could differ from another."""
 
     def body(folder: Path, report: Progress) -> Metrics:
@@ -127,7 +127,7 @@ def prepare(workspace: Workspace, config: ScenarioConfig, progress: Progress = s
     inputs = [] if brought or _is_made_up(config) else [vectors_stage(config.model)]
     if inputs:
         need(workspace, inputs[0], way_to_vectors(config.model))
-    content = " ".join(digest(Path(file)) for file in brought if Path(file).is_file())
+    content = " ".join(file_digest(Path(file)) for file in brought if Path(file).is_file())
     done = run_stage(
         workspace, config.stage, config, body, inputs=inputs, source=content, revision=2, progress=progress
     )
@@ -180,7 +180,9 @@ def _write(path: Path, found: Source, rows: np.ndarray, metric: str, report: Pro
     low = done = 0
     for block in found.blocks():
         part = wanted[done : np.searchsorted(wanted, low + len(block))]
-        out[done : done + len(part)] = usable(f"The scenario's {path.stem}", block[part - low], metric, rows=part)
+        out[done : done + len(part)] = usable_vectors(
+            f"The scenario's {path.stem}", block[part - low], metric, rows=part
+        )
         done, low = done + len(part), low + len(block)
         report(low, found.rows, f"reading {number(low)} of {number(found.rows)} vectors")
     out.flush()

@@ -97,7 +97,7 @@ def rest(ask: Callable[[Any], Any], work: Work, report: Report, refused: Callabl
             report.answers[index] = None if refused(late) else late
 
 
-def histogram(latencies: list[float]) -> bytes:
+def latency_histogram(latencies: list[float]) -> bytes:
     """Count latencies (s) in an HDR histogram of microseconds, encoded."""
     from hdrh.histogram import HdrHistogram
 
@@ -110,7 +110,7 @@ def histogram(latencies: list[float]) -> bytes:
 def histograms(latencies: list[float], answered: list[int]) -> list[bytes]:
     """Count latencies slice by slice; what is still waiting at the end comes after all that was answered."""
     starts = [sum(answered[:n]) for n in range(len(answered))]
-    return [histogram(latencies[low:high]) for low, high in zip(starts, [*starts[1:], None], strict=True)]
+    return [latency_histogram(latencies[low:high]) for low, high in zip(starts, [*starts[1:], None], strict=True)]
 
 
 class Caller:

@@ -13,13 +13,13 @@ from typing import Any
 
 from pipeline.bench.load.messages import Report, Target, Work
 from pipeline.bench.load.requests import Search, refusal, serialised
-from pipeline.bench.load.sliced import latencies, rate
+from pipeline.bench.load.sliced import latency_percentiles, rate
 from pipeline.core.arrays import Floats
 from pipeline.core.errors import UserError
 from pipeline.core.project import PROJECT
 from pipeline.core.spread import Spread
 from pipeline.search.embedded.cpu import cpu_seconds, tree
-from pipeline.search.milvus.refusals import sentence
+from pipeline.search.milvus.refusals import refusal_sentence
 
 _IDLE, _BUSY = 0.25, 0.5  # shares of the CPU time that a client could have: see is_client_bound
 _START_S = 60.0
@@ -131,7 +131,7 @@ class Fleet:
         if wrong is None and isinstance(heard, Report):
             wrong = heard.error
         if wrong is not None:
-            raise UserError(sentence(self.target.address, search.collection, *wrong, "it was measured"))
+            raise UserError(refusal_sentence(self.target.address, search.collection, *wrong, "it was measured"))
 
     def _ready(self, count: int) -> "list[_Client]":
         """Start as many clients as are missing."""
@@ -239,7 +239,7 @@ def figures(
     for number, report in enumerate(reports):
         if number < count:
             answers[number :: load.concurrency] = report.answers
-    times = latencies([report.histograms for report in reports])
+    times = latency_percentiles([report.histograms for report in reports])
     qps = sum(r.requests * nq / r.seconds for r in reports)
     answered = [sum(slices) * nq for slices in zip(*(r.answered for r in reports), strict=True)]
     client_cpu = sum(r.cpu_s * load.seconds / r.seconds for r in reports)  # of the time that the server's is of

@@ -27,7 +27,7 @@ class Search:
     field: str = VECTOR
 
 
-def split(queries: Floats, nq: int) -> list[Floats]:
+def split_requests(queries: Floats, nq: int) -> list[Floats]:
     """Cut (q, dim) queries into requests of `nq` each; the last one ends with the first queries where that is short."""
     if nq > len(queries):
         raise UserError(f"nq {nq:,} is over the {len(queries):,} queries: choose at most {len(queries):,}.")
@@ -35,7 +35,7 @@ def split(queries: Floats, nq: int) -> list[Floats]:
 
 
 def asked_by(request: int, nq: int, queries: int) -> Rows:
-    """Give the rows (nq) of the queries that a request of `split` asks."""
+    """Give the rows (nq) of the queries that a request of `split_requests` asks."""
     return np.arange(request * nq, (request + 1) * nq) % queries
 
 

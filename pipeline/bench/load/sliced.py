@@ -11,7 +11,7 @@ from pipeline.core.spread import Spread, of_slices, percentile_of_slices
 _PERCENTILES = {"p50_ms": 50, "p95_ms": 95, "p99_ms": 99}
 
 
-def latencies(reports: Sequence[Sequence[bytes]]) -> dict[str, Spread]:
+def latency_percentiles(reports: Sequence[Sequence[bytes]]) -> dict[str, Spread]:
     """Give p50_ms, p95_ms and p99_ms of what each client counted in each slice, encoded histograms."""
     merged = []
     for slices in zip(*reports, strict=True):

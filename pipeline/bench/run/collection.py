@@ -23,7 +23,7 @@ class Given:
     indexes: tuple[IndexGrid, ...]
 
 
-def read(workspace: Workspace, config: SweepConfig, progress: Progress = silent) -> Given:
+def read_collection(workspace: Workspace, config: SweepConfig, progress: Progress = silent) -> Given:
     """Read a collection's vectors, some of which are the queries, and its index; UserError where it cannot be asked."""
     with connect(workspace, "bench", progress, config.server) as engine:
         about = foreign.searchable(engine, config.collection)

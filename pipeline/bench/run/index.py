@@ -19,7 +19,7 @@ from pipeline.jobs.past import Past
 from pipeline.jobs.pieces import Pieces
 from pipeline.search.catalogue import index_type
 from pipeline.search.embedded.abandoned import leaving
-from pipeline.search.embedded.cpu import Memory, memory, settled
+from pipeline.search.embedded.cpu import Memory, memory_of, settled
 from pipeline.search.milvus.client import MilvusEngine
 from pipeline.search.params import estimate
 
@@ -87,7 +87,7 @@ def build(
         engine.load(collection)
     load_s = round(time.monotonic() - began, 3)
     disk = _grown(before, _files_mb(home))
-    holds = memory(pids)
+    holds = memory_of(pids)
     measured = None if holds.mb is None else round(holds.mb, 3)
     growth = held.grown_to(holds)
     return BuiltIndex(

@@ -12,7 +12,7 @@ from pipeline.bench import runs
 from pipeline.bench.data.scenarios import Scenario
 from pipeline.bench.data.truth import recall_with_interval
 from pipeline.bench.load.fleet import Load, LoadFigures
-from pipeline.bench.load.requests import Search, asked_by, found, split
+from pipeline.bench.load.requests import Search, asked_by, found, split_requests
 from pipeline.bench.run.index import BuiltIndex, TooSlow, build, given
 from pipeline.bench.run.plan import Build, Point, SweepConfig
 from pipeline.bench.run.target import Served
@@ -101,7 +101,7 @@ class Measuring:
     def _figures(self, point: Point, built: BuiltIndex) -> PointRow:
         scenario = self.scenario
         search = Search(built.collection, scenario.metric, dict(point.search), point.top_k, scenario.field)
-        parts = split(scenario.queries, point.nq)
+        parts = split_requests(scenario.queries, point.nq)
         load = Load(self.config.seconds, point.concurrency, point.rate, point.client)
         figures = self.served.fleet.measure(search, parts, load)
         return _row(figures, load) | self._recall(figures, point)

@@ -82,7 +82,7 @@ def _numbers(option: str, text: str | None, kind: type[int] | type[float]) -> tu
 
 def resumed(workspace: Workspace, name: str) -> SweepConfig:
     """Read the config of a run, to go on with it."""
-    config = runs.find(workspace, name).config
+    config = runs.find_run(workspace, name).config
     if "goal" in config:
         raise UserError(f"Run '{name}' was made by `bench tune`: it goes on when the same `bench tune` is asked again.")
     return from_json(config)

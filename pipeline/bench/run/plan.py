@@ -178,11 +178,11 @@ def plan(config: SweepConfig, rows: int, dim: int, queries: int, past: Past | No
                 for (nq, concurrency, rate, client), (k, search) in ways
             ]
     points = list(dict.fromkeys(points))
-    pieces = [start(rows, dim, queries), *pieces_of(config, points, rows, dim)]
+    pieces = [start_pieces(rows, dim, queries), *pieces_of(config, points, rows, dim)]
     return Plan(points, list(dict.fromkeys(notes)), seconds_of(pieces, past or Past()))
 
 
-def start(rows: int, dim: int, queries: int) -> Piece:
+def start_pieces(rows: int, dim: int, queries: int) -> Piece:
     """Give what comes before the points: the server's start, and the exact neighbours of the queries."""
     return Piece("start", _START_S + rows * dim * queries / _COMPARED)
 

@@ -8,13 +8,24 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.bench import runs
-from pipeline.bench.data.scenarios import Scenario, prepare
+from pipeline.bench.data.scenarios import Scenario, prepare_scenario
 from pipeline.bench.data.truth import truth
-from pipeline.bench.run.collection import read
+from pipeline.bench.run.collection import read_collection
 from pipeline.bench.run.index import drop_all
 from pipeline.bench.run.machine import hardware, versions
 from pipeline.bench.run.measuring import Measuring, PointRow
-from pipeline.bench.run.plan import Build, Plan, Point, SweepConfig, as_json, keyed, measured, pieces_of, plan, start
+from pipeline.bench.run.plan import (
+    Build,
+    Plan,
+    Point,
+    SweepConfig,
+    as_json,
+    keyed,
+    measured,
+    pieces_of,
+    plan,
+    start_pieces,
+)
 from pipeline.bench.run.target import Served
 from pipeline.bench.runs import Recorder, Run
 from pipeline.core.errors import UserError
@@ -42,12 +53,12 @@ class Prepared:
 def prepared(workspace: Workspace, config: SweepConfig, progress: Progress = silent) -> Prepared:
     """Draw the scenario's vectors and list the points; UserError for what cannot be measured."""
     if "://" not in config.server:
-        _check_types(config, server.facts(workspace, config.server))
+        _check_types(config, server.server_facts(workspace, config.server))
     if config.collection:
-        found = read(workspace, config, progress)
+        found = read_collection(workspace, config, progress)
         config, scenario = replace(config, indexes=found.indexes), found.scenario
     else:
-        scenario = prepare(workspace, config.scenario, progress)
+        scenario = prepare_scenario(workspace, config.scenario, progress)
     rows, dim = scenario.vectors.shape
     made = plan(config, rows, dim, len(scenario.queries), Past(workspace))
     for grid in config.indexes:
@@ -81,7 +92,7 @@ def sweep(
     """
     with measuring(workspace, name, ready, len(ready.plan.points), starting, progress) as open_run:
         _Sweep(open_run, ready).run()
-    return runs.find(workspace, name)
+    return runs.find_run(workspace, name)
 
 
 @contextmanager
@@ -107,10 +118,10 @@ def measuring(
         best = truth(workspace, drawn.vectors, drawn.queries, max(config.top_k), drawn.metric, starting)
         with Served(workspace, config.server, f"bench {name}", starting, config.dask) as served:
             recorder.tell_versions(versions(served.engine.version()))
-            _check_types(config, server.facts(workspace, config.server, served.engine))
+            _check_types(config, server.server_facts(workspace, config.server, served.engine))
             drop_all(workspace, served.engine)
             rows, dim = drawn.vectors.shape
-            first = start(rows, dim, len(drawn.queries))
+            first = start_pieces(rows, dim, len(drawn.queries))
             pieces.past.took(first.kind, first.formula_s, time.monotonic() - begun)
             try:
                 yield Measuring(workspace, config, drawn, served, recorder, best, pieces)

@@ -69,11 +69,11 @@ def advise(
     def body() -> Answer:
         from pipeline.bench.analysis.advise import Wish
         from pipeline.bench.analysis.answers import advice, settings_of
-        from pipeline.bench.analysis.prices import find
+        from pipeline.bench.analysis.prices import find_prices
 
         wish = Wish(recall, p99, memory_mb, usd_month, qps)
         opened = Workspace.open(workspace)
-        price = find(opened, prices)
+        price = find_prices(opened, prices)
         return advice(
             settings_of(opened, run or [], _given(scenario, nq, top_k, concurrency, client)), wish, price, cores
         )
@@ -158,23 +158,23 @@ def quality(
         from pipeline.bench import quality as measured
         from pipeline.bench.analysis.front import front as best
         from pipeline.bench.analysis.settings import gather, newest, summarise
-        from pipeline.bench.runs import find, is_stale
+        from pipeline.bench.runs import find_run, is_run_stale
         from pipeline.search.compatibility import supported_names
-        from pipeline.search.embedded.server import connect, facts, server_name
+        from pipeline.search.embedded.server import connect, server_facts, server_name
 
         opened = Workspace.open(workspace)
-        found = find(opened, run or newest(opened))
+        found = find_run(opened, run or newest(opened))
         name = found.name
-        if is_stale(opened, found):
+        if is_run_stale(opened, found):
             raise UserError(f"Run {name} is out of date: its vectors have been replaced since, so measure them again.")
         settings = best(summarise(gather(opened, [name])))
         asked = measured.asked_of(opened, model)
         with writing(workspace, f"quality of {name}", wait) as (opened, job):
             with connect(opened, f"job {job.job.id}", job.progress("milvus"), server) as engine:
-                can = supported_names(facts(opened, server or server_name(), engine))
+                can = supported_names(server_facts(opened, server or server_name(), engine))
                 able = settings.filter(settings["index"].is_in(can))
-                rows = measured.measure(engine, opened.prefix, asked, able, job.progress("quality"))
-            measured.keep(opened, name, rows)
+                rows = measured.measure_quality(engine, opened.prefix, asked, able, job.progress("quality"))
+            measured.write_quality(opened, name, rows)
             job.result = {"run": name, "model": model, "rows": rows}
             return job.result
 
@@ -225,14 +225,14 @@ def report(
     """
 
     def body() -> Answer:
-        from pipeline.bench.analysis.prices import find
+        from pipeline.bench.analysis.prices import find_prices
         from pipeline.core.outputs import check_target
-        from pipeline.figures.report import write  # figures are the app's; nothing of Streamlit comes with them
+        from pipeline.figures.report import write_report  # figures are the app's; nothing of Streamlit comes with them
 
         opened = Workspace.open(workspace)
         check_target(out, force, (".html",))
         given = _given(scenario, nq, top_k, concurrency, client)
-        write(opened, name, out, given, find(opened, prices))
+        write_report(opened, name, out, given, find_prices(opened, prices))
         return {"run": name, "file": str(out.absolute()), "bytes": out.stat().st_size}
 
     def show(answer: dict[str, Any]) -> None:

@@ -46,10 +46,10 @@ def shown(workspace: Workspace, name: str) -> Answer:
     """Give a run with its points, parameters as objects."""
     from pipeline.bench import runs
 
-    rows = runs.load(workspace, name).to_dicts()
+    rows = runs.load_points(workspace, name).to_dicts()
     objects = [row | {k: json_.loads(row[k]) for k in ("build", "search")} for row in rows]
-    found = runs.find(workspace, name)
-    about = asdict(found) | {"stale": runs.is_stale(workspace, found)}
+    found = runs.find_run(workspace, name)
+    about = asdict(found) | {"stale": runs.is_run_stale(workspace, found)}
     return {"run": about.pop("name")} | about | {"rows": objects}
 
 

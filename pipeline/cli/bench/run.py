@@ -77,7 +77,7 @@ def bench(
     def body() -> Answer:
         from pipeline.bench.run import sweep
         from pipeline.bench.run.options import resumed, sweep_config
-        from pipeline.bench.runs import check_name
+        from pipeline.bench.runs import check_run_name
 
         opened = Workspace.open(workspace)
         options: dict[str, Any] = {
@@ -89,7 +89,7 @@ def bench(
         drawn = scenario_config(scenario, model, file, query_file, metric, rows, queries, seed)
         config = resumed(opened, resume) if resume else sweep_config(drawn, **options)
         if name:
-            check_name(name)
+            check_run_name(name)
         run = resume or name or sweep.resumable(opened, config) or sweep.fresh_name(config)
         with writing(workspace, f"bench {run}", wait, 3) as (opened, job):
             ready = sweep.prepared(opened, config, job.progress("scenario"))

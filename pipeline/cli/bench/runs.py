@@ -147,8 +147,8 @@ def data(
     """
 
     def body() -> Answer:
-        from pipeline.bench.data.files import FOLDERS, check_form, write
-        from pipeline.bench.data.scenarios import prepare
+        from pipeline.bench.data.files import FOLDERS, check_form, write_scenario
+        from pipeline.bench.data.scenarios import prepare_scenario
         from pipeline.bench.data.truth import truth
         from pipeline.core.outputs import check_target
 
@@ -156,10 +156,10 @@ def data(
         check_target(out, force, folder=form in FOLDERS)
         config = scenario_config(scenario, model, file, query_file, metric, rows, queries, seed)
         with writing(workspace, f"bench data {scenario}", wait, 2) as (opened, job):
-            drawn = prepare(opened, config, job.progress("scenario"))
+            drawn = prepare_scenario(opened, config, job.progress("scenario"))
             check_form(form, drawn.metric)
             best = truth(opened, drawn.vectors, drawn.queries, top_k, drawn.metric, job.progress("neighbours"))
-            files = [str(path) for path in write(drawn, best, form, out)]
+            files = [str(path) for path in write_scenario(drawn, best, form, out)]
             job.result = {"files": files, "rows": len(drawn.vectors), "queries": len(best), "metric": drawn.metric}
             return job.result
 

@@ -32,14 +32,14 @@ def types(
         from pipeline.search.compatibility import EMBEDDED, why_not
         from pipeline.search.manual import manual
         from pipeline.search.milvus.profiles import profiles
-        from pipeline.search.params import describe
+        from pipeline.search.params import describe_index_type
 
         if markdown:
             return {"markdown": manual()}
         servers = [EMBEDDED, *(p.facts for p in profiles(Workspace.open(workspace)))]
         return {
             "types": [
-                describe(entry) | {"servers": {s.name: why_not(entry, s) or "yes" for s in servers}}
+                describe_index_type(entry) | {"servers": {s.name: why_not(entry, s) or "yes" for s in servers}}
                 for entry in CATALOGUE.values()
             ]
         }
@@ -92,11 +92,11 @@ def build(
     def body() -> Answer:
         from pipeline.core.errors import UserError
         from pipeline.indexes.build import IndexConfig, build_index, index_name
-        from pipeline.indexes.registry import serve as serve_index
-        from pipeline.indexes.registry import serving
+        from pipeline.indexes.registry import index_in_use
+        from pipeline.indexes.registry import use_index as serve_index
         from pipeline.search.catalogue import index_type
         from pipeline.search.compatibility import why_not
-        from pipeline.search.embedded.server import connect, facts, server_name
+        from pipeline.search.embedded.server import connect, server_facts, server_name
         from pipeline.search.params import check_build, parse_params, validate_search
         from pipeline.vectors.imported import default_metric
 
@@ -108,18 +108,18 @@ def build(
         if serve and vectors != "items":
             raise UserError("Only an index of items can serve: leave --serve out, or choose --vectors items.")
         validate_search(index_type(index), parse_params(build), parse_params(search), 1)
-        if "://" not in name and (reason := why_not(index_type(index), facts(Workspace.open(workspace), name))):
+        if "://" not in name and (reason := why_not(index_type(index), server_facts(Workspace.open(workspace), name))):
             raise UserError(reason)
         with (
             writing(workspace, f"index {called}", wait, 2) as (opened, job),
             connect(opened, f"job {job.job.id}", job.progress("milvus"), name) as engine,
         ):
-            can = facts(opened, name, engine)
+            can = server_facts(opened, name, engine)
             job.result = stage_answer(build_index(opened, config, engine, job.progress("index", learns=False), can))
             if serve:
                 serve_index(opened, called, search)
             if vectors == "items":
-                job.result["serving"] = serving(opened, model)["name"]
+                job.result["index_in_use"] = index_in_use(opened, model)["name"]
             return job.result
 
     def show(answer: Answer) -> None:
@@ -177,7 +177,7 @@ def serve(
     """
 
     def body() -> Answer:
-        from pipeline.indexes.registry import serve as choose
+        from pipeline.indexes.registry import use_index as choose
 
         choose(Workspace.open(workspace), name, search)
         return {"index": name, "search": search, "done": "serve"}

@@ -78,13 +78,13 @@ def append(
 
     def work(opened: Workspace, index: Index, job: Running) -> Callable[[Database], Answer]:
         from pipeline.clicks import ClickSource
-        from pipeline.indexes.update import put
+        from pipeline.indexes.update import put_rows
         from pipeline.indexes.update_input import read_sessions
 
         source = ClickSource(clicks, columns, bad_rows=bad_rows or 0, time_format=time_format)
         ids, vectors, left_out = read_sessions(opened, index["model"], source)
         report = job.progress("append")
-        return lambda engine: put(opened, index, ids, vectors, None, engine, report) | left_out
+        return lambda engine: put_rows(opened, index, ids, vectors, None, engine, report) | left_out
 
     def check(opened: Workspace, index: Index) -> None:
         from pipeline.indexes.update import check_sessions
@@ -110,7 +110,7 @@ def upsert(
     """
 
     def work(opened: Workspace, index: Index, job: Running) -> Callable[[Database], Answer]:
-        from pipeline.indexes.update import kinds, put
+        from pipeline.indexes.update import kinds, put_rows
         from pipeline.indexes.update_input import check_training, read_rows
 
         report = job.progress("upsert")
@@ -118,7 +118,7 @@ def upsert(
         def act(engine: Database) -> Answer:
             ids, vectors, given = read_rows(file, index["dim"], kinds(engine, index))
             check_training(file, index)
-            return put(opened, index, ids, vectors, given, engine, report)
+            return put_rows(opened, index, ids, vectors, given, engine, report)
 
         return act
 

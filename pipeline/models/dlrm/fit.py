@@ -49,18 +49,18 @@ def train(
     fitting, judging = hold_out(held, _JUDGED)
     features = PairFeatures.of(earlier, catalogue, config.min_clicks)
     judge = Judge.of(retrieval, features, judging, config)
-    table = pairs(retrieval, features, fitting, catalogue, config)
+    table = training_pairs(retrieval, features, fitting, catalogue, config)
     progress(0, config.epochs, "loading TensorFlow and Merlin Models")
     import tensorflow as tf
 
     tf.keras.utils.set_random_seed(config.seed)
-    table.write_parquet(folder / "pairs.parquet")
+    table.write_parquet(folder / "training_pairs.parquet")
     schema = _schema(features)
     model, tables = _model(schema, config)
     compare = partial(_compare, model, table=table[:512])
     listener = _Listener(model, tables, judge, config, -(-table.height // config.batch_size), progress, compare)
-    fit(model, folder / "pairs.parquet", schema, config, listener)
-    (folder / "pairs.parquet").unlink()
+    fit(model, folder / "training_pairs.parquet", schema, config, listener)
+    (folder / "training_pairs.parquet").unlink()
     if listener.best is not None:
         listener.best.save(folder / "network.npz")
     PairFeatures.of(clicks, catalogue, config.min_clicks).save(folder)
@@ -69,7 +69,7 @@ def train(
     return listener.summary() | {"pairs": table.height}
 
 
-def pairs(
+def training_pairs(
     retrieval: Scorer, features: PairFeatures, clicks: pl.DataFrame, catalogue: pl.DataFrame, config: DlrmConfig
 ) -> pl.DataFrame:
     """Pair each next click that was retrieved, and its negatives, with its session; in random order."""
@@ -188,7 +188,7 @@ def _model(schema: Any, config: DlrmConfig) -> tuple[Any, Any]:
     return model, tables
 
 
-def export(model: Any, tables: Any) -> DlrmNetwork:
+def exported_ranker(model: Any, tables: Any) -> DlrmNetwork:
     """Read the weights out of a Merlin model: tables by feature, dense layers in order."""
     embeddings = tuple(tables.parallel_layers[name].table.embeddings.numpy() for name in CATEGORICAL)
     dense = [w.numpy() for w in model.trainable_weights if "embeddings" not in w.name]
@@ -238,7 +238,7 @@ class _Listener:
 
     def epoch(self, epoch: int, logs: dict[str, float]) -> None:
         """Rank the held-out sessions' candidates, and keep the best weights so far."""
-        network = export(self.model, self.tables)
+        network = exported_ranker(self.model, self.tables)
         stay_finite(network)
         found = self.judge.figures(network)
         if self._is_best(found):

@@ -46,7 +46,7 @@ class SessionEncoder:
         filled = np.flatnonzero(histories.end > histories.low)
         for begin in range(0, len(filled), _BATCH):
             some = filled[begin : begin + _BATCH]
-            encoded[some] = self._encode(*flat(histories.take(some)))
+            encoded[some] = self._encode(*flatten(histories.take(some)))
         return encoded
 
     def _encode(self, items: Ints, owner: Ints, ago: Ints, last: Ints) -> Floats:
@@ -73,7 +73,7 @@ class SessionEncoder:
         return SessionEncoder(**{f.name: stored[f.name] for f in fields(SessionEncoder)})
 
 
-def flat(histories: Histories) -> tuple[Ints, Ints, Ints, Ints]:
+def flatten(histories: Histories) -> tuple[Ints, Ints, Ints, Ints]:
     """Lay histories, none of them empty, one after the other.
 
     Gives each click's item (a row of the catalogue), its history and how many clicks ago it was, and each history's

@@ -7,7 +7,7 @@ import polars as pl
 
 from pipeline.core.arrays import Ints
 from pipeline.core.columns import FIRST_IDX
-from pipeline.models.session.encoder import flat
+from pipeline.models.session.encoder import flatten
 from pipeline.models.session.network import Batch
 from pipeline.sessions.histories import Histories, next_clicks
 
@@ -50,4 +50,4 @@ class TrainingExamples:
         of = np.repeat(np.arange(len(rows)), counts)
         firsts = np.cumsum(counts) - counts
         targets = self.targets[np.arange(len(of)) + np.repeat(low - firsts, counts)]
-        return Batch(*flat(self.histories.take(rows)), targets, of, step)
+        return Batch(*flatten(self.histories.take(rows)), targets, of, step)

@@ -66,7 +66,7 @@ def train(
             "train again; the model that was there before still is."
         ) from error
     encoder = network.export()
-    compare(network, encoder, training.everything)
+    check_export(network, encoder, training.everything)
     write(folder, network, encoder, {"until": str(until), "features": features.as_json()}, training.course.points)
     kept.unlink(missing_ok=True)
     return training.summary()
@@ -89,7 +89,7 @@ def write(
     pl.from_dicts(points, infer_schema_length=None).write_parquet(folder / "curve.parquet")
 
 
-def compare(network: Network, encoder: SessionEncoder, examples: TrainingExamples) -> None:
+def check_export(network: Network, encoder: SessionEncoder, examples: TrainingExamples) -> None:
     """Hold the exported weights against TensorFlow's outputs on some examples; a difference is a defect."""
     rows = np.arange(min(512, len(examples)))
     batch = examples.batch(rows, 0)

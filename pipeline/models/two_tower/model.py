@@ -14,7 +14,7 @@ from pipeline.core.arrays import Ints
 from pipeline.core.checks import Limits, in_range
 from pipeline.core.columns import CATEGORY_IDX, FIRST_IDX, ITEM_IDX
 from pipeline.core.progress import Progress, silent
-from pipeline.metrics.ranking import evaluate
+from pipeline.metrics.ranking import ranking_figures
 from pipeline.models.merlin_fit import fit
 from pipeline.models.tower import Tower, TwoTower
 from pipeline.models.weights import agree, stay_finite
@@ -132,7 +132,7 @@ def _model(schema: Any, config: TwoTowerConfig) -> Any:
     return model
 
 
-def export(model: Any) -> TwoTower:
+def exported_towers(model: Any) -> TwoTower:
     """Read the weights of both towers out of a Merlin model."""
     return TwoTower(_tower(model.query_encoder), _tower(model.candidate_encoder))
 
@@ -203,7 +203,7 @@ class _Listener:
 
     def epoch(self, epoch: int, logs: dict[str, float]) -> None:
         """Rank the held-out sessions' next clicks over the whole catalogue, and keep the best towers so far."""
-        towers = export(self.model)
+        towers = exported_towers(self.model)
         stay_finite(towers)
         recall = self._validate(towers)
         self.epochs.append({"epoch": epoch + 1, "loss": float(logs["loss"]), "validation_recall@20": recall})
@@ -227,7 +227,9 @@ class _Listener:
     def _validate(self, towers: TwoTower) -> float:
         vectors = towers.candidate.items(*self.items)
         histories, targets = self.validation
-        found = evaluate(lambda rows: towers.query.histories(histories.take(rows)) @ vectors.T, targets, len(vectors))
+        found = ranking_figures(
+            lambda rows: towers.query.histories(histories.take(rows)) @ vectors.T, targets, len(vectors)
+        )
         return found["recall@20"]
 
     def summary(self) -> dict[str, Any]:

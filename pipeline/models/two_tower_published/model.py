@@ -17,7 +17,7 @@ from pipeline.core.columns import CATEGORY_IDX, FIRST_IDX, ITEM_IDX, OUT_OF_VOCA
 from pipeline.core.errors import StopEarly
 from pipeline.core.ids import matched
 from pipeline.core.progress import Progress, silent
-from pipeline.metrics.ranking import evaluate
+from pipeline.metrics.ranking import ranking_figures
 from pipeline.models import weights
 from pipeline.models.lazy_adam import Schedule
 from pipeline.models.two_tower.model import TwoTowerConfig
@@ -149,7 +149,7 @@ class _Course:
         answering = PublishedTwoTower(*vectors(self.network, self.catalogue))
         stay_finite((answering.vectors, answering.unknown))
         histories, targets = self.next
-        found = evaluate(lambda rows: answering.score(histories.take(rows)), targets, len(answering.vectors))
+        found = ranking_figures(lambda rows: answering.score(histories.take(rows)), targets, len(answering.vectors))
         point = {"step": self.network.step, "validation_recall@20": found["recall@20"]}
         self.points.append(point)
         self.epochs.append({"epoch": len(self.epochs) + 1, "loss": loss, "validation_recall@20": found["recall@20"]})

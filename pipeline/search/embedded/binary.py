@@ -14,7 +14,7 @@ _MORE_PORTS = ("peer_port", "metrics_port")  # beside those that the package kno
 _PORTS = (20_000, 30_000)  # below what Linux hands out to outgoing connections
 
 
-def prepare(home: Path) -> tuple[list[str], dict[str, str], dict[str, int]]:
+def prepare_home(home: Path) -> tuple[list[str], dict[str, str], dict[str, int]]:
     """Write the configuration under `home`; give the command, its environment and the ports chosen."""
     from milvus import MilvusServerConfig
 

@@ -49,7 +49,7 @@ def resident_mb(processes: Iterable[psutil.Process]) -> float | None:
     return sum(held) / 1e6 if held else None
 
 
-def memory(roots: Iterable[int]) -> Memory:
+def memory_of(roots: Iterable[int]) -> Memory:
     """Read what these processes and those below them hold."""
     found = tree(roots)
     return Memory(resident_mb(found), frozenset(process.pid for process in found))
@@ -60,13 +60,13 @@ def settled(roots: Sequence[int], patience_s: float = _PATIENCE_S) -> Memory:
 
     Not known where it still does after `patience_s` seconds.
     """
-    seen = [memory(roots)]
+    seen = [memory_of(roots)]
     if seen[0].mb is None or _age_s(seen[0].processes) > _YOUNG_S:
         return seen[0]
     steady, pause = round(_STEADY_S / 0.25), 0.25
     for _ in range(round(patience_s / pause)):
         time.sleep(pause)
-        seen.append(memory(roots))
+        seen.append(memory_of(roots))
         if len(seen) > steady and _is_steady(seen[-1 - steady :]):
             return seen[-1]
     return Memory(None, seen[-1].processes)

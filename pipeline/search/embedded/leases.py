@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.locks import is_locked, lock, sweep
+from pipeline.core.locks import is_locked, lock, remove_unlocked
 from pipeline.core.workspace import read_json, write_json
 
 
@@ -64,5 +64,5 @@ def holders(home: Path) -> list[dict[str, Any]]:
             path.unlink(missing_ok=True)
     for stray in (home / "leases").glob("*.lock"):
         if not stray.with_suffix(".json").exists():
-            sweep(stray)
+            remove_unlocked(stray)
     return living

@@ -140,7 +140,7 @@ def connect(
             held.release()
 
 
-def facts(workspace: Workspace, name: str, engine: "MilvusEngine | None" = None) -> ServerFacts:
+def server_facts(workspace: Workspace, name: str, engine: "MilvusEngine | None" = None) -> ServerFacts:
     """Give what decides which index types the server called `name` can build; one without a name is asked."""
     if name == EMBEDDED.name:
         return EMBEDDED
@@ -174,8 +174,8 @@ def status(workspace: Workspace) -> dict[str, Any]:
     return found | {"pinned": (folder / "pinned").exists(), "abandoned": left}
 
 
-def start(workspace: Workspace, progress: Progress = silent) -> dict[str, Any]:
-    """Start the server and keep it until `stop`."""
+def start_server(workspace: Workspace, progress: Progress = silent) -> dict[str, Any]:
+    """Start the server and keep it until `stop_server`."""
     claimed = take(home(workspace), "milvus start")
     try:
         ensure(workspace, progress, 120.0, pin=True)
@@ -201,8 +201,8 @@ def restart(workspace: Workspace, progress: Progress = silent) -> dict[str, Any]
         claimed.release()
 
 
-def stop(workspace: Workspace) -> str:
-    """End what `start` began; the server goes on while others hold it. Give a sentence that says what happens."""
+def stop_server(workspace: Workspace) -> str:
+    """End what `start_server` began; the server goes on while others hold it. Say in a sentence what happens."""
     folder = home(workspace)
     if not is_locked(folder / "supervisor.lock"):
         return "Milvus is not running."

@@ -21,7 +21,7 @@ import psutil
 from pipeline.core.errors import UserError
 from pipeline.core.locks import is_locked, try_lock
 from pipeline.core.workspace import read_json, write_json, write_secret
-from pipeline.search.embedded.binary import prepare
+from pipeline.search.embedded.binary import prepare_home
 from pipeline.search.embedded.etcd_sessions import forget_ended
 from pipeline.search.embedded.leases import gate, holders
 from pipeline.search.embedded.relay import Relay
@@ -119,7 +119,7 @@ def _start(home: Path, guard: int, public: socket.socket | None, restarts: Resta
     """Start the server, wait until it is healthy, and set its password before the port is told."""
     ours = {"supervisor_pid": os.getpid(), "since": time.time()}
     write_json(home / "server.json", {"state": "starting"} | ours | restarts.about())
-    command, environment, ports = prepare(home)
+    command, environment, ports = prepare_home(home)
     with (home / "logs" / "server.log").open("ab") as log:
         begins = log.tell()
         server = subprocess.Popen(

@@ -45,7 +45,7 @@ def between(vectors: Floats, queries: Floats, metric: str) -> Doubles:
     return np.asarray(np.where(undirected, 1, np.einsum("ij,ij->i", apart, apart) / 2))
 
 
-def pairs(vectors: Floats, queries: Floats, rows: Rows, metric: str) -> Doubles:
+def pair_distances(vectors: Floats, queries: Floats, rows: Rows, metric: str) -> Doubles:
     """Give the distances (q, k) between queries (q, dim) and the vectors in `rows` (q, k)."""
     wide, found = rows.shape[1], np.empty(rows.shape, np.float64)
     step = max(1, _AT_ONCE // (wide * queries.shape[1] or 1))
@@ -61,7 +61,7 @@ def scores(far: Doubles, metric: str) -> Doubles:
     return far if metric == "L2" else -far if metric == "IP" else 1 - far
 
 
-def some(vectors: Any) -> Any:
+def evenly_spaced(vectors: Any) -> Any:
     """Pick vectors at even steps, enough to tell where all of them lie."""
     return vectors[:: max(1, len(vectors) // _SAMPLE)]
 
@@ -81,4 +81,4 @@ def tolerance(vectors: Floats, queries: Floats, last: Rows, metric: str) -> Doub
     kth = np.asarray(vectors[last])
     if metric != "IP":
         return TIE * between(kth, queries, metric) + (_NOTHING if metric == "COSINE" else 0)
-    return TIE * lengths(queries) * lengths(kth - middle(np.asarray(some(vectors))))
+    return TIE * lengths(queries) * lengths(kth - middle(np.asarray(evenly_spaced(vectors))))

@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.core.arrays import Doubles, Floats
 from pipeline.core.errors import UserError
-from pipeline.search.exact.distance import directions, lengths, middle, some
+from pipeline.search.exact.distance import directions, evenly_spaced, lengths, middle
 
 _MORE_TERMS = 8  # beside the dimensions: rounding of vector, query, last column and sum
 _SUMMED = 192  # dimensions in one product: the bound grows with them, and not with the number of products
@@ -45,7 +45,7 @@ class Screen:
         extent = max(abs(float(vectors.max())), abs(float(vectors.min())))
         if not np.isfinite(extent):
             raise UserError("A vector holds NaN or an infinite number, which is near to nothing: mend or leave it out.")
-        sample = arrays.get(some(vectors))
+        sample = arrays.get(evenly_spaced(vectors))
         self.centre = middle(directions(sample) if metric == "COSINE" else sample)
         self.scale = 1.0 if metric == "COSINE" or not extent else 2.0 ** -np.frexp(extent)[1]
 

@@ -13,7 +13,7 @@ from pymilvus.exceptions import ErrorCode, SchemaNotReadyException
 
 from pipeline.core.errors import Cancelled, NotLoaded, UserError
 from pipeline.search.engine import Endpoint
-from pipeline.search.milvus.refusals import Meaning, meaning, sentence
+from pipeline.search.milvus.refusals import Meaning, meaning, refusal_sentence
 
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # its errors become sentences here
 
@@ -50,7 +50,7 @@ class Connection:
                 raise Cancelled from error
             meant, text = meaning(error)
             kind = NotLoaded if meant is Meaning.NOT_LOADED else UserError
-            raise kind(sentence(self.endpoint.uri, collection, meant, text, doing)) from error
+            raise kind(refusal_sentence(self.endpoint.uri, collection, meant, text, doing)) from error
 
     def _own(self, name: str) -> Collection:
         """Look a collection up that may be changed."""

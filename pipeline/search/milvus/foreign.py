@@ -35,7 +35,7 @@ def neighbours(engine: MilvusEngine, name: str, k: int, queries: int = 1) -> dic
     return {"queries": keys, "answers": answers, "p50_ms": round(float(np.median(seconds)) * 1000, 3)}
 
 
-def compare(engine: MilvusEngine, left: str, right: str, k: int, queries: int) -> dict[str, Any]:
+def compare_collections(engine: MilvusEngine, left: str, right: str, k: int, queries: int) -> dict[str, Any]:
     """Ask two collections the same queries, stored in `left`: {queries, k, in_common (a share), p50_ms by name}."""
     first, second = (searchable(engine, name) for name in (left, right))
     if first["dim"] != second["dim"]:

@@ -100,7 +100,7 @@ def meaning_of_status(code: int, before: int, text: str) -> Meaning:
     return next((meant for pattern, meant in _TEXTS if pattern.match(text)), Meaning.OTHER)
 
 
-def sentence(uri: str, collection: str, meant: Meaning, text: str, doing: str = "") -> str:
+def refusal_sentence(uri: str, collection: str, meant: Meaning, text: str, doing: str = "") -> str:
     """Say what is meant and what to do; `text` is the server's, `doing` is what was cut off."""
     form = _GONE_WHILE if doing and meant is Meaning.GONE else meant.value
     if meant is Meaning.FILTER:
