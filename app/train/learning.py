@@ -53,7 +53,7 @@ def _how_far(job: Job) -> None:
     facts = [str(progress.get("text", "")), time_left_words(progress, time.time())]
     told, button = st.columns([2, 1], vertical_alignment="center")
     told.markdown(" · ".join(filter(None, facts)))
-    asked = (job.folder / "stop_job").exists()
+    asked = (job.folder / "stop").exists()
     if button.button(
         "Stop early and keep the best",
         icon=":material/stop_circle:",

@@ -235,7 +235,7 @@ def stop_job(target: Job) -> None:
     """Ask a training to end now and keep its best; UserError where the job no longer runs."""
     if not target.alive:
         raise UserError(f"Job {target.id} ('{target.title}') is {target.state}: there is nothing to stop.")
-    (target.folder / "stop_job").touch()
+    (target.folder / "stop").touch()
 
 
 def prune(workspace: Workspace, kept: int = KEPT) -> None:

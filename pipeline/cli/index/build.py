@@ -119,7 +119,7 @@ def build(
             if serve:
                 serve_index(opened, called, search)
             if vectors == "items":
-                job.result["index_in_use"] = index_in_use(opened, model)["name"]
+                job.result["serving"] = index_in_use(opened, model)["name"]
             return job.result
 
     def show(answer: Answer) -> None:

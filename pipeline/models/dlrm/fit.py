@@ -54,13 +54,13 @@ def train(
     import tensorflow as tf
 
     tf.keras.utils.set_random_seed(config.seed)
-    table.write_parquet(folder / "training_pairs.parquet")
+    table.write_parquet(folder / "pairs.parquet")
     schema = _schema(features)
     model, tables = _model(schema, config)
     compare = partial(_compare, model, table=table[:512])
     listener = _Listener(model, tables, judge, config, -(-table.height // config.batch_size), progress, compare)
-    fit(model, folder / "training_pairs.parquet", schema, config, listener)
-    (folder / "training_pairs.parquet").unlink()
+    fit(model, folder / "pairs.parquet", schema, config, listener)
+    (folder / "pairs.parquet").unlink()
     if listener.best is not None:
         listener.best.save(folder / "network.npz")
     PairFeatures.of(clicks, catalogue, config.min_clicks).save(folder)
