@@ -66,6 +66,13 @@ def read_json(path: Path) -> Any | None:
         return None
 
 
+def _target(link: Path) -> str | None:
+    try:
+        return os.readlink(link)
+    except OSError:
+        return None
+
+
 def disk_trouble(error: Exception) -> str | None:
     """Name what the disk refused, also when a library wraps it in an error of its own; None for any other error."""
     native = re.search(r"\(os error (\d+)\)", str(error))  # as libraries written in Rust report it
@@ -122,7 +129,14 @@ class Workspace:
 
     def manifest(self, name: str) -> dict[str, Any] | None:
         """Read what a stage wrote about its output, or None where it has not run."""
-        return read_json(self.stage(name) / MANIFEST)
+        link = self.stage(name)
+        while (
+            True
+        ):  # whoever publishes removes what was there before, perhaps between our reading the link and the file
+            before = _target(link)
+            found: dict[str, Any] | None = read_json(link / MANIFEST)
+            if found is not None or _target(link) == before:
+                return found
 
     def stages(self, prefix: str = "") -> list[str]:
         """List the stages that have an output, those under `prefix` (a folder) if one is given."""
