@@ -29,8 +29,8 @@ def main() -> None:
     with st.sidebar:
         tray.show()
         st.caption(f"Workspace `{opened.root.name}`")
-    refused.show()
-    chosen.run()
+    with refused.elsewhere():
+        chosen.run()
     if opened.stages("indexes"):
         state.hold()  # begins to start Milvus beside, once the page is painted
     memory.collect_by_time()

@@ -13,7 +13,7 @@ from pipeline.core.text import duration
 from pipeline.jobs.forecast import words
 from pipeline.jobs.job import Job, cancel, jobs, start
 
-_EVERY_S = 1.0
+EVERY_S = 1.0
 
 
 def launch(arguments: list[str], title: str, then: Sequence[tuple[list[str], str]] = ()) -> None:
@@ -31,27 +31,30 @@ def live() -> list[Job]:
 
 
 def show() -> None:
-    """Draw the tray; it looks again every second while something runs."""
+    """Draw the tray; it looks again every second while something runs, and has the page drawn anew when a step ends."""
     running = live()
+    st.session_state["steps"] = _steps(running)
     st.session_state.setdefault("watched", set()).update(j.id for j in running)
-    st.fragment(_tray, run_every=_EVERY_S if running else None)()
+    st.fragment(_tray, run_every=EVERY_S if running else None)()
 
 
 @errors()
 def _tray() -> None:
     running = live()
     ended = st.session_state["watched"] - {j.id for j in running}
+    further = st.session_state["steps"] != _steps(running)
     if ended:
         st.session_state["watched"] -= ended
         for job in jobs(workspace()):
             if job.id in ended:
                 _announce(job)
+    if ended or further:
         st.rerun()
     st.markdown("**Jobs**")
     if not running:
         st.caption("Nothing is running.")
     for before, job in zip([None, *running], running, strict=False):
-        _one(job, before)
+        card(job, before)
     _last_without_result()
 
 
@@ -61,8 +64,13 @@ def _announce(job: Job) -> None:
     st.toast(text, icon=icons.get(job.state, ":material/error:"))
 
 
-def _one(job: Job, before: Job | None) -> None:
-    """Draw a job; `before` is the one that it has to wait for, if there is one."""
+def _steps(running: Sequence[Job]) -> dict[str, int]:
+    """Give the step that each job is at: what the steps before it made is there."""
+    return {job.id: int(job.progress.get("step", 0)) for job in running}
+
+
+def card(job: Job, before: Job | None, place: str = "tray") -> None:
+    """Draw a job in a `place`; `before` is the one that it has to wait for, if there is one."""
     progress = job.progress
     with st.container(border=True):
         st.markdown(job.title)
@@ -78,7 +86,7 @@ def _one(job: Job, before: Job | None) -> None:
         with st.popover("Command and log", width="stretch"):
             st.code(job.about["command"], language="bash", wrap_lines=True)
             st.code(job.log(30) or "nothing said yet", language=None, wrap_lines=True)
-        if st.button("Cancel", key=f"cancel-{job.id}", width="stretch"):
+        if st.button("Cancel", key=f"cancel-{place}-{job.id}", width="stretch"):
             try:
                 cancel(job)
             except UserError as error:

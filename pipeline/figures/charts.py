@@ -45,7 +45,7 @@ def item_map(
 
 
 def _map_title(points: pl.DataFrame) -> str:
-    return f"{points.height:,} items; those that sessions click together lie together"
+    return f"{points.height:,} items; those clicked in the same sessions lie close together"
 
 
 def _dots(add: Callable[..., Any], part: pl.DataFrame, name: str, colour: str) -> None:

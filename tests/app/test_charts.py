@@ -111,7 +111,7 @@ def test_titles_say_the_finding() -> None:
     assert found["training"].layout.title.text == "Validation recall@20 reached 0.420"
     best = "session-1: validation recall@20 reached 0.420, session-2 0.400; between two trainings that may be chance"
     assert found["trainings"].layout.title.text.replace("<br>", " ") == best
-    assert "other sessions" in modelcharts.trainings(CURVES, "light", alike=False).layout.title.text.replace(
+    assert "different sessions" in modelcharts.trainings(CURVES, "light", alike=False).layout.title.text.replace(
         "<br>", " "
     )
     assert "Two-tower leads with recall@20 0.500" in found["evaluation"].layout.title.text.replace("<br>", " ")
