@@ -11,6 +11,7 @@ if str(ROOT) not in sys.path:
 
 from app import memory, refused, routes, state, tray, url  # noqa: E402
 from pipeline.core.errors import UserError  # noqa: E402
+from pipeline.core.snapshot import snapshot  # noqa: E402
 
 
 def main() -> None:
@@ -36,4 +37,5 @@ def main() -> None:
     memory.collect_by_time()
 
 
-main()
+with snapshot():
+    main()

@@ -9,6 +9,7 @@ from app import refused
 from app.errors import errors
 from app.state import workspace
 from pipeline.core.errors import UserError
+from pipeline.core.snapshot import once
 from pipeline.core.text import duration
 from pipeline.jobs.forecast import words
 from pipeline.jobs.job import Job, cancel, jobs, start
@@ -27,7 +28,11 @@ def launch(arguments: list[str], title: str, then: Sequence[tuple[list[str], str
 
 def live() -> list[Job]:
     """List the jobs that run or wait, oldest first."""
-    return [j for j in reversed(jobs(workspace())[:20]) if j.alive]
+    return once("live jobs", lambda: [j for j in reversed(_jobs()[:20]) if j.alive])
+
+
+def _jobs() -> list[Job]:
+    return once("jobs", lambda: jobs(workspace()))
 
 
 def show() -> None:
@@ -45,7 +50,7 @@ def _tray() -> None:
     further = st.session_state["steps"] != _steps(running)
     if ended:
         st.session_state["watched"] -= ended
-        for job in jobs(workspace()):
+        for job in _jobs():
             if job.id in ended:
                 _announce(job)
     if ended or further:
@@ -95,7 +100,7 @@ def card(job: Job, before: Job | None, place: str = "tray") -> None:
 
 def _last_without_result() -> None:
     """Say why the newest job has no result, where it has none."""
-    newest = next(iter(jobs(workspace())), None)
+    newest = next(iter(_jobs()), None)
     if newest is not None and (error := newest.error):
         icon = ":material/cancel:" if newest.state == "cancelled" else ":material/error:"
         with st.expander(f"{newest.title}: {newest.state}", icon=icon):

@@ -69,7 +69,7 @@ def _picked() -> str:
 
 
 def _together(recommender: Recommender) -> tuple[list[str], None]:
-    history = basket.edit(cards.names(recommender.catalogue))
+    history = basket.edit(basket.names(recommender.now))
     if not history:
         cards.empty("Add one or more items: each is a click in the session.")
     return history, None
@@ -92,7 +92,7 @@ def _real(recommender: Recommender) -> tuple[list[str], str | None]:
     if not session:
         cards.empty(f"{_NONE_LEFT} Refresh the model, or build a session from items it knows.")
         return [], None
-    clicks = recommender.session(session)
+    clicks = visits.clicks(recommender, session)
     if len(clicks) < 2:
         return clicks, None
     last = len(clicks) - 1
@@ -120,15 +120,16 @@ def _controls(recommender: Recommender, built: list[str]) -> Query:
     k = middle.slider("How many", 1, most, **shown) if most > 1 else 1
     shown = url.bound("seen", False, url.flag, url.write_flag)
     seen = right.toggle("Exclude seen items", help="Leave out items already clicked in the session.", **shown)
-    expression = filtering.control(known.catalogue, row.get("columns", []))
+    expression = filtering.control(known, row.get("columns", []))
     return Query(k=k, index=index, exclude_seen=seen, filter=expression)
 
 
 def _answer(recommender: Recommender, history: list[str], real: str | None, query: Query) -> None:
     index = recommender.serving(query.index)
     known = recommender.of(index)
+    narrowed = bool(query.exclude_seen or query.filter or index["changed"])
     with st.spinner("Searching Milvus; the first search starts it, which takes about ten seconds"):
-        answer = recommender.recommend(history, query, state.hold().engine(index["server"]))
+        answer = recommender.recommend(history, query, state.hold().engine(index["server"]), exact=not narrowed)
     items = answer["items"]
     if _picked() == "items":
         known_now = (item for item in items if item["item_id"] in recommender.now.rows)
@@ -142,12 +143,10 @@ def _answer(recommender: Recommender, history: list[str], real: str | None, quer
         cards.empty(answer["note"] or "There is nothing left to recommend.")
         return
     cards.cards(items, state.mode(), star=real)
-    narrowed = query.exclude_seen or query.filter or index["changed"]
-    exact = None if narrowed else known.exact(history, query.k)
     left, right = st.columns([2, 1], vertical_alignment="center")
     with left:
         draw.figure(charts.latency(answer["latency_ms"], state.mode()))
-    if exact is not None:
+    if exact := answer.get("exact"):
         same = len(set(exact) & {i["item_id"] for i in items})
         right.metric(
             "Same as exact search",
