@@ -25,8 +25,8 @@ REALDATA_DIR = Path(os.environ.get("REALDATA_DIR", Path(__file__).resolve().pare
 os.environ[GRACE_VARIABLE] = "2"  # servers of tests need not wait half a minute for a next user
 for _variable in ("MILVUS_URI", "MILVUS_TOKEN", "CLICK_ROAD_WORKSPACE"):
     os.environ.pop(_variable, None)
-hypothesis.settings.register_profile("same", derandomize=True)  # what fails here fails at everyone's
-hypothesis.settings.register_profile("fresh")  # `make test-long` draws anew
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None)  # what fails here fails for everyone
+hypothesis.settings.register_profile("fresh", deadline=None)  # `make test-long` draws anew
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 os.environ["CLICK_ROAD_DATA"] = str(REALDATA_DIR)  # tests fetch nothing, and write nothing into the user's cache
 

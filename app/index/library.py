@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import state, tray
+from app import refused, state, tray
 from pipeline.core.text import duration
 from pipeline.jobs.job import jobs
 from pipeline.search.libraries.library import Library
@@ -20,8 +20,10 @@ def show(row: dict[str, Any]) -> None:
         measured = next((result for result in ended if result["library"] == library.name), None)
         if measured is not None:
             _beside(row, library, measured)
-        elif st.button(f"Compare with {library.title}", icon=":material/compare_arrows:"):
-            tray.launch(bench_command(row, library), title)
+            continue
+        with refused.below(f"library {library.name}"):
+            if st.button(f"Compare with {library.title}", icon=":material/compare_arrows:"):
+                tray.launch(bench_command(row, library), title)
 
 
 def _beside(row: dict[str, Any], library: Library, measured: dict[str, Any]) -> None:
@@ -38,8 +40,8 @@ def _beside(row: dict[str, Any], library: Library, measured: dict[str, Any]) -> 
         help="In one process on one thread: no network, no columns, no other users, nothing on disk.",
     )  # fmt: skip
     st.caption(
-        f"The database adds {duration(max(row['p50_ms'] - measured['p50_ms'], 0) / 1000)} to a query, and brings "
-        f"columns, updates, persistence and many users for it. {library.title} built in {duration(measured['build_s'])}, "
+        f"The database adds {duration(max(row['p50_ms'] - measured['p50_ms'], 0) / 1000)} to a query; in return, it has "
+        f"columns, updates, persistence and many users. {library.title} built in {duration(measured['build_s'])}, "
         f"Milvus in {duration(row['build_s'])}."
     )
 

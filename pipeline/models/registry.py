@@ -140,8 +140,8 @@ def _load_session(folder: Path, catalogue: pl.DataFrame) -> Model:
 KINDS: dict[str, Kind] = {
     "session": Kind(
         "Session encoder",
-        "Reads the session's clicks in their order, by attention over the last 20 and the last one; sessions and items "
-        "share one space, so that the best items are the nearest.",
+        "Reads the session's clicks in order, with attention over the last 20 and the last one; sessions and items "
+        "share one space, so the best items are the nearest.",
         SessionConfig(),
         session.train,
         _load_session,
@@ -152,8 +152,8 @@ KINDS: dict[str, Kind] = {
     ),
     "two_tower": Kind(
         "Two-tower",
-        "Merlin Models' retrieval model; its query tower reads the session's last clicks, so a session never seen "
-        "has a vector.",
+        "Merlin Models' retrieval model; its query tower reads the session's last clicks, so it has a vector for a "
+        "session it has never seen.",
         TwoTowerConfig(),
         two_tower.train,
         _load_towers,
@@ -162,8 +162,8 @@ KINDS: dict[str, Kind] = {
     ),
     "two_tower_published": Kind(
         "Two-tower as published",
-        "A lesson: the same two towers, but the query tower knows a session by its id and a random age. A session "
-        "never seen is nobody in particular, and all of them get the same items.",
+        "A lesson: the same two towers, but the query tower knows a session by its id and a random age. It knows "
+        "nothing of a session it has never seen, so all of those get the same items.",
         PublishedConfig(),
         two_tower_published.train,
         two_tower_published.load,
