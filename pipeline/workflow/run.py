@@ -16,7 +16,7 @@ from pipeline.indexes.registry import serve, serving
 from pipeline.jobs.process import Running
 from pipeline.maps.projection import MapConfig, project
 from pipeline.models.options import training_config
-from pipeline.models.registry import need_vectors
+from pipeline.models.registry import encoder_kind
 from pipeline.search.catalogue import index_type
 from pipeline.search.embedded.server import connect, facts, server_name
 from pipeline.search.params import check_build, parse_params
@@ -41,7 +41,7 @@ class RoadConfig:
 
     def check(self) -> None:
         """Refuse at once what would fail only after minutes."""
-        need_vectors(self.model)
+        encoder_kind(self.model)
         training_config(self.model, self.training)
         check_build(index_type(self.index), parse_params(self.params))
 

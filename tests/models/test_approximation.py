@@ -65,12 +65,12 @@ def test_an_exact_index_loses_nothing(built: tuple[Workspace, FaissEngine]) -> N
 
 def test_a_lossy_index_tells_what_it_loses(built: tuple[Workspace, FaissEngine]) -> None:
     workspace, engine = built
-    found = approximate(workspace, "ivf_flat", ApproximationConfig("nprobe=1"), engine).manifest["metrics"]
+    found = approximate(workspace, "ivf_flat", ApproximationConfig(search="nprobe=1"), engine).manifest["metrics"]
     assert found["index_recall@20"] < 0.9
     lost = found["lost"]["recall@20"]
     assert lost["difference"] == pytest.approx(found["exact"]["recall@20"] - found["through"]["recall@20"], abs=2e-6)
     assert 0 < lost["low"] < lost["difference"] < lost["high"]
-    whole = approximate(workspace, "ivf_flat", ApproximationConfig("nprobe=8"), engine)
+    whole = approximate(workspace, "ivf_flat", ApproximationConfig(search="nprobe=8"), engine)
     assert not whole.skipped
     assert whole.manifest["metrics"]["index_recall@20"] == 1
 
