@@ -51,7 +51,7 @@ def import_(
         from pipeline.vectors.imported import BroughtConfig, check_name, import_vectors
 
         check_name(name)
-        config = BroughtConfig(str(file.absolute()), metric.upper(), columns)
+        config = BroughtConfig(file=str(file.absolute()), metric=metric.upper(), columns=columns)
         with writing(workspace, f"vectors import {name}", wait) as (opened, job):
             job.result = stage_answer(import_vectors(opened, name, config, job.progress("vectors")))
             return job.result

@@ -87,7 +87,8 @@ def _training(workspace: Workspace, config: RoadConfig) -> dict[str, Any]:
 
 def _indexes(workspace: Workspace, config: RoadConfig, job: Running) -> list[Done]:
     with connect(workspace, f"job {job.job.id}", job.progress("milvus")) as engine:
-        configs = [IndexConfig(e, config.model, config.index, config.params, server_name()) for e in ENTITIES]
+        chosen = IndexConfig(model=config.model, index=config.index, params=config.params, server=server_name())
+        configs = [chosen.replace(vectors=entity) for entity in ENTITIES]
         can = facts(workspace, server_name(), engine)
         done = [build_index(workspace, c, engine, job.progress("index", learns=False), can) for c in configs]
     if serving(workspace, config.model)["stale"]:  # what was chosen before answers with the clicks before

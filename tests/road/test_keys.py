@@ -12,11 +12,13 @@ from pipeline.core.stage import _key, _plain, run_stage
 from pipeline.core.workspace import Workspace, read_json
 from pipeline.evaluation.evaluate import EvaluateConfig
 from pipeline.evaluation.through_index import ApproximationConfig
+from pipeline.indexes.build import IndexConfig
 from pipeline.maps.projection import MapConfig
 from pipeline.models.registry import KINDS
 from pipeline.models.session.passes import SessionConfig
 from pipeline.sessions.preprocess import PreprocessConfig
 from pipeline.training.interrupted import checkpoint_path
+from pipeline.vectors.imported import BroughtConfig
 
 CONFIGS: dict[str, Options] = {
     **{f"models/{name}": kind.defaults for name, kind in KINDS.items()},
@@ -24,6 +26,8 @@ CONFIGS: dict[str, Options] = {
     "approximation": ApproximationConfig(),
     "maps": MapConfig(),
     "data": PreprocessConfig(),
+    "indexes": IndexConfig(),
+    "vectors": BroughtConfig(file="/a/b.npy"),
 }
 KEYS: list[tuple[str, dict[str, Any], str]] = [
     ("models/session", {}, "a0e21e5d59ae5c6cb3d68d06"),
@@ -55,6 +59,22 @@ KEYS: list[tuple[str, dict[str, Any], str]] = [
     ("maps", {"n_neighbors": 30, "min_dist": 0.0, "seed": 0}, "4d9fc5da5bb4d6783ed3860e"),
     ("data", {}, "0749154ac1e2bf70f48200e8"),
     ("data", {"test_from": "2008-08-01", "min_item_count": 5}, "02f81fb4a83c79b5750caabc"),
+    ("indexes", {}, "7ea64a610bff9a666aca05be"),
+    (
+        "indexes",
+        {
+            "vectors": "sessions",
+            "model": "two_tower",
+            "index": "IVF_FLAT",
+            "params": "nlist=64",
+            "server": "mine",
+            "metric": "L2",
+            "label": "b",
+        },
+        "e7966fc4c5c1c72412b45843",
+    ),
+    ("vectors", {}, "f4e4c07d4bc2f2caa7ca3e24"),
+    ("vectors", {"file": "/a/b.csv", "metric": "L2", "columns": "id=sku,vector=f*"}, "a1e0adfdb29dde523208873a"),
 ]
 
 
