@@ -1,5 +1,6 @@
 """What a user chooses: frozen models whose fields say default, bounds and meaning, and refuse in one sentence."""
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, Self, get_args
 
@@ -18,7 +19,8 @@ _WHAT = {bool: "true or false", int: "a number", float: "a number", str: "text"}
 class Options(BaseModel):
     """Options of a model, a stage or a benchmark; raises UserError for a value that breaks a rule.
 
-    Numbers are finite, and nothing is converted: neither '5' nor True is a number. What one option asks of another is
+    Numbers are finite, and nothing is converted: neither '5' nor True is a number. Several values are a tuple that is
+    not strict, as JSON has lists. What one option asks of another is
     a validator of the class that raises UserError. Field names, order and defaults go into keys of stages and
     checkpoints: a change makes what users have stale.
     """
@@ -45,9 +47,11 @@ class Options(BaseModel):
 
 
 def bounds(field: FieldInfo) -> dict[str, float]:
-    """Give a number's bounds by their names: ge, gt, le and lt; empty where it has none."""
-    marks = ((name, getattr(mark, name, None)) for mark in field.metadata for name in _BOUNDS)
-    return {name: value for name, value in marks if value is not None}
+    """Give the bounds of a number, or of each of several, by their names: ge, gt, le and lt."""
+    items = (part for item in get_args(field.annotation) for part in getattr(item, "__metadata__", ()))
+    marks = [*field.metadata, *(mark for part in items if isinstance(part, FieldInfo) for mark in part.metadata)]
+    found = ((name, getattr(mark, name, None)) for mark in marks for name in _BOUNDS)
+    return {name: value for name, value in found if value is not None}
 
 
 @cache
@@ -81,10 +85,17 @@ def _range(limits: dict[str, float]) -> str:
 
 def _what(field: FieldInfo, value: Any) -> str:
     """Name what an option takes; what is a number, though not a whole one, is told so."""
-    types = (field.annotation, *get_args(field.annotation))
+    types = list(_types(field.annotation))
     if int in types and _is_number(value):
         return "a whole number"
     return next((_WHAT[one] for one in types if one in _WHAT), "what it takes")
+
+
+def _types(annotation: Any) -> Iterator[Any]:
+    """Give a type and those that it is made of."""
+    yield annotation
+    for part in get_args(annotation):
+        yield from _types(part)
 
 
 def _is_number(value: Any) -> bool:
@@ -96,4 +107,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _written(value: Any) -> Any:
+    """Write a value as the command line has it."""
+    if isinstance(value, tuple):
+        return ",".join(str(_written(one)) for one in value)
     return str(value).lower() if isinstance(value, bool) else value

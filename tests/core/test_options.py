@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import pytest
 from hypothesis import example, given
@@ -21,12 +21,16 @@ class Shelf(Options):
     height: float = Field(default=2.0, ge=0, description="Of all.")
     wood: str = Field(default="oak", description="What it is made of.")
     sorted: bool = Field(default=False, description="By name.")
+    rows: tuple[Annotated[int, Field(ge=1, le=9)], ...] = Field(default=(1, 2), strict=False, description="On which.")
 
     @model_validator(mode="after")
     def _few_are_wide(self) -> Self:
         if self.books * self.width > 5:
             raise UserError(f"{self.books} books of {self.width} do not fit: choose fewer.")
         return self
+
+
+SINGLE = {name: field for name, field in Shelf.model_fields.items() if name != "rows"}
 
 
 def _refused(**chosen: Any) -> str:
@@ -47,11 +51,14 @@ def _refused(**chosen: Any) -> str:
         ({"books": "4"}, "books '4' is not a whole number: write it like books=3."),
         ({"books": True}, "books 'true' is not a number: write it like books=3."),
         ({"width": False}, "width 'false' is not a number: write it like width=0.5."),
+        ({"rows": (3, 10)}, "rows 10 is out of range: choose 1 to 9."),
+        ({"rows": (3, "x")}, "rows 'x' is not a number: write it like rows=1,2."),
         ({"sorted": 1}, "sorted '1' is not true or false: write it like sorted=false."),
         ({"wood": 7}, "wood '7' is not text: write it like wood=oak."),
         (
             {"widht": 0.1},
-            "There is no option 'widht': choose books, width, height, wood, sorted. Did you mean width or height?",
+            "There is no option 'widht': choose books, width, height, wood, sorted, rows. "
+            "Did you mean width or height?",
         ),
         ({"books": 10, "width": 0.9}, "10 books of 0.9 do not fit: choose fewer."),
     ],
@@ -88,13 +95,15 @@ def _answer(call: Callable[[], Any]) -> tuple[Any, str]:
 @given(st.one_of(st.integers(), st.floats(), st.text(), st.booleans(), st.none()))
 @example(10**400)
 def test_any_value_is_taken_as_it_is_or_refused(value: Any) -> None:
-    for name, field in Shelf.model_fields.items():
+    for name, field in SINGLE.items():
         shelf, refused = _answer(lambda name=name: Shelf(**{name: value}))  # type: ignore[misc]
         if shelf is None:
             assert name in refused or "fit" in refused
         else:
-            assert getattr(shelf, name) == value
-            assert type(getattr(shelf, name)) is field.annotation
+            taken = getattr(shelf, name)
+            assert type(taken) is field.annotation
+            assert taken == type(taken)(value)
+            assert type(value) is type(taken) or (type(value), type(taken)) == (int, float)
 
 
 @given(st.text())
@@ -103,7 +112,7 @@ def test_any_value_is_taken_as_it_is_or_refused(value: Any) -> None:
 @example("-1")
 @example("1e999")
 def test_any_text_is_read_as_a_value_in_range_or_refused(text: str) -> None:
-    for name, field in Shelf.model_fields.items():
+    for name, field in SINGLE.items():
         value, refused = _answer(lambda name=name: Shelf.read(name, text))  # type: ignore[misc]
         if refused:
             assert refused.startswith(name)

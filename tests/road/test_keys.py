@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.bench.data.scenarios import ScenarioConfig
+from pipeline.bench.run.plan import IndexGrid, SweepConfig
 from pipeline.core.options import Options
 from pipeline.core.stage import _key, _plain, run_stage
 from pipeline.core.workspace import Workspace, read_json
@@ -27,6 +29,7 @@ CONFIGS: dict[str, Options] = {
     "maps": MapConfig(),
     "data": PreprocessConfig(),
     "indexes": IndexConfig(),
+    "scenarios": ScenarioConfig(),
     "vectors": BroughtConfig(file="/a/b.npy"),
 }
 KEYS: list[tuple[str, dict[str, Any], str]] = [
@@ -75,6 +78,12 @@ KEYS: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("vectors", {}, "f4e4c07d4bc2f2caa7ca3e24"),
     ("vectors", {"file": "/a/b.csv", "metric": "L2", "columns": "id=sku,vector=f*"}, "a1e0adfdb29dde523208873a"),
+    ("scenarios", {}, "843f24f1552958e8ea8091be"),
+    (
+        "scenarios",
+        {"scenario": "user-user", "model": "two_tower", "metric": "COSINE", "rows": 5000, "queries": 100, "seed": 3},
+        "2545362f8451b9814c5cec7d",
+    ),
 ]
 
 
@@ -106,3 +115,12 @@ def test_a_training_that_was_cut_off_before_is_found(workspace: Workspace, confi
     with workspace.writing("data") as folder:
         (folder / "manifest.json").write_text('{"key": "KEY"}')
     assert checkpoint_path(workspace, "session", config).name == name
+
+
+def test_a_run_that_was_cut_off_before_is_found() -> None:
+    assert _key({"config": _plain(SweepConfig())}) == "507359b67055c99bbe89995b"
+    grids = (IndexGrid("HNSW", "M=8,16", "ef=100"), IndexGrid("FLAT"))
+    config = SweepConfig(
+        scenario=ScenarioConfig(scenario="user-user"), indexes=grids, nq=(1,), rates=(100.0,), seconds=1.0
+    )
+    assert _key({"config": _plain(config)}) == "7ea89ad90517c47655c60d8b"
