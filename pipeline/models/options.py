@@ -21,8 +21,8 @@ class Option:
     default: Any
     """Its type is the option's."""
     meaning: str
-    limits: tuple[float, float] | None = None
-    """The least and the largest value of a number."""
+    limits: tuple[float | None, float | None] = (None, None)
+    """The least and the largest value of a number, None where there is none."""
     choices: tuple[str, ...] = ()
     """The values of a text."""
 
@@ -38,9 +38,8 @@ def options(model: str) -> list[Option]:
     retrieves = {"retrieval": tuple(retrievers())} if isinstance(chosen, RankerKind) else {}
     found = []
     for name, field in type(chosen.defaults).model_fields.items():
-        least = bounds(field)
-        limits = (least["ge"], least["le"]) if least else None
-        meaning = field.description or ""
+        limit, meaning = bounds(field), field.description or ""
+        limits = limit.get("ge", limit.get("gt")), limit.get("le", limit.get("lt"))
         found.append(Option(name, getattr(chosen.defaults, name), meaning, limits, retrieves.get(name, ())))
     return sorted(found, key=lambda option: not option.usual)
 

@@ -17,6 +17,8 @@ from pipeline.sessions import preprocess
 from pipeline.training.archive import keep
 from pipeline.training.interrupted import checkpoint_path, forget_others
 
+ITEMS = "items.parquet"  # a model answers by its own catalogue, also when data moved on
+
 
 def stage_name(model: str) -> str:
     """Name the stage that holds a model."""
@@ -32,21 +34,20 @@ def train(workspace: Workspace, model: str, options: dict[str, Any], progress: P
         inputs.append(stage_name(retrieval))
 
     def body(folder: Path, report: Progress) -> Metrics:
+        checkpoint = checkpoint_path(workspace, model, config)
+        forget_others(checkpoint)
         given = TrainingInput(
             folder,
             preprocess.load_part(workspace, "train"),
             preprocess.load_catalogue(workspace),
             config,
             report,
-            checkpoint=checkpoint_path(workspace, model, config),
+            checkpoint=checkpoint,
             before=workspace.stage(stage),
             retrieval=_retrieval(workspace, chosen, config),
         )
-        assert given.checkpoint is not None
-        forget_others(given.checkpoint)
         metrics = chosen.train(given)
-        items = folder / "items.parquet"  # a model answers by its own catalogue, also when data moved on
-        given.catalogue.write_parquet(items)
+        given.catalogue.write_parquet(folder / ITEMS)
         return metrics | {"items": given.catalogue.height}
 
     keep(workspace, stage)  # also what an earlier version trained
@@ -76,7 +77,7 @@ def _stored(workspace: Workspace, model: str) -> tuple[Path, pl.DataFrame]:
     """Give a trained model's folder and its catalogue."""
     need(workspace, stage_name(model), f"run `train --model {model}`, or train it on the Train page.")
     folder = workspace.stage(stage_name(model))
-    return folder, pl.read_parquet(folder / "items.parquet")
+    return folder, pl.read_parquet(folder / ITEMS)
 
 
 def _retrieval(workspace: Workspace, chosen: Kind[Any], config: Options) -> Model | None:

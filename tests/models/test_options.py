@@ -17,6 +17,13 @@ from pipeline.models.options import Option, arguments, changed, options, parse_o
 from pipeline.models.registry import KINDS
 
 
+def _range(option: Option) -> tuple[float, float]:
+    low, high = option.limits
+    assert low is not None, option
+    assert high is not None, option
+    return low, high
+
+
 @pytest.mark.parametrize("model", KINDS)
 def test_every_option_has_a_meaning_and_numbers_have_a_range(model: str) -> None:
     known = options(model)
@@ -24,8 +31,8 @@ def test_every_option_has_a_meaning_and_numbers_have_a_range(model: str) -> None
     for option in known:
         assert option.meaning.endswith("."), option
         if type(option.default) in (int, float):
-            assert option.limits is not None, option
-            assert option.limits[0] <= option.default <= option.limits[1]
+            low, high = _range(option)
+            assert low <= option.default <= high
     usual = [option.usual for option in known]
     assert usual == sorted(usual, reverse=True)
 
@@ -70,8 +77,7 @@ def _value(option: Option) -> st.SearchStrategy[Any]:
         return st.sampled_from(option.choices)
     if isinstance(option.default, bool):
         return st.booleans()
-    assert option.limits is not None
-    low, high = option.limits
+    low, high = _range(option)
     if isinstance(option.default, int):
         return st.integers(int(low), int(high))
     return st.floats(low, high)
@@ -112,16 +118,15 @@ def test_any_choice_is_the_same_through_json_and_the_command_line(choice: tuple[
 
 @given(st.data(), st.sampled_from([name for name in KINDS if options(name)]))
 def test_a_number_beyond_its_range_is_refused_however_it_is_given(data: st.DataObject, model: str) -> None:
-    option = data.draw(st.sampled_from([option for option in options(model) if option.limits]))
-    assert option.limits is not None
-    low, high = (type(option.default)(limit) for limit in option.limits)
+    option = data.draw(st.sampled_from([option for option in options(model) if None not in option.limits]))
+    low, high = (type(option.default)(limit) for limit in _range(option))
     whole = isinstance(option.default, int)
     beyond = data.draw(
         st.integers(max_value=low - 1) | st.integers(min_value=high + 1)
         if whole
         else st.floats(max_value=low, exclude_max=True) | st.floats(min_value=high, exclude_min=True)
     )
-    text = f"{option.name} {beyond} is out of range: choose {option.limits[0]:g} to {option.limits[1]:g}."
+    text = f"{option.name} {beyond} is out of range: choose {low:g} to {high:g}."
     with pytest.raises(UserError) as refused:
         training_config(model, {option.name: beyond})
     assert str(refused.value) == text
@@ -161,9 +166,8 @@ def test_the_form_starts_what_was_chosen_in_it(
     chosen: dict[str, Any] = {}
     for field in page.number_input:
         option = next(one for one in options(model) if f"{model}-{one.name}" == field.key)
-        assert option.limits is not None
         assert (field.min, field.max, field.help) == (*option.limits, option.meaning)
-        chosen[option.name] = type(option.default)(option.limits[1 if option.name != "neighbours" else 0])
+        chosen[option.name] = type(option.default)(_range(option)[option.name != "neighbours"])
         field.set_value(chosen[option.name])
     for toggle in page.toggle:
         chosen[str(toggle.key).removeprefix(f"{model}-")] = True

@@ -1,4 +1,4 @@
-"""A DLRM as a ranker: it orders what another model retrieves; trained in dlrm_training.py."""
+"""A DLRM as a ranker: it orders what another model retrieves; trained in fit.py."""
 
 from dataclasses import dataclass
 from pathlib import Path
