@@ -5,9 +5,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import polars as pl
 import streamlit as st
 
 from app import routes, state, url
+from pipeline.core.columns import ITEM_ID
 from pipeline.core.text import category, number, usd
 from pipeline.figures.theme import PALETTES
 from pipeline.models.registry import KINDS
@@ -20,8 +22,6 @@ TERMS = {
     "coverage@20": "Share of the catalogue that is recommended to anyone.",
     "QPS": "Queries per second that the server answered.",
     "recall": "Share of the exact nearest neighbours that the index finds.",
-    "nq": "Queries in one request.",
-    "top-k": "Nearest neighbours asked for with each query.",
     "p99": "99 of 100 requests were answered within this time.",
     "session": "One visit to the shop: the items that somebody clicked, in order.",
     "vector": "The numbers a model describes an item or session with; similar ones are close together.",
@@ -34,11 +34,16 @@ _SWATCHES = {
 }  # fmt: skip
 
 
+def hits(recall: float) -> str:
+    """Say in plain words what a recall@20 of next clicks is."""
+    return f"{100 * recall:.0f} of 100 next clicks were among 20 suggestions"
+
+
 def next_clicks(models: Mapping[str, Mapping[str, float]]) -> str:
     """Say in plain words what recall@20 the best of the measured models has."""
     best = max(models, key=lambda name: models[name]["recall@20"])
     title = KINDS[best].title if best in KINDS else best
-    return f"{title}: {100 * models[best]['recall@20']:.0f} of 100 next clicks were among 20 suggestions (recall@20)."
+    return f"{title}: {hits(models[best]['recall@20'])} (recall@20)."
 
 
 def answers(row: Mapping[str, Any]) -> str:
@@ -77,19 +82,37 @@ def empty(text: str, page: str | None = None, label: str = "") -> None:
             st.page_link(routes.page(page), label=label, icon=":material/arrow_forward:")
 
 
-def table(lines: Sequence[Mapping[str, str]], about: Mapping[str, str]) -> None:
-    """Draw a short table, numbers to the right; `about` explains columns. A data frame costs a browser ten times as much."""
+def names(catalogue: pl.DataFrame) -> dict[str, str]:
+    """Give each item's name by its id as text: the id where it has none, and beside it where another has the same."""
+    ids = catalogue[ITEM_ID].cast(pl.String)
+    called = catalogue["name"].cast(pl.String) if "name" in catalogue.columns else ids
+    shared = set(called.filter(called.is_duplicated()))  # Streamlit takes two options of one label for the same
+    return {
+        i: i if not name else f"{name} ({i})" if name in shared else name for i, name in zip(ids, called, strict=True)
+    }
+
+
+def table(lines: Sequence[Mapping[str, str]], about: Mapping[str, str], *, words: bool = False) -> None:
+    """Draw a short table, numbers to the right or `words` to the left; `about` explains columns.
+
+    Where it has no room for its columns, each line is a block with the columns beneath each other (`style.css`).
+    A data frame costs a browser ten times as much, and scrolls sideways there.
+    """
     names = list(dict.fromkeys(name for line in lines for name in line))
     head = [f"<th title='{html.escape(about.get(name, ''), quote=True)}'>{html.escape(name)}</th>" for name in names]
-    rows = [[f"<td>{html.escape(line.get(name, ''))}</td>" for name in names] for line in lines]
+    rows = [
+        [f"<td data-column='{html.escape(name, quote=True)}'>{html.escape(line.get(name, ''))}</td>" for name in names]
+        for line in lines
+    ]
     drawn = "".join(f"<tr>{''.join(cells)}</tr>" for cells in (head, *rows))
+    kind = "road-table road-words" if words else "road-table"
     st.html(
-        f"{_TABLE}<div class='road-wide' role='region' aria-label='Table' tabindex='0'><table class='road-table'>{drawn}</table></div>"
+        f"<div class='road-wide' role='region' aria-label='Table' tabindex='0'><table class='{kind}'>{drawn}</table></div>"
     )
 
 
 def cards(items: Sequence[dict[str, Any]], mode: str, *, star: str | None = None, first: int | None = None) -> None:
-    """Draw items as a row of cards that wraps; `star` marks the real next click, `first` numbers them."""
+    """Draw items as a row of cards that wraps; `star` marks the actual next click, `first` numbers them."""
     palette = PALETTES[mode]
     places = [None] * len(items) if first is None else range(first, first + len(items))
     drawn = "".join(_card(i, palette.session, star, place) for i, place in zip(items, places, strict=True))
@@ -100,7 +123,7 @@ def _card(item: dict[str, Any], gold: str, star: str | None, position: int | Non
     is_next = str(item["item_id"]) == star
     number = item.get("rank", position)
     border = f"border-color:{gold};box-shadow:0 0 0 1px {gold};" if is_next else ""
-    label = f"<b style='color:{gold}'>★ the real next click</b>" if is_next else ""
+    label = f"<b style='color:{gold}'>★ the actual next click</b>" if is_next else ""
     facts = [category(item["category"]) if "category" in item else "unknown to the model"]
     facts += [usd(item["price"])] if type(item.get("price")) in (int, float) else []
     facts += [f"score {item['score']:.2f}"] if isinstance(item.get("score"), float) else []
@@ -120,14 +143,6 @@ def _picture(item: dict[str, Any]) -> str:
     return f"<span class='road-swatch' style='background:{colour}'></span>" if colour else ""
 
 
-_TABLE = """<style>
-.road-wide{overflow-x:auto}
-.road-table{border-collapse:collapse;width:100%;font-size:.86rem;font-variant-numeric:tabular-nums}
-.road-table th,.road-table td{padding:.3rem .6rem;text-align:right;white-space:nowrap;border-bottom:1px solid rgba(128,140,155,.3)}
-.road-table th{font-weight:600;opacity:.75}
-.road-table th:not([title='']){text-decoration:underline dotted;cursor:help;text-underline-offset:.2em}
-.road-table tr>:first-child{text-align:left;padding-left:0}
-</style>"""
 _STYLE = """<style>
 .road-cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:.7rem}
 .road-card{border:1px solid rgba(128,140,155,.35);border-radius:.6rem;padding:.7rem;font-size:.86rem;line-height:1.35}

@@ -42,7 +42,7 @@ def edit() -> None:
         right.number_input("Cores", 1, _MOST_CORES, help="Of the server; memory is the index's own.", **shown)
         st.caption(f"{sources(price)} 730 hours a month, in USD.")
         edited = st.data_editor([asdict(row) for row in rows], hide_index=True, num_rows="dynamic", key="price-list")
-        if st.button("Keep these prices"):
+        if st.button("Save these prices"):
             prices.save(state.workspace(), [Price(**row) for row in edited])
             st.toast("These prices are saved in the workspace.", icon=":material/check_circle:")
             st.rerun()

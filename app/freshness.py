@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import state, tray
+from app import refused, state, tray
 from pipeline.core.stage import is_stale
 from pipeline.evaluation.evaluate import evaluation_stage
 from pipeline.indexes import registry
@@ -47,7 +47,7 @@ def notice(model: str) -> bool:
     kinds = [_KINDS[stage.split("/")[0]] for stage in stale]
     names = [name for name, _ in kinds]
     listed = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
-    with st.container(border=True):
+    with refused.below(f"refresh-{model}"), st.container(border=True):
         said, button = st.columns([3, 1], vertical_alignment="center")
         said.markdown(f":material/update: **Out of date** since {kinds[0][1]}: {listed}.")
         busy = bool(tray.live())

@@ -11,6 +11,7 @@ if str(ROOT) not in sys.path:
 
 from app import memory, refused, routes, state, tray, url  # noqa: E402
 from pipeline.core.errors import UserError  # noqa: E402
+from pipeline.core.snapshot import snapshot  # noqa: E402
 
 
 def main() -> None:
@@ -29,11 +30,12 @@ def main() -> None:
     with st.sidebar:
         tray.show()
         st.caption(f"Workspace `{opened.root.name}`")
-    refused.show()
-    chosen.run()
+    with refused.elsewhere():
+        chosen.run()
     if opened.stages("indexes"):
         state.hold()  # begins to start Milvus beside, once the page is painted
     memory.collect_by_time()
 
 
-main()
+with snapshot():
+    main()

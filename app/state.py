@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 import streamlit as st
+from threadpoolctl import threadpool_limits
 
 from app import url
 from pipeline.core.columns import DEFAULT_MODEL
 from pipeline.core.errors import UserError
+from pipeline.core.snapshot import once
 from pipeline.core.workspace import DEFAULT_ROOT, WORKSPACE_VARIABLE, Workspace
 from pipeline.search.compatibility import EMBEDDED
 from pipeline.search.embedded import server
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 def workspace() -> Workspace:
     """Open the workspace that the app serves."""
-    return Workspace.open(root())
+    return once(("workspace", root()), lambda: Workspace.open(root()))
 
 
 def root() -> Path:
@@ -53,6 +55,7 @@ def table(name: str, file: str) -> pl.DataFrame | None:
 def _recommender(root: str, model: str, key: str) -> "Recommender":
     from pipeline.serving.recommender import Recommender
 
+    threadpool_limits(1, user_api="blas")  # an answer's products are small: more threads would spin, and others wait
     return Recommender(Workspace.open(root), model)
 
 

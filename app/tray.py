@@ -9,11 +9,12 @@ from app import refused
 from app.errors import errors
 from app.state import workspace
 from pipeline.core.errors import UserError
+from pipeline.core.snapshot import once
 from pipeline.core.text import duration
 from pipeline.jobs.forecast import words
 from pipeline.jobs.job import Job, cancel, jobs, start
 
-_EVERY_S = 1.0
+EVERY_S = 1.0
 
 
 def launch(arguments: list[str], title: str, then: Sequence[tuple[list[str], str]] = ()) -> None:
@@ -27,31 +28,38 @@ def launch(arguments: list[str], title: str, then: Sequence[tuple[list[str], str
 
 def live() -> list[Job]:
     """List the jobs that run or wait, oldest first."""
-    return [j for j in reversed(jobs(workspace())[:20]) if j.alive]
+    return once("live jobs", lambda: [j for j in reversed(_jobs()[:20]) if j.alive])
+
+
+def _jobs() -> list[Job]:
+    return once("jobs", lambda: jobs(workspace()))
 
 
 def show() -> None:
-    """Draw the tray; it looks again every second while something runs."""
+    """Draw the tray; it looks again every second while something runs, and has the page drawn anew when a step ends."""
     running = live()
+    st.session_state["steps"] = _steps(running)
     st.session_state.setdefault("watched", set()).update(j.id for j in running)
-    st.fragment(_tray, run_every=_EVERY_S if running else None)()
+    st.fragment(_tray, run_every=EVERY_S if running else None)()
 
 
 @errors()
 def _tray() -> None:
     running = live()
     ended = st.session_state["watched"] - {j.id for j in running}
+    further = st.session_state["steps"] != _steps(running)
     if ended:
         st.session_state["watched"] -= ended
-        for job in jobs(workspace()):
+        for job in _jobs():
             if job.id in ended:
                 _announce(job)
+    if ended or further:
         st.rerun()
     st.markdown("**Jobs**")
     if not running:
         st.caption("Nothing is running.")
     for before, job in zip([None, *running], running, strict=False):
-        _one(job, before)
+        card(job, before)
     _last_without_result()
 
 
@@ -61,8 +69,13 @@ def _announce(job: Job) -> None:
     st.toast(text, icon=icons.get(job.state, ":material/error:"))
 
 
-def _one(job: Job, before: Job | None) -> None:
-    """Draw a job; `before` is the one that it has to wait for, if there is one."""
+def _steps(running: Sequence[Job]) -> dict[str, int]:
+    """Give the step that each job is at: what the steps before it made is there."""
+    return {job.id: int(job.progress.get("step", 0)) for job in running}
+
+
+def card(job: Job, before: Job | None, place: str = "tray") -> None:
+    """Draw a job in a `place`; `before` is the one that it has to wait for, if there is one."""
     progress = job.progress
     with st.container(border=True):
         st.markdown(job.title)
@@ -78,7 +91,7 @@ def _one(job: Job, before: Job | None) -> None:
         with st.popover("Command and log", width="stretch"):
             st.code(job.about["command"], language="bash", wrap_lines=True)
             st.code(job.log(30) or "nothing said yet", language=None, wrap_lines=True)
-        if st.button("Cancel", key=f"cancel-{job.id}", width="stretch"):
+        if st.button("Cancel", key=f"cancel-{place}-{job.id}", width="stretch"):
             try:
                 cancel(job)
             except UserError as error:
@@ -87,7 +100,7 @@ def _one(job: Job, before: Job | None) -> None:
 
 def _last_without_result() -> None:
     """Say why the newest job has no result, where it has none."""
-    newest = next(iter(jobs(workspace())), None)
+    newest = next(iter(_jobs()), None)
     if newest is not None and (error := newest.error):
         icon = ":material/cancel:" if newest.state == "cancelled" else ":material/error:"
         with st.expander(f"{newest.title}: {newest.state}", icon=icon):

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import cards, tray, url
+from app import cards, making, url
 from app.benchmark import (
     adviser,
     data,
@@ -26,7 +26,7 @@ def main() -> None:
     )
     known = data.list_runs()
     form.form(expanded=not known)
-    live = data.running(known) or any(job.title.startswith("bench") for job in tray.live())
+    live = data.running(known) or making.maker("bench") is not None
     st.fragment(_results, run_every=2.0 if live else None)()
 
 
@@ -35,7 +35,7 @@ def _results() -> None:
     known = data.list_runs()
     view = _view(bool(known))
     if view == STUDY:
-        if not known:
+        if not known and not making.show("bench"):
             cards.empty("Nothing has been measured here yet: press Run above. Until then, here are published results:")
         published.show()
         return

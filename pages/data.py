@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import cards, draw, freshness, state, tray, url
+from app import cards, draw, freshness, making, refused, state, tray, url
 from app.data import uploads
 from app.errors import errors
 from pipeline.clicks import datasets
@@ -24,6 +24,9 @@ CHOICES = {
 }
 
 
+_TOGETHER = 20  # clicks: longer sessions are one bar
+
+
 def main() -> None:
     cards.heading(
         "Which clicks do we learn from?", "Choose a data set or upload your own, then run the pipeline on it."
@@ -31,9 +34,10 @@ def main() -> None:
     _choose()
     manifest = state.workspace().manifest("clicks")
     if manifest is None:
-        cards.empty(
-            "There are no clicks yet: press “Run the whole pipeline” above, and this page shows what is in them."
-        )
+        if not making.show("clicks"):
+            cards.empty(
+                "There are no clicks yet: press “Run the whole pipeline” above, and this page shows what is in them."
+            )
         return
     freshness.notice(state.model())
     _facts(manifest)
@@ -42,7 +46,7 @@ def main() -> None:
 
 
 def _choose() -> None:
-    with st.container(border=True):
+    with st.container(border=True), refused.below("run"):
         keys = list(CHOICES)
         read = {kind: title for title, kind in CHOICES.items()}.get
         chosen = str(
@@ -138,11 +142,12 @@ def _figures(found: dict[str, Any]) -> None:
     lengths, items = state.table("clicks", "lengths.parquet"), state.table("clicks", "items.parquet")
     if lengths is None or items is None:
         return
-    together = pl.col("length").clip(upper_bound=20).alias("value")
+    together = pl.col("length").clip(upper_bound=_TOGETHER).alias("value")
     counts = lengths.group_by(together).agg(pl.col("count").sum()).sort("value")
     left, right = st.columns(2, gap="large")
     title = f"Half of the sessions have at most {found['median_length']:g} clicks"
-    figure = charts.histogram(counts, state.mode(), title, "clicks in the session (20 and more together)", "sessions")
+    more = f" ({_TOGETHER} and more together)" if (lengths["length"] > _TOGETHER).any() else ""
+    figure = charts.histogram(counts, state.mode(), title, f"clicks in the session{more}", "sessions")
     with left:
         draw.figure(figure)
     with right:
@@ -152,7 +157,9 @@ def _figures(found: dict[str, Any]) -> None:
 def _split() -> None:
     manifest = state.workspace().manifest("data")
     st.header("Training and test sessions")
-    if manifest is not None:
+    if manifest is None:
+        making.show("data")
+    else:
         found = manifest["metrics"]
         st.write(
             f"{found['train_sessions']:,} sessions ended before {found['boundary'][:16].replace('T', ' ')} UTC and are used for training; "
@@ -165,9 +172,10 @@ def _split() -> None:
     left, right = st.columns(2)
     boundary = left.text_input("Test from (ISO time, UTC)", placeholder="empty: after 80 % of the sessions")
     fewest = right.number_input("Minimum clicks", 1, 1000, 1, help="Items with fewer clicks are left out.")
-    if st.button("Preprocess"):
-        extra = ["--test-from", boundary] if boundary else []
-        tray.launch(["preprocess", "--min-item-count", str(fewest), *extra], "preprocess")
+    with refused.below("preprocess"):
+        if st.button("Preprocess"):
+            extra = ["--test-from", boundary] if boundary else []
+            tray.launch(["preprocess", "--min-item-count", str(fewest), *extra], "preprocess")
 
 
 with errors():

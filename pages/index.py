@@ -4,22 +4,24 @@ from typing import Any
 
 import streamlit as st
 
-from app import cards, costs, draw, freshness, servers, state, tray
+from app import cards, costs, draw, freshness, making, refused, servers, state, tray, url
 from app.errors import errors
 from app.index import build_form, comparison, foreign, library
 from pipeline.core.text import duration, named, number, size
 from pipeline.evaluation.through_index import approximations
 from pipeline.figures import charts
 from pipeline.indexes import registry
+from pipeline.indexes.build import QUERIES
 from pipeline.models.registry import KINDS
 from pipeline.search.catalogue import CATALOGUE
 from pipeline.search.compatibility import EMBEDDED
 from pipeline.search.embedded import server
+from pipeline.search.measure import TIMED
 
 HELP = {
-    "recall@10": "Share of the 10 exact nearest vectors that the index finds with its default search, over 200 queries.",
-    "recall@100": "Share of the 100 exact nearest vectors that the index finds with its default search, over 200 queries.",
-    "p50": "Half of the queries, one at a time, were answered within this time; measured when the index was built.",
+    "recall@10": "Share of the 10 exact nearest vectors that the index finds with its default search.",
+    "recall@100": "Share of the 100 exact nearest vectors that the index finds with its default search.",
+    "p50": "Half of the queries, one at a time, were answered within this time.",
     "memory": "Estimated from the index type's layout; the server does not report it.",
     "disk": "Estimated: the vectors as they were inserted, and the index.",
     "rows": "As the server counts them; + added and − deleted since the index was built.",
@@ -31,11 +33,12 @@ MAIN = ("index", "state", "recall@10", "p50", "memory", "a month")  # what fits 
 
 def main() -> None:
     cards.heading(
-        "Which index finds near vectors fastest?",
-        "Build several over the same vectors and compare them; each is a collection in Milvus.",
+        "Which index finds the nearest vectors fastest?",
+        "Build several indexes over the same vectors and compare them; each is a collection in Milvus.",
     )
     if not state.workspace().stages("vectors"):
-        cards.empty("There are no vectors to index yet.", "train", "Train a model on the Train page")
+        if not making.show("vectors"):
+            cards.empty("There are no vectors to index yet.", "train", "Train a model on the Train page")
         return
     freshness.notice(state.model())
     chosen = servers.choose()
@@ -52,38 +55,52 @@ def _built() -> None:
     st.header("Built")
     rows = registry.list_indexes(state.workspace())
     if not rows:
-        cards.empty("No index is built yet: choose a type above and press Build.")
+        if not making.show("indexes"):
+            cards.empty("No index is built yet: choose a type above and press Build.")
         return
     serving = _serving(rows)
     _newer(rows, serving)
     elsewhere = any(row["server"] != EMBEDDED.name for row in rows)
     lines = [_line(row, serving, elsewhere) for row in rows]
-    picked: Any = st.dataframe(
-        [{name: line[name] for name in MAIN} for line in lines],
-        hide_index=True,
-        on_select="rerun",
-        selection_mode="multi-row",
-        column_config={
-            name: st.column_config.TextColumn(help=HELP.get(name), alignment="right")  # numbers with their units
-            for name in MAIN[2:]
-        }
-        | {"index": st.column_config.Column(pinned=True)},
+    cards.table([{name: line[name] for name in MAIN} for line in lines], HELP)
+    st.caption(
+        f"Recall and p50 were measured when each index was built ({_days(rows)}): recall on {QUERIES} queries, which are sessions "
+        f"for an index of a model's items, p50 on {TIMED} of them, one at a time."
     )
     with st.expander("All of each index: parameters, rows, times, disk", icon=":material/table:"):
         cards.table(lines, HELP)
-    chosen = [rows[i] for i in picked.selection.rows]
     costs.edit()
+    chosen = _chosen(rows)
     if len(chosen) == 1:
-        _actions(chosen[0], serving)
+        with refused.below("actions"):
+            _actions(chosen[0], serving)
+        _through(chosen[0])
+        library.show(chosen[0])
     elif len(chosen) == 2:
         comparison.show(*chosen)
     else:
-        st.caption("Select a row to use, release or drop that index; select two to compare them on the same queries.")
+        if chosen:
+            st.caption(":material/info: Two indexes are compared at a time: choose one or two.")
         for vectors in dict.fromkeys((row["model"], row["vectors"]) for row in rows):
             same = [row for row in rows if (row["model"], row["vectors"]) == vectors and not row["note"]]
             if len(same) > 1:
                 shown = [row | {"device": CATALOGUE[row["index"]].device} for row in same]
                 draw.figure(charts.index_quality(shown, state.mode()), f"quality-{vectors}")
+
+
+def _chosen(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Let indexes be chosen: one to do something with, two to compare."""
+    names = [row["name"] for row in rows]
+    none: list[str] = []
+    shown = url.segments("indexes", none, url.some_of(names), url.joined)
+    label = "Choose an index to use, release or drop it, or two to compare them on the same queries"
+    picked = st.pills(label, names, selection_mode="multi", **shown)
+    return [row for row in rows if row["name"] in picked]
+
+
+def _days(rows: list[dict[str, Any]]) -> str:
+    days = sorted({row["created"][:10] for row in rows})
+    return days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
 
 
 def _serving(rows: list[dict[str, Any]]) -> set[str]:
@@ -153,8 +170,6 @@ def _actions(row: dict[str, Any], serving: set[str]) -> None:
         st.caption(f":material/info: {why}")
     if row["stale"] and st.button("Build it again", icon=":material/refresh:", help="With the same parameters."):
         tray.launch(freshness.build_again(row), f"build {name} again")
-    _through(row)
-    library.show(row)
     if drop.button("Drop", width="stretch", icon=":material/delete:"):
         registry.set_aside(state.workspace(), name)
         st.rerun()
@@ -179,22 +194,24 @@ def _through(row: dict[str, Any]) -> None:
             f"{found['exact']['recall@20']:.3f}, lost {lost['difference']:.3f} ({lost['low']:.3f} to {lost['high']:.3f}); "
             f"of the 20 nearest it finds {found['index_recall@20']:.3f}."
         )
-    elif st.button(
-        "Measure recommendation quality with this index",
-        help="Predicts the same next clicks as the Train page, through this index.",
-    ):
-        tray.launch(["evaluate", "--index", row["name"]], f"evaluate through {row['name']}")
+        return
+    with refused.below("through"):
+        if st.button(
+            "Measure recommendation quality with this index",
+            help="Predicts the same next clicks as the Train page, through this index.",
+        ):
+            tray.launch(["evaluate", "--index", row["name"]], f"evaluate through {row['name']}")
 
 
 def _aside() -> None:
     built = {row["name"] for row in registry.list_indexes(state.workspace())}
     for row in registry.dropped(state.workspace()):
         name, number = row["name"], row["aside"]
-        with st.container(border=True):
+        with refused.below(f"drop-{number}-{name}"), st.container(border=True):
             left, undo, sure = st.columns([3, 1, 1], vertical_alignment="center")
             left.markdown(
-                f":material/delete: **{name}**, {row['index']} of {row['created'][:16].replace('T', ' ')}, is dropped; it keeps "
-                "its place on the server until you confirm."
+                f":material/delete: **{name}**, {row['index']} of {row['created'][:16].replace('T', ' ')}, was dropped; it still "
+                "takes space on the server until you confirm."
             )
             why = f"{name} was built again since: drop that one first." if name in built else None
             if undo.button("Undo", key=f"undo-{number}-{name}", disabled=bool(why), help=why, width="stretch"):
@@ -208,7 +225,7 @@ def _server() -> None:
     found = server.status(state.workspace())
     for build in found["abandoned"]:
         st.warning(f"Milvus {build['text']}.", icon=":material/hourglass_top:")
-    with st.expander("The server", icon=":material/dns:"):
+    with refused.below("server"), st.expander("The server", icon=":material/dns:"):
         facts = [f"Milvus {found.get('version') or ''} is {found['state']}"]
         facts += [f"{number(found['memory_mb'])} MB of memory"] if "memory_mb" in found else []
         st.markdown(", ".join(facts) + ".")

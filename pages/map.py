@@ -3,7 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from app import cards, draw, freshness, state, tray, url
+from app import cards, draw, freshness, making, refused, state, tray, url
 from app.errors import errors
 from pipeline.core.columns import CATEGORY, ITEM_ID
 from pipeline.core.errors import UserError
@@ -23,14 +23,17 @@ def main() -> None:
     points = state.table(f"maps/{state.model()}", "items.parquet")
     recommender = state.recommender()
     if points is None or recommender is None:
+        if making.show("models" if recommender is None else "maps"):
+            return
         if recommender is None:
             cards.empty(
                 "There is no trained model yet, so there are no items to draw.", "train", "Train one on the Train page"
             )
             return
         cards.empty("The map is not drawn yet.")
-        if st.button("Draw the map", type="primary"):
-            tray.launch(["map", "--model", state.model()], f"map {state.model()}")
+        with refused.below("map"):
+            if st.button("Draw the map", type="primary"):
+                tray.launch(["map", "--model", state.model()], f"map {state.model()}")
         return
     freshness.notice(recommender.model)
     left, right = st.columns(2)
@@ -69,7 +72,7 @@ def _find(drawn: pl.DataFrame, text: str) -> list[str]:
 
 
 def _again() -> None:
-    with st.expander("Redraw with other settings"):
+    with refused.below("map"), st.expander("Redraw with other settings"):
         left, right = st.columns(2)
         neighbors = left.slider(
             "Neighbours kept together", 2, 100, 15, help="Small values show detail, large values the overall structure."

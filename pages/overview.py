@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import cards, draw, freshness, routes, state, tray
+from app import cards, draw, freshness, making, refused, routes, state, tray
 from app.benchmark import news
 from app.errors import errors
 from pipeline.core.workspace import Workspace
@@ -35,28 +35,39 @@ def main() -> None:
         "How do clicks become recommendations?",
         "A real model and a real Milvus: each box is a stage of the pipeline, from left to right.",
     )
-    boxes = [(title, _stage(workspace, name), page) for title, name, page in ROAD]
-    for column, (title, found, page) in zip(st.columns(len(boxes)), boxes, strict=True):
+    missing = []
+    for column, (title, name, page) in zip(st.columns(len(ROAD)), ROAD, strict=True):
+        found = _stage(workspace, name)
         with column:
-            _box(title, found, page)
-    _next(workspace, [title for title, found, _ in boxes if found is None])
+            _box(title, found, page, "being made" if making.maker(name) else "not there yet")
+        missing += [title] if found is None else []
+    _next(workspace, missing)
     _latest(workspace)
 
 
 def _stage(workspace: Workspace, name: str) -> dict[str, Any] | None:
-    if name in ("models", "vectors", "maps"):
-        name = f"{name}/{state.model()}"
+    model = state.model()
+    if name == "models":
+        return _model(workspace, model)
+    if name in ("vectors", "maps"):
+        name = f"{name}/{model}"
     if name != "indexes":
         return describe(workspace, name)
-    index = freshness.serving(state.model())
+    index = freshness.serving(model)
     return None if index is None else describe(workspace, index_stage(index["name"]))
 
 
-def _box(title: str, found: dict[str, Any] | None, page: str) -> None:
+def _model(workspace: Workspace, model: str) -> dict[str, Any] | None:
+    """Describe a model by what it reaches, where it is measured as it is now."""
+    found, measured = describe(workspace, f"models/{model}"), evaluations(workspace).get(model)
+    return found if found is None or measured is None else found | {"figure": cards.hits(measured["recall@20"])}
+
+
+def _box(title: str, found: dict[str, Any] | None, page: str, absent: str) -> None:
     with st.container(border=True, height="stretch"):
         st.page_link(routes.page(page), label=f"**{title}**")
         if found is None:
-            st.caption("not there yet")
+            st.caption(absent)
             return
         mark = ":green[:material/check_circle:]" if found["state"] == "ready" else ":orange[:material/update:]"
         st.markdown(f"{mark} {html.escape(found['figure'])}")
@@ -70,12 +81,13 @@ def _next(workspace: Workspace, missing: list[str]) -> None:
     st.caption(f"Milvus {server.get('version') or ''} {where}.")
     if "warning" in server:
         st.warning(server["warning"], icon=":material/lock_open:")
-    if tray.live():
-        st.info("A job is running: the tray on the left shows how far it is.", icon=":material/hourglass_top:")
+    if running := tray.live():
+        making.card(running[0], "overview")
     elif missing:
         cards.empty(f"Still missing: {', '.join(missing).lower()}. The demo builds them in about two minutes.")
-        if st.button("Run the demo", type="primary", icon=":material/play_arrow:"):
-            tray.launch(DEMO, "run on shop")
+        with refused.below("demo"):
+            if st.button("Run the demo", type="primary", icon=":material/play_arrow:"):
+                tray.launch(DEMO, "run on shop")
         _made_up()
     elif not freshness.notice(state.model()):
         st.page_link(

@@ -5,32 +5,32 @@ import random
 import polars as pl
 import streamlit as st
 
-from app import cards, draw, freshness, routes, state, url
+from app import cards, draw, freshness, making, routes, state, url
 from app.errors import errors
 from app.recommend import basket, filtering, visits
-from pipeline.core.columns import ITEM_ID
 from pipeline.figures import charts
 from pipeline.indexes.registry import find_index, list_indexes
 from pipeline.serving.recommender import Query, Recommender
 
 SHOWN = 12  # cards of clicks; earlier ones are counted
-MODES = {"session": "A real session", "items": "Build a session"}
+MODES = {"session": "A recorded session", "items": "Build a session"}
 
 
 def main() -> None:
     cards.heading(
         "What would this visitor click next?",
-        "Pick a session or build one; the recommendations come live from the index.",
+        "Pick a recorded session or build one; the recommendations come live from the index.",
     )
     cards.choose_model()
     recommender = state.recommender()
     built = [] if recommender is None else _built(recommender)
     if recommender is None or not built:
-        cards.empty(
-            "Recommendations need a trained model and an index of its items.",
-            "overview",
-            "Run the demo on the Overview page",
-        )
+        if not making.show("models" if recommender is None else "indexes"):
+            cards.empty(
+                "Recommendations need a trained model and an index of its items.",
+                "overview",
+                "Run the demo on the Overview page",
+            )
         return
     freshness.notice(recommender.model)
     history, real = _session(recommender)
@@ -69,20 +69,10 @@ def _picked() -> str:
 
 
 def _together(recommender: Recommender) -> tuple[list[str], None]:
-    history = basket.edit(_names(recommender))
+    history = basket.edit(basket.names(recommender.now))
     if not history:
         cards.empty("Add one or more items: each is a click in the session.")
     return history, None
-
-
-def _names(recommender: Recommender) -> dict[str, str]:
-    items = recommender.catalogue
-    ids = items[ITEM_ID].cast(pl.String)
-    names = items["name"].cast(pl.String) if "name" in items.columns else ids
-    shared = set(names.filter(names.is_duplicated()))  # Streamlit takes two options of one label for the same
-    return {
-        i: i if not name else f"{name} ({i})" if name in shared else name for i, name in zip(ids, names, strict=True)
-    }
 
 
 def _real(recommender: Recommender) -> tuple[list[str], str | None]:
@@ -102,7 +92,7 @@ def _real(recommender: Recommender) -> tuple[list[str], str | None]:
     if not session:
         cards.empty(f"{_NONE_LEFT} Refresh the model, or build a session from items it knows.")
         return [], None
-    clicks = recommender.session(session)
+    clicks = visits.clicks(recommender, session)
     if len(clicks) < 2:
         return clicks, None
     last = len(clicks) - 1
@@ -130,15 +120,16 @@ def _controls(recommender: Recommender, built: list[str]) -> Query:
     k = middle.slider("How many", 1, most, **shown) if most > 1 else 1
     shown = url.bound("seen", False, url.flag, url.write_flag)
     seen = right.toggle("Exclude seen items", help="Leave out items already clicked in the session.", **shown)
-    expression = filtering.control(known.catalogue, row.get("columns", []))
+    expression = filtering.control(known, row.get("columns", []))
     return Query(k=k, index=index, exclude_seen=seen, filter=expression)
 
 
 def _answer(recommender: Recommender, history: list[str], real: str | None, query: Query) -> None:
     index = recommender.serving(query.index)
     known = recommender.of(index)
+    narrowed = bool(query.exclude_seen or query.filter or index["changed"])
     with st.spinner("Searching Milvus; the first search starts it, which takes about ten seconds"):
-        answer = recommender.recommend(history, query, state.hold().engine(index["server"]))
+        answer = recommender.recommend(history, query, state.hold().engine(index["server"]), exact=not narrowed)
     items = answer["items"]
     if _picked() == "items":
         known_now = (item for item in items if item["item_id"] in recommender.now.rows)
@@ -152,12 +143,10 @@ def _answer(recommender: Recommender, history: list[str], real: str | None, quer
         cards.empty(answer["note"] or "There is nothing left to recommend.")
         return
     cards.cards(items, state.mode(), star=real)
-    narrowed = query.exclude_seen or query.filter or index["changed"]
-    exact = None if narrowed else known.exact(history, query.k)
     left, right = st.columns([2, 1], vertical_alignment="center")
     with left:
         draw.figure(charts.latency(answer["latency_ms"], state.mode()))
-    if exact is not None:
+    if exact := answer.get("exact"):
         same = len(set(exact) & {i["item_id"] for i in items})
         right.metric(
             "Same as exact search",
@@ -186,9 +175,9 @@ def _verdict(real: str, rank: int | None, shown: int) -> str:
     if not real:
         return ""
     return (
-        f"– the real next click is number {rank}"
+        f"– the actual next click is number {rank}"
         if rank
-        else f"– the real next click, {real}, is not among these {shown}"
+        else f"– the actual next click, {real}, is not among these {shown}"
     )
 
 

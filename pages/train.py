@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import cards, freshness, state, url
+from app import cards, freshness, making, state, url
 from app.errors import errors
 from app.train import evaluation, form, learning, lesson, trainings
 from pipeline.models.registry import KINDS
@@ -21,7 +21,8 @@ def main() -> None:
         "A model learns from past sessions and is tested on sessions it has never seen.",
     )
     if state.workspace().manifest("data") is None:
-        cards.empty("There are no sessions to train on yet.", "data", "Choose clicks on the Data page")
+        if not making.show("data"):
+            cards.empty("There are no sessions to train on yet.", "data", "Choose clicks on the Data page")
         return
     for name in trained(state.workspace()):
         if KINDS[name].has_vectors:

@@ -21,9 +21,9 @@ class Visitor:
     page: str
     query: str
     script: str = ""
-    """The page's hash, as the server told it."""
+    """The hash of the page that is drawn, as the server told it; a rerun without it would draw the first page."""
     widgets: dict[str, str] = field(default_factory=dict)
-    """Identities of sliders, by label."""
+    """Identities of the sliders that were drawn last, by label."""
     states: dict[str, WidgetState] = field(default_factory=dict)
     errors: int = 0
 
@@ -63,7 +63,9 @@ class Visitor:
         heard.ParseFromString(received)
         kind = heard.WhichOneof("type")
         if kind == "new_session":
-            self.script = heard.new_session.page_script_hash
+            self.widgets = {}
+        elif kind == "navigation":
+            self.script = heard.navigation.page_script_hash
         elif kind == "page_info_changed":
             self.query = heard.page_info_changed.query_string
         elif kind == "delta" and heard.delta.HasField("new_element"):

@@ -9,10 +9,10 @@ from app import cards
 from pipeline.core.text import duration, named, number
 
 MEMORY = {
-    "memory, estimated": "What the index takes by its type's layout: costs are reckoned with it.",
+    "memory, estimated": "What the index takes, from its type's layout; costs are calculated from it.",
     "server holds": "Measured: RAM of all the server's processes once the index is loaded, whatever else they hold.",
-    "server grew by": "Measured: what the server holds more than before the vectors came; what it keeps of its own work is "
-    "in it. Unknown where the server runs on another machine.",
+    "server grew by": "Measured: how much more the server holds than before the vectors came, including what it keeps for its "
+    "own work. Unknown where the server runs on another machine.",
 }
 _COLUMNS = dict(zip(MEMORY, ("memory_mb", "server_memory_mb", "server_growth_mb"), strict=True))
 _MOST = 40  # lines

@@ -15,16 +15,20 @@ from pipeline.core.workspace import Workspace
 
 TARGET = 0.95
 _CHOICES = (
-    ("scenario", "Scenario", "What is indexed and what is asked: items or users, of each."),
-    ("nq", "nq", "Queries a request: one as a visitor asks, a thousand as a nightly job does."),
+    ("scenario", "Scenario", "What is indexed, and what is searched for: items or users."),
+    ("nq", "Queries per request", "One, as a visitor's page sends; a thousand, as a nightly job does."),
     ("top_k", "Top-k", "Neighbours asked for with each query."),
-    ("client", "Client", "raw leaves the answers as bytes and measures the server; pymilvus is what its users see."),
+    (
+        "client",
+        "Client",
+        "raw does not parse the answers, so it measures the server; pymilvus shows what its users see.",
+    ),
     (
         "loop",
         "Loop",
         "closed: the next request follows an answer. open: requests come at a given rate, as visitors do.",
     ),
-    ("concurrency", "Clients", "Client processes that ask at once."),
+    ("concurrency", "Clients", "Client processes that send requests at the same time."),
 )
 
 
@@ -58,7 +62,7 @@ def choose_runs(known: Sequence[Run]) -> list[str]:
         "Runs",
         names,
         format_func=lambda name: f"{name} – {notes[name]}" if notes.get(name) else name,
-        help="Several are drawn together; 'published' is the study of 2023.",
+        help="Several runs are drawn together; 'published' is a study from 2023.",
         **url.segments("runs", names[:1], url.some_of(names), url.joined),
     )
     return chosen

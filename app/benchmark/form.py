@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import cards, servers, state, tray, url
+from app import cards, refused, servers, state, tray, url
 from app.benchmark import load, vectors
 from app.benchmark.job import Chosen
 from app.errors import errors
@@ -26,7 +26,8 @@ def form(*, expanded: bool) -> None:
     with box, errors():
         chosen = _chosen()
         if chosen is not None:
-            _start(chosen)
+            with refused.below("bench"):
+                _start(chosen)
 
 
 def _chosen() -> Chosen | None:
@@ -62,15 +63,15 @@ def _start(chosen: Chosen) -> None:
     for note in found.notes:
         st.caption(note)
     st.code(shlex.join(["python", "-m", "pipeline", *chosen.command]), language="bash", wrap_lines=True)
-    why = None if many else "No setting is left to measure: choose more values."
+    why = None if many else "There is no setting left to measure: choose more values."
     if st.button("Run", type="primary", icon=":material/play_arrow:", disabled=not many, help=why):
         tray.launch(chosen.command, chosen.title)
 
 
 def _way(column: Any) -> str:
     about = (
-        "A sweep measures every setting that you name. A tuning searches for the setting with the most queries per second that "
-        "reaches a recall."
+        "A sweep measures every setting that you name. A tuning searches for the setting with the most queries per second at "
+        "the recall that you ask for."
     )
     shown = url.segments("do", SWEEP, {"tune": TUNE}.get, lambda way: "tune" if way == TUNE else "")
     return str(column.segmented_control("What to do", [SWEEP, TUNE], required=True, help=about, **shown))

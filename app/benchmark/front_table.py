@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import cards, state, tray
+from app import cards, refused, state, tray
 from app.benchmark import builds
 from pipeline.bench.analysis.front import front
 from pipeline.bench.analysis.settings import marked
@@ -15,8 +15,8 @@ from pipeline.search.catalogue import MIN_INDEXED_ROWS
 
 _HELP = {
     "recall": "Share of the exact nearest neighbours that are found.",
-    "QPS": "Queries a second that the server answered, the median where it was measured several times.",
-    "clients": "Client processes that asked at once.",
+    "QPS": "Queries per second that the server answered; the median if measured several times.",
+    "clients": "Client processes that sent requests at the same time.",
     **builds.MEMORY,
     "recall@20": cards.TERMS["recall@20"] + " Through the index; in brackets what exact search gives.",
     "mrr@20": cards.TERMS["mrr@20"] + " Through the index; in brackets what exact search gives.",
@@ -26,7 +26,7 @@ _HELP = {
 def show(settings: pl.DataFrame) -> None:
     """Draw the front's settings, most recall first."""
     rows = list(front(settings, "qps", by=("scenario",)).reverse().iter_rows(named=True))
-    st.markdown("**What is worth choosing**: no other setting was measured with more of both, recall and QPS.")
+    st.markdown("**What is worth choosing**: no other measured setting has both higher recall and higher QPS.")
     cards.table([_line(row) for row in rows], _HELP)
     runs = settings["run"].unique().to_list()
     if not any(told(row) for row in rows) and len(runs) == 1 and runs[0] != PUBLISHED:
@@ -56,5 +56,7 @@ def _offer(run: str) -> None:
     items = int(manifest["metrics"]["items"])
     if items < MIN_INDEXED_ROWS:
         st.caption(f"Nothing is lost here: {model} has {items:,} items, so every search is exact.")
-    elif st.button("Measure what recommendations lose at these settings", icon=":material/recommend:"):
-        tray.launch(["bench", "quality", "--run", run, "--model", model], f"quality of {run}")
+        return
+    with refused.below("quality"):
+        if st.button("Measure what recommendations lose at these settings", icon=":material/recommend:"):
+            tray.launch(["bench", "quality", "--run", run, "--model", model], f"quality of {run}")

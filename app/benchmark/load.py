@@ -15,10 +15,13 @@ from pipeline.search.catalogue import CATALOGUE
 CLOSED, OPEN = "as fast as answered", "at given rates"
 _LONGEST_MS = 1e9
 _FIELDS = {
-    "nq": ("nq", "Queries a request, e.g. 1,1000."),
-    "concurrency": ("Clients", "Processes that ask at once, e.g. 1,4; each has one request under way."),
-    "top-k": ("Top-k", "Neighbours asked for, e.g. 10,100."),
-    "seconds": ("Seconds", "Measured at each point."),
+    "nq": ("Queries per request", "One as a visitor's page sends, or many, e.g. 1,1000."),
+    "concurrency": (
+        "Clients",
+        "Processes that send requests at the same time, e.g. 1,4; each waits for its answer before the next.",
+    ),
+    "top-k": ("Top-k", "Neighbours asked for with each query, e.g. 10,100."),
+    "seconds": ("Seconds", "How long each point is measured."),
     "repeats": ("Repeats", "Three repeats show how much a figure varies."),
 }
 
@@ -53,17 +56,17 @@ def goal() -> Goal:
     """Draw what a tuning has to keep, in the page's URL as well."""
     left, middle, right = st.columns(3)
     recall = left.number_input(
-        "Recall to keep", 0.01, 1.0, step=0.01, format="%.3f",
-        help="Share of the exact nearest neighbours that the answers have to hold.",
+        "Minimum recall", 0.01, 1.0, step=0.01, format="%.3f",
+        help="Share of the exact nearest neighbours that the answers must contain.",
         **url.bound("keep", 0.95, url.real(0.01, 1.0)),
     )  # fmt: skip
     p99 = middle.number_input(
-        "p99 to keep (ms)", 0.1, _LONGEST_MS, placeholder="any",
-        help="Of a request: 99 of 100 have to be answered sooner.",
+        "Maximum p99 (ms)", 0.1, _LONGEST_MS, placeholder="any",
+        help="99 of 100 requests must be answered within this time.",
         **url.bound("within", None, url.real(0.1, _LONGEST_MS)),
     )  # fmt: skip
     trials = right.number_input(
-        "Trials", 1, 10_000, help="Settings that are measured.", **url.bound("trials", 20, url.whole(1, 10_000))
+        "Trials", 1, 10_000, help="How many settings are measured.", **url.bound("trials", 20, url.whole(1, 10_000))
     )
     return Goal(float(recall or 0.95), p99, int(trials))
 
@@ -98,8 +101,8 @@ def _of(preset: Preset) -> dict[str, Any]:
 
 def _rates() -> dict[str, str]:
     about = (
-        "As fast as answered: a client's next request follows an answer, which shows how many queries the server can do. "
-        "At given rates: requests come by the clock, as visitors do, and one that has to wait counts its waiting."
+        "As fast as answered: a client sends its next request when it has its answer, which shows how many queries the server "
+        "can answer. At given rates: requests come by the clock, as visitors do, and time spent waiting counts."
     )
     usual = OPEN if url.value("rate", "", url.text) else CLOSED
     shown = url.segments(

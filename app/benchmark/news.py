@@ -5,14 +5,14 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import cards, routes, state
+from app import cards, making, routes, state
 from app.benchmark import adviser, data
 from pipeline.bench.analysis.advise import Wish
 from pipeline.bench.analysis.cost import with_cost
 from pipeline.bench.analysis.front import front
 from pipeline.bench.analysis.prices import find
 from pipeline.bench.analysis.settings import marked, under
-from pipeline.core.text import number
+from pipeline.core.text import number, per_request
 
 _MOST = 5  # settings
 
@@ -23,7 +23,10 @@ def show() -> None:
     known = [run for run in data.list_runs() if run.points]
     settings = under(data.read([known[0].name], known)[0], {}) if known else pl.DataFrame()
     if settings.is_empty():
-        cards.empty("No index is benchmarked yet: a first sweep takes a minute.", "benchmark", "Measure recall and QPS")
+        if not making.show("bench"):
+            cards.empty(
+                "No index is benchmarked yet: a first sweep takes a minute.", "benchmark", "Measure recall and QPS"
+            )
         return
     found = adviser.advised(with_cost(settings, find(state.workspace(), None)), Wish(recall=data.TARGET))
     best = front(settings, "qps", by=("scenario",)).reverse().head(_MOST)
@@ -34,8 +37,8 @@ def show() -> None:
     st.caption(cards.answers(max(best.iter_rows(named=True), key=lambda row: float(row["qps"]))))
     cards.table([_line(row) for row in best.iter_rows(named=True)], cards.TERMS)
     one = settings.row(0, named=True)
-    asked = f"{one['scenario']}, nq {one['nq']:,}, top-k {one['top_k']:,}"
-    st.caption(f"Measured here, run {known[0].name}: {asked}. No other was measured with more of both, recall and QPS.")
+    asked = f"{one['scenario']}, {per_request(one['nq'])}, top-k {one['top_k']:,}"
+    st.caption(f"Measured here, run {known[0].name}: {asked}. No other setting has both higher recall and higher QPS.")
     st.page_link(routes.page("benchmark"), label="See all of it", icon=":material/speed:")
 
 

@@ -8,6 +8,7 @@ from pipeline.bench import published
 from pipeline.bench.analysis import reread
 from pipeline.bench.analysis.compare import sentence
 from pipeline.bench.analysis.settings import summarise, where
+from pipeline.core.text import per_request
 from pipeline.figures import benchmark, fairness
 
 
@@ -20,7 +21,7 @@ def show() -> None:
     """Draw it; everything on it is marked as published."""
     mode = state.mode()
     st.header("A published study, read like for like")
-    st.caption(f"Not measured here: {published.SOURCE}. nq 1,000, top-k 100, ten client processes for 60 s.")
+    st.caption(f"Not measured here: {published.SOURCE}. {per_request(1000)}, top-k 100, ten client processes for 60 s.")
     found = _fair()
     draw.figure(fairness.speed_ups(found, mode), "speed-ups")
     scenario = _scenario()
@@ -44,8 +45,8 @@ def _scenario() -> str:
 
 def _curves(scenario: str, mode: str) -> None:
     merged = st.toggle(
-        "Draw an ef below top-k as the one setting that it is",
-        help="HNSW searches with ef = top-k at least: the study's ef 10, 20, 40 and 80 are the same setting.",
+        "Merge settings whose ef is below top-k",
+        help="HNSW searches with an ef of at least top-k, so the study's ef 10, 20, 40 and 80 are the same setting.",
         **url.bound("merged", True, url.flag, url.write_flag),
     )
     settings = reread.settings() if merged else summarise(published.points())

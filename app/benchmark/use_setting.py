@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import routes, state, tray
+from app import refused, routes, state, tray
 from pipeline.bench.analysis.settings import label
 from pipeline.indexes import registry
 from pipeline.search.params import format_params
@@ -14,7 +14,12 @@ _LABEL = "bench"
 
 
 def offer(row: dict[str, Any], key: str) -> None:
-    """Draw the button that lets an index of the items serve with this setting."""
+    """Draw the button that lets an index of the items serve with this setting, and below it what was refused."""
+    with refused.below(f"serve-{key}"):
+        _offer(row, key)
+
+
+def _offer(row: dict[str, Any], key: str) -> None:
     search = format_params(json.loads(row["search"]))
     build = json.loads(row["build"])
     same = _same(row["index"], build)

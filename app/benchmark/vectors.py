@@ -100,7 +100,7 @@ def _collection(column: Any, server: str) -> Asked | None:
         return None
     st.caption(
         f"{number(about['rows'])} vectors of {about['dim']} dimensions, {about['index']}, {about['metric']}. It is read "
-        "once, to know the exact neighbours, and then asked as it is: nothing in it is changed."
+        "once to compute the exact neighbours, and then searched as it is: nothing in it is changed."
     )
     grid = IndexGrid(about["index"])
     return Asked(about["rows"], about["dim"], min(about["rows"], QUERIES), collection=name, index=grid)

@@ -9,7 +9,6 @@ import streamlit as st
 
 from app import cards, costs, draw, state, url
 from app.benchmark import builds, front_table, use_setting
-from app.benchmark.load import OPEN
 from pipeline.bench.analysis.advise import UNPRICED, Wish
 from pipeline.bench.analysis.compare import at_equal_recall, sentence
 from pipeline.bench.analysis.settings import BOTH, label, where
@@ -61,8 +60,8 @@ def recall_qps(settings: pl.DataFrame, wanted: Wish) -> None:
     clickable(_figure("frontier", settings, state.mode(), "qps", wanted.recall or 0), settings, "qps")
     if settings["client_bound"].any():
         st.caption(
-            ":material/trip_origin: A ring: the client was the limit, and the server can do more than the figure "
-            "says: the client's processes were busy, not the server's."
+            ":material/trip_origin: A ring marks where the client was the limit: its processes were busy, not the "
+            "server's, so the server can do more than the figure says."
         )
     front_table.show(settings)
 
@@ -70,7 +69,7 @@ def recall_qps(settings: pl.DataFrame, wanted: Wish) -> None:
 def latency(settings: pl.DataFrame, wanted: Wish) -> None:
     """Draw the time of a request."""
     clickable(_figure("latencies", settings, state.mode(), wanted.recall or 0), settings, "p99")
-    st.caption("A mark is p99, the dash below it p95, the foot of the bar p50.")
+    st.caption("The marker is p99, the dash below it p95, and the foot of the bar p50.")
 
 
 def clients(settings: pl.DataFrame, wanted: Wish) -> None:
@@ -82,15 +81,15 @@ def rates(settings: pl.DataFrame, wanted: Wish) -> None:
     """Draw the time of a request by the rate at which requests come; `settings` are those of open loops."""
     if settings.is_empty():
         cards.empty(
-            "No point of these runs was measured at a given rate: set up a run above, and under its load let requests come "
-            f"“{OPEN}”, or add `--rate 50,100,200` to its command."
+            "No point of these runs was measured at a given rate: set up a run above with requests “{OPEN}” in its "
+            "load, or add `--rate 50,100,200` to its command."
         )
         return
     clickable(_figure("rates", settings, state.mode(), wanted.recall or 0), settings, "rates")
     st.caption(
-        "Solid is p99, dashed p95, dotted p50, each of a request from when it was due: one that has to wait for those before "
-        "it counts its waiting. Clients have one request under way each, so that as many as there are clients are answered at "
-        "once: where a rate is not kept and the server's CPUs are idle, more clients keep it."
+        "Solid is p99, dashed p95, dotted p50, each counted from when the request was due, so that waiting for earlier requests "
+        "counts. A client has one request under way at a time: if a rate is not kept although the server's CPUs are idle, "
+        "use more clients."
     )
 
 
@@ -98,7 +97,8 @@ def building(settings: pl.DataFrame, wanted: Wish) -> None:
     """Draw what builds take."""
     draw.figure(_figure("building", settings, state.mode()), "builds", name=_SAVED)
     st.caption(
-        "Memory is estimated from the type's layout; beside it what the server's processes hold, where it runs here."
+        "Memory is estimated from the index type's layout; the table also has what the server's processes use, where it "
+        "runs on this machine."
     )
     builds.table(settings)
     if settings["memory_mb"].null_count() < settings.height:
@@ -120,11 +120,11 @@ def versus(settings: pl.DataFrame, wanted: Wish) -> None:
     """Draw one side over another at equal recall."""
     sides = _sides(settings)
     if len(sides) < 2:
-        cards.empty("There is one side only: measure another index type, or choose a second run above.")
+        cards.empty("There is nothing to compare with: measure another index type, or choose a second run above.")
         return
     left, right = st.columns(2)
-    a = _side(left, "a", "How many times the queries of", sides)
-    b = _side(right, "b", "over", [side for side in sides if side != a])
+    a = _side(left, "a", "Compare the QPS of", sides)
+    b = _side(right, "b", "with those of", [side for side in sides if side != a])
     both = [where(settings, parse_params(side)) for side in (a, b)]
     found = at_equal_recall(*both)
     draw.figure(fairness.over(found, _said(a), _said(b), state.mode()), "versus", name=_SAVED)

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import state, tray, url
+from app import refused, state, tray, url
 from app.errors import errors
 from pipeline.core.errors import UserError
 from pipeline.core.text import duration, size
@@ -21,7 +21,7 @@ from pipeline.vectors.imported import check_name
 
 def form(server: ServerFacts) -> None:
     """Draw the form; its button starts a job."""
-    with st.container(border=True):
+    with st.container(border=True), refused.below("build"):
         model, vectors, rows, dim = _vectors()
         chosen = _type(server)
         values = _parameters(chosen, rows, dim)
@@ -78,7 +78,8 @@ def _vectors() -> tuple[str, str, int, int]:
 
 
 def _bring() -> None:
-    with st.expander("Import your own vectors", icon=":material/upload_file:"), st.form("bring", border=False):
+    box = st.expander("Import your own vectors", icon=":material/upload_file:")
+    with refused.below("import"), box, st.form("bring", border=False):
         left, right = st.columns([2, 1])
         path = left.text_input("Path on this machine", placeholder="vectors.npy, .npz, .parquet, .csv or .hdf5")
         name = right.text_input("Name of the vectors", placeholder="mine")

@@ -6,21 +6,23 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from app import state
+from app import cards, state
 from pipeline.core.arrays import Floats, Rows
 from pipeline.core.columns import ID, ITEM_IDX
 from pipeline.core.errors import UserError
 from pipeline.core.text import percent
+from pipeline.core.workspace import Workspace
+from pipeline.indexes import build
 from pipeline.indexes.registry import index_stage
 from pipeline.models.registry import KINDS
 from pipeline.search.catalogue import CATALOGUE
-from pipeline.search.measure import exact, recall, timed
+from pipeline.search.measure import TIMED, exact, recall, timed
 from pipeline.search.params import validate_search
 from pipeline.training.history import MODEL
 from pipeline.training.train import stage_name
-from pipeline.vectors.embed import load_vectors, vectors_stage
+from pipeline.vectors.embed import Entity, load_vectors, vectors_stage
 
-_QUERIES, _K = 50, 10
+_K = 10
 
 
 def show(left: dict[str, Any], right: dict[str, Any]) -> None:
@@ -32,14 +34,14 @@ def show(left: dict[str, Any], right: dict[str, Any]) -> None:
     for row in (left, right):
         _check_current(row)
     ids, vectors = load_vectors(state.workspace(), left["model"], left["vectors"])
-    queries = vectors[np.random.default_rng(1).permutation(len(vectors))[:_QUERIES]]
+    key = (state.workspace().manifest(vectors_stage(left["model"])) or {}).get("key", "")
+    asked, queries = _queries(str(state.workspace().root), left["model"], left["vectors"], key)
     with st.spinner("Asking both"):
         answers = {row["name"]: _ask(row, queries) for row in (left, right)}
-    best = exact(vectors, queries, _K, left["metric"])
     keys = _keys(left, len(ids))
     same = _share(answers[left["name"]][0], answers[right["name"]][0])
     st.markdown(
-        f"**{percent(same)} of the {_K} nearest are the same**, over {_QUERIES} queries; default search of each."
+        f"**{percent(same, 0 if same == 1 else 1)} of the {_K} nearest are the same**, over {len(queries)} queries; default search of each."
     )
     for column, row in zip(st.columns(2), (left, right), strict=True):
         found, seconds = answers[row["name"]]
@@ -51,25 +53,58 @@ def show(left: dict[str, Any], right: dict[str, Any]) -> None:
             delta_color="off",
             delta_arrow="off",
         )
-    number = st.slider(
-        "Query", 1, len(queries), 1, help="Each query is a stored vector, so the first answer is usually itself."
-    )
-    names = dict(zip(keys.tolist(), ids.cast(pl.String).to_list(), strict=True))
-    for row in (left, right):
-        names |= _added(row, {int(key) for key in answers[row["name"]][0].ravel() if key >= 0} - names.keys())
+    st.caption(_measured(len(queries)))
+    number = st.slider("Query", 1, len(queries), 1, help="What the neighbours below are of.")
+    st.markdown(f"The {_K} nearest to **{_called(left, str(asked[number - 1]))}**:")
+    best = exact(vectors, queries[number - 1 : number], _K, left["metric"])[0]
+    named = _names(left, right, keys, ids, answers)
     lines = [
         {
-            "rank": rank + 1,
-            "exact": names[int(keys[best[number - 1, rank]])],
-            **{
-                name: _mark(int(found[number - 1, rank]), names, keys[best[number - 1]])
-                for name, (found, _) in answers.items()
-            },
+            "rank": f"{rank + 1}",
+            "exact": named[int(key)],
+            **{name: _mark(int(found[number - 1, rank]), named, keys[best]) for name, (found, _) in answers.items()},
         }
-        for rank in range(min(_K, best.shape[1]))
+        for rank, key in enumerate(keys[best])
     ]
-    st.dataframe(lines, hide_index=True)
+    cards.table(lines, {}, words=True)
     st.caption("✕ marks an answer that is not among the exact nearest.")
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _queries(root: str, model: str, entity: Entity, key: str) -> tuple[pl.Series, Floats]:
+    """Choose the queries once: sessions may be far more than the vectors that are compared."""
+    opened = Workspace.open(root)
+    return build.queries(opened, model, entity, *load_vectors(opened, model, entity))
+
+
+def _measured(queries: int) -> str:
+    """Say what the figures are of, as those of the table above were measured at another time."""
+    return (
+        f"Measured now: recall on the same {queries} queries as when an index is built, p50 on {min(TIMED, queries)} of "
+        "them, one at a time. So recall is as in the table unless an index has changed since, while p50 depends on what else "
+        "the machine does."
+    )
+
+
+def _called(row: dict[str, Any], asked: str) -> str:
+    """Name a query: a model's are sessions, others are stored vectors."""
+    return f"session {asked}" if row["model"] in KINDS else f"the vector {asked}"
+
+
+def _names(
+    left: dict[str, Any],
+    right: dict[str, Any],
+    keys: Rows,
+    ids: pl.Series,
+    answers: dict[str, tuple[Rows, list[float]]],
+) -> dict[int, str]:
+    """Name what the keys stand for: items by their names where the catalogue has them, else ids."""
+    catalogue = _catalogue(left)
+    called = {} if catalogue is None else cards.names(catalogue)
+    named = dict(zip(keys.tolist(), (called.get(i, i) for i in ids.cast(pl.String)), strict=True))
+    for row in (left, right):
+        named |= _added(row, {int(key) for key in answers[row["name"]][0].ravel() if key >= 0} - named.keys())
+    return named
 
 
 def _check_current(row: dict[str, Any]) -> None:
@@ -81,22 +116,25 @@ def _check_current(row: dict[str, Any]) -> None:
 
 
 def _ask(row: dict[str, Any], queries: Floats) -> tuple[Rows, list[float]]:
-    engine = state.hold().engine(row["server"])
-    return timed(
-        engine, row["collection"], queries, _K, validate_search(CATALOGUE[row["index"]], row["params"], {}, _K)
-    )
+    """Ask as the index stage does when it measures: all queries at once, and the seconds of some one at a time."""
+    engine, name = state.hold().engine(row["server"]), row["collection"]
+    search = validate_search(CATALOGUE[row["index"]], row["params"], {}, _K)
+    return engine.search(name, queries, _K, search).ids, timed(engine, name, queries[:TIMED], _K, search)[1]
 
 
 def _keys(row: dict[str, Any], count: int) -> Rows:
     """Give the int64 key of each vector, as the index stage chose it."""
-    if row["vectors"] == "sessions":
-        return np.arange(count)
+    catalogue = _catalogue(row)
+    return np.arange(count) if catalogue is None else catalogue[ITEM_IDX].to_numpy().astype(np.int64)
+
+
+def _catalogue(row: dict[str, Any]) -> pl.DataFrame | None:
+    """Read the items of the training that an index's vectors come from; None for sessions and for imported vectors."""
+    if row["vectors"] == "sessions" or row["model"] not in KINDS:
+        return None
     kept = row["training"] is not None
-    stage, file = (
-        (index_stage(row["name"]), f"{MODEL}/items.parquet") if kept else (stage_name(row["model"]), "items.parquet")
-    )
-    table = None if row["model"] not in KINDS else state.table(stage, file)
-    return np.arange(count) if table is None else table[ITEM_IDX].to_numpy().astype(np.int64)
+    stage = index_stage(row["name"]) if kept else stage_name(row["model"])
+    return state.table(stage, f"{MODEL}/items.parquet" if kept else "items.parquet")
 
 
 def _added(row: dict[str, Any], keys: set[int]) -> dict[int, str]:
@@ -112,6 +150,6 @@ def _share(left: Rows, right: Rows) -> float:
     return float(np.mean([len(set(a) & set(b)) / len(a) for a, b in zip(left.tolist(), right.tolist(), strict=True)]))
 
 
-def _mark(key: int, names: dict[int, str], exact: Rows) -> str:
-    name = names.get(key, "–")
+def _mark(key: int, named: dict[int, str], exact: Rows) -> str:
+    name = named.get(key, "–")
     return name if key in exact else f"{name} ✕"

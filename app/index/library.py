@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import state, tray
+from app import refused, state, tray
 from pipeline.core.text import duration
 from pipeline.jobs.job import jobs
 from pipeline.search.params import format_params
@@ -40,11 +40,14 @@ def show(row: dict[str, Any]) -> None:
             help="In one process on one thread: no network, no columns, no other users, nothing on disk.",
         )  # fmt: skip
         st.caption(
-            f"The database adds {duration(max(row['p50_ms'] - measured['p50_ms'], 0) / 1000)} to a query, and brings "
-            f"columns, updates, persistence and many users for it. FAISS built in {duration(measured['build_s'])}, "
+            f"The database adds {duration(max(row['p50_ms'] - measured['p50_ms'], 0) / 1000)} to a query; in return, it has "
+            f"columns, updates, persistence and many users. FAISS built in {duration(measured['build_s'])}, "
             f"Milvus in {duration(row['build_s'])}."
         )
-    elif st.button("Compare with FAISS", icon=":material/compare_arrows:"):
-        command = ["library", "bench", "--index", row["index"], "--vectors", row["vectors"], "--model", row["model"]]
-        build = {k: v for k, v in row["params"].items() if k != "with_raw_data"}
-        tray.launch([*command, "--build", format_params(build), "--metric", row["metric"], "--threads", "1"], title)
+        return
+    with refused.below("library"):
+        if st.button("Compare with FAISS", icon=":material/compare_arrows:"):
+            command = ["library", "bench", "--index", row["index"], "--vectors", row["vectors"]]
+            build = {k: v for k, v in row["params"].items() if k != "with_raw_data"}
+            command += ["--model", row["model"], "--build", format_params(build), "--metric", row["metric"]]
+            tray.launch([*command, "--threads", "1"], title)

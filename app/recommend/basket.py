@@ -4,9 +4,20 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from app import url
+from app import cards, url
+from pipeline.indexes.known import Known
 
 _FOUND, _NEXT, _OUT, _BEFORE = "basket-found", "basket-next", "basket-out", "basket-before"
+
+
+def names(known: Known) -> dict[str, str]:
+    """Give the name of each item that can be added, by its id."""
+    return _names(known, known.key)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _names(_known: Known, key: str) -> dict[str, str]:
+    return cards.names(_known.catalogue)
 
 
 def clicked(names: Mapping[str, str]) -> list[str]:

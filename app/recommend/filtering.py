@@ -10,19 +10,20 @@ from app import url
 from pipeline.core.columns import CATEGORY, PRICE
 from pipeline.core.text import category, number
 from pipeline.indexes.filters import Choice, compose, read
+from pipeline.indexes.known import Known
 
 _CATEGORIES, _PRICES, _POPULARITY = "filter_categories", "filter_prices", "filter_popularity"
 
 
-def control(catalogue: pl.DataFrame, columns: Sequence[str]) -> str:
+def control(known: Known, columns: Sequence[str]) -> str:
     """Draw the control for an index with these columns; give the expression, '' where nothing is filtered."""
     asked = url.value("filter", "", url.text)
     with st.expander("Filter", icon=":material/filter_alt:"):
         if not columns:
             st.caption("This index has no columns to filter by: rebuild it on the Index page.")
             return asked
-        categories = sorted(catalogue[CATEGORY].drop_nulls().unique().to_list())
-        prices = _range(catalogue) if PRICE in columns else None
+        categories, prices = _offered(known.catalogue, known.key)
+        prices = prices if PRICE in columns else None
         choice = read(asked)
         if choice is None or not _fits(choice, categories, prices):
             return _written(asked)
@@ -70,6 +71,12 @@ def _written(expression: str) -> str:
     st.code(expression, language=None)
     st.button("Clear the filter", icon=":material/close:", on_click=url.put, kwargs={"filter": None})
     return expression
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _offered(_catalogue: pl.DataFrame, key: str) -> tuple[list[str], tuple[float, float] | None]:
+    """Give the categories and the range of the prices of the catalogue of the training called `key`."""
+    return sorted(_catalogue[CATEGORY].drop_nulls().unique().to_list()), _range(_catalogue)
 
 
 def _range(catalogue: pl.DataFrame) -> tuple[float, float] | None:

@@ -4,7 +4,7 @@ import polars as pl
 import streamlit as st
 
 from app import state
-from pipeline.clicks.ingest import load_clicks
+from pipeline.clicks.ingest import STAGE, load_clicks
 from pipeline.core.columns import ITEM_ID, SESSION_ID, TIMESTAMP
 from pipeline.core.stage import is_stale
 from pipeline.core.workspace import Workspace
@@ -13,6 +13,16 @@ from pipeline.indexes.registry import index_stage
 from pipeline.serving.recommender import Recommender
 
 _LOOKED_AT = 2_000  # newest sessions, where the clicks are not those that the vectors were made from
+
+
+def clicks(recommender: Recommender, session: str) -> list[str]:
+    """Give the items a session clicked, oldest first; raise UserError where there is no such session."""
+    return _clicks(recommender, recommender.workspace.output(STAGE), session)
+
+
+@st.cache_resource(max_entries=1_000, show_spinner=False)
+def _clicks(_recommender: Recommender, output: str, session: str) -> list[str]:
+    return _recommender.session(session)
 
 
 def answerable(recommender: Recommender) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import cards, draw, state, tray, url
+from app import cards, draw, making, refused, state, tray, url
 from pipeline.core.spread import MAYBE_CHANCE
 from pipeline.evaluation.differences import best_baseline, certain, differences
 from pipeline.evaluation.evaluate import (
@@ -32,9 +32,11 @@ def show() -> None:
     unseen = st.toggle("Only items new to the session", help=_UNSEEN, **shown)
     config = EvaluateConfig(exclude_seen=unseen, max_clicks=_bound(EvaluateConfig(exclude_seen=unseen)))
     models = evaluations(state.workspace(), config)
-    _measure(models, config)
+    with refused.below("evaluate"):
+        _measure(models, config)
     if not models:
-        cards.empty("No model is measured yet: press “Evaluate” above.")
+        if not making.show("evaluation"):
+            cards.empty("No model is measured yet: press “Evaluate” above.")
         return
     shown = url.segments("measure", "recall@20", url.one_of(MEASURES))
     measure = str(st.segmented_control("Measure", MEASURES, required=True, **shown))

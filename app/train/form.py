@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import state, tray, url
+from app import refused, state, tray, url
 from pipeline.clicks.datasets import known
 from pipeline.evaluation.evaluate import current
 from pipeline.models.options import Option, arguments, options
@@ -19,7 +19,7 @@ _IN_A_ROW = 5
 
 def form() -> str:
     """Draw the form; its buttons start jobs. Give the model that is chosen."""
-    with st.container(border=True):
+    with st.container(border=True), refused.below("train"):
         left, right = st.columns([3, 2])
         with left:
             model = _model()

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import cards, draw, state, tray
+from app import cards, draw, making, refused, state, tray
 from app.errors import errors
 from pipeline.core.errors import UserError
 from pipeline.core.text import duration
@@ -20,18 +20,13 @@ _STAGE = "train"  # as the job's progress names it
 
 def show(model: str) -> None:
     """Show the training that runs, else what was cut off and how the last one of `model` went."""
-    running = next((j for j in tray.live() if _trains(j)), None)
+    running = making.maker("models")
     if running is not None:
         st.fragment(_live, run_every=1.0)(running.id)
         return
     for found in interrupted(state.workspace()):
         _cut_off(found)
     _last(model)
-
-
-def _trains(job: Job) -> bool:
-    """Tell whether a job is one that trains: its command begins with `python -m pipeline run`, or `train`."""
-    return any(word in ("run", "train") for word in str(job.about["command"]).split()[3:4])
 
 
 @errors()
@@ -70,7 +65,7 @@ def _how_far(job: Job) -> None:
 
 
 def _cut_off(found: Interrupted) -> None:
-    with st.container(border=True):
+    with refused.below(f"resume-{found.model}"), st.container(border=True):
         told, button = st.columns([3, 1], vertical_alignment="center")
         best = f", recall@20 of held-out sessions {found.validation:.3f}" if found.validation is not None else ""
         told.markdown(

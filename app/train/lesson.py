@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app import cards, draw, state, tray
+from app import cards, draw, refused, state, tray
 from pipeline.core.text import percent
 from pipeline.evaluation.evaluate import evaluations
 from pipeline.figures.figure import Figure, blank
@@ -30,8 +30,9 @@ def show() -> None:
     manifest = state.workspace().manifest(stage_name(MODEL))
     if points is None or manifest is None:
         cards.empty("It is not trained here yet: it takes a few seconds and changes no other model.")
-        if st.button("Train it as published", icon=":material/school:"):
-            tray.launch(["train", "--model", MODEL], f"train {MODEL}")
+        with refused.below("lesson"):
+            if st.button("Train it as published", icon=":material/school:"):
+                tray.launch(["train", "--model", MODEL], f"train {MODEL}")
         return
     draw.figure(curves(points.to_dicts(), state.mode()), "lesson")
     st.caption(
@@ -48,7 +49,9 @@ def curves(points: Sequence[dict[str, float]], mode: str) -> Figure:
     title = "No recall is measured yet"
     if both:
         seen, new = both[-1]["recall@10"], both[-1]["validation_recall@10"]
-        title = f"Of clicks it trains on it finds {percent(seen, 1)}, of new sessions' clicks {percent(new, 1)}"
+        title = (
+            f"It finds {percent(seen, 1)} of the clicks it trains on, and {percent(new, 1)} of those in new sessions"
+        )
     figure, palette = blank(mode, title)
     lines = (
         ("recall@10", "known sessions", palette.cpu),

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import cards, draw, state, tray
+from app import cards, draw, refused, state, tray
 from pipeline.core.stage import is_stale
 from pipeline.core.text import named, size
 from pipeline.figures import models
@@ -54,7 +54,8 @@ def show() -> None:
     )
     chosen = [known[i] for i in picked.selection.rows]
     if chosen:
-        _actions(chosen)
+        with refused.below("trainings"):
+            _actions(chosen)
         _curves(chosen)
     else:
         total = sum(t.bytes for t in known if not t.serves)
@@ -149,12 +150,12 @@ def _aside() -> None:
     if not gone:
         return
     names = [training.name for training in gone]
-    with st.container(border=True):
+    with refused.below("delete"), st.container(border=True):
         told, undo, sure = st.columns([3, 1, 1], vertical_alignment="center")
         many = (
-            f"{len(names)} trainings are deleted; they keep"
+            f"{len(names)} trainings were deleted; they still take"
             if len(names) > 1
-            else f"**{names[0]}** is deleted; it keeps"
+            else f"**{names[0]}** was deleted; it still takes"
         )
         told.markdown(f":material/delete: {many} {size(sum(t.bytes for t in gone))} on disk until you confirm.")
         if undo.button("Undo", key="undo-trainings", width="stretch"):

@@ -139,8 +139,8 @@ def told(row: dict[str, Any]) -> str:
     if row.get("next_recall") is None:
         return ""
     through, exactly = (percent(row[name], 1) for name in ("next_recall", "exact_recall"))
-    found = f"{through} of the next clicks are among {CUTOFF}, {exactly} exactly"
-    return f"Recommended through it, {found}; MRR@{CUTOFF} {row['next_mrr']:.3f}, {row['exact_mrr']:.3f} exactly."
+    found = f"{through} of next clicks are among {CUTOFF} suggestions, {exactly} with exact search"
+    return f"With this setting, {found}; MRR@{CUTOFF} {row['next_mrr']:.3f}, {row['exact_mrr']:.3f} with exact search."
 
 
 def _path(workspace: Workspace, run: str) -> Path:

@@ -14,6 +14,7 @@ from pipeline.cli import (  # noqa: F401  # noqa: F401
     libraries,
     prices,
     query,
+    run,
     servers,
     stages,
     trainings,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from pipeline.core import strict_json
 from pipeline.core.errors import Cancelled, UserError
@@ -17,7 +18,20 @@ from pipeline.jobs.process import CODES, Running, end_job, running
 
 Answer = dict[str, Any]
 
+_FIRST = ("run", "ingest", "preprocess", "train", "embed", "index", "evaluate", "map", "query", "bench")
+
+
+class InOrder(TyperGroup):
+    """List the pipeline's commands in its order, and what looks after it behind them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Give the names of the commands as help lists them."""
+        names = super().list_commands(ctx)
+        return [*(n for n in _FIRST if n in names), *(n for n in names if n not in _FIRST)]
+
+
 app = typer.Typer(
+    cls=InOrder,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
-from pipeline.cli.stages import IndexOption, ModelOption, ParamsOption
+from pipeline.cli.options import IndexOption, ModelOption, ParamsOption
 from pipeline.core.columns import DEFAULT_MODEL
 
 library_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The libraries underneath the database.")

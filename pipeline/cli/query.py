@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WorkspaceOption, app, finish, table
-from pipeline.cli.stages import ModelOption
+from pipeline.cli.options import ModelOption
 from pipeline.core.columns import DEFAULT_MODEL
 from pipeline.core.workspace import Workspace
 

@@ -58,7 +58,7 @@ class DataSet:
 SHOP = DataSet(
     "shop",
     "Made-up shop",
-    "40,000 visits to some 10,000 clothes with names, colours, prices and seasons; shop:3000 is a smaller one.",
+    "40,000 visits to a shop of some 10,000 clothes with names, colours, prices, seasons; shop:3000 is a smaller one.",
     "made here",
 )
 SYNTHETIC = DataSet(
@@ -106,7 +106,7 @@ def known() -> list[DataSet]:
 def _own(path: Path) -> DataSet:
     name = path.name.removeprefix("own-").partition(".")[0]
     return DataSet(
-        name, name, f"A file of one's own, {path.stat().st_size:,} bytes.", "its own", str(path), (path.name,)
+        name, name, f"A file of your own, {path.stat().st_size:,} bytes.", "its own", str(path), (path.name,)
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
+from pipeline.core.snapshot import once
 from pipeline.core.text import duration
 from pipeline.core.workspace import MANIFEST, Workspace, write_json
 
@@ -97,6 +98,10 @@ def _way_to(stage: str) -> str:
 
 def is_stale(workspace: Workspace, name: str) -> bool:
     """Tell whether a stage's output was made from inputs that have been replaced since."""
+    return once(("stale", workspace.root, name), lambda: _is_stale(workspace, name))
+
+
+def _is_stale(workspace: Workspace, name: str) -> bool:
     manifest = workspace.manifest(name)
     if manifest is None:
         return False

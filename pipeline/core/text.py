@@ -7,6 +7,11 @@ from typing import Any
 from pipeline.core.columns import UNKNOWN_CATEGORY
 
 
+def per_request(queries: int) -> str:
+    """Write how many queries a request carries: '1 query per request' or '1,000 queries per request'."""
+    return f"{queries:,} {'query' if queries == 1 else 'queries'} per request"
+
+
 def duration(seconds: float) -> str:
     """Write seconds as '3.2 ms', '4.1 s', '2 min 5 s' or '1 h 3 min'."""
     if seconds < 1:

@@ -27,6 +27,7 @@ from typing import Any
 from pipeline.core import strict_json
 from pipeline.core.errors import UserError
 from pipeline.core.locks import locked
+from pipeline.core.snapshot import forget, once
 
 FORMAT = 1
 DEFAULT_ROOT = "workspace"
@@ -44,6 +45,7 @@ def write_text(path: Path, text: str, mode: int = 0o644) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
+        forget()
     finally:
         beside.unlink(missing_ok=True)
 
@@ -64,6 +66,13 @@ def read_json(path: Path) -> Any | None:
         return strict_json.loads(path.read_text())
     except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
         return None
+
+
+def _target(link: Path) -> str:
+    try:
+        return os.readlink(link)
+    except OSError:
+        return ""
 
 
 def disk_trouble(error: Exception) -> str | None:
@@ -122,10 +131,25 @@ class Workspace:
 
     def manifest(self, name: str) -> dict[str, Any] | None:
         """Read what a stage wrote about its output, or None where it has not run."""
-        return read_json(self.stage(name) / MANIFEST)
+        return once(("manifest", self.root, name), lambda: self._manifest(self.stage(name)))
+
+    def _manifest(self, link: Path) -> dict[str, Any] | None:
+        """Read it again where it was removed as we read: whoever publishes removes what was there before."""
+        while True:
+            before = _target(link)
+            found: dict[str, Any] | None = read_json(link / MANIFEST)
+            if found is not None or _target(link) == before:
+                return found
+
+    def output(self, name: str) -> str:
+        """Name what a stage's output is now, unlike any before; '' where it has not run."""
+        return once(("output", self.root, name), lambda: _target(self.stage(name)))
 
     def stages(self, prefix: str = "") -> list[str]:
         """List the stages that have an output, those under `prefix` (a folder) if one is given."""
+        return list(once(("stages", self.root, prefix), lambda: self._stages(prefix)))
+
+    def _stages(self, prefix: str) -> list[str]:
         base = self.root / "stages"
         links = (p for p in (base / prefix).rglob("*") if p.is_symlink() and not p.name.startswith("."))
         return sorted(p.relative_to(base).as_posix() for p in links if (p / MANIFEST).exists())
@@ -159,7 +183,11 @@ class Workspace:
     def still(self) -> Iterator[None]:
         """Let no stage's link change during the block, so that what is read belongs together; not reentrant."""
         with locked(self.root / "stages.lock"):
-            yield
+            forget()
+            try:
+                yield
+            finally:
+                forget()
 
     def _publish(self, name: str, fresh: Path) -> None:
         link = self.stage(name)

@@ -53,13 +53,13 @@ def thin(settings: pl.DataFrame, most: int = MOST_BEATEN) -> pl.DataFrame:
 def _finding(settings: pl.DataFrame, objective: str, target: float) -> str:
     """Say which setting is best above the target; where others may be as good, that the difference may be chance."""
     if settings.is_empty():
-        return f"Nothing measured has a {OBJECTIVES[objective].title} yet"
+        return f"No figures yet for {OBJECTIVES[objective].title}"
     current = fresh(settings)
     if current.is_empty():
         return OUT_OF_DATE
     good = current.filter(pl.col("recall") >= target)
     if good.is_empty():
-        return f"No setting reaches recall {target:g}: the most is {max(current['recall']):.3f}"
+        return f"No setting reaches recall {target:g}: the highest is {max(current['recall']):.3f}"
     aim = OBJECTIVES[objective]
     rows = list(good.sort(objective, descending=aim.more_is_better).iter_rows(named=True))
     best, told = rows[0], _told(rows[0][objective], objective)
@@ -237,7 +237,7 @@ def _scaling(rows: pl.DataFrame, target: float) -> str:
         return OUT_OF_DATE
     if current["concurrency"].n_unique() == 1:
         many = current["concurrency"][0]
-        return f"Measured with {many} client{'s' if many != 1 else ''} only: others show how it grows"
+        return f"Measured with {many} client{'s' if many != 1 else ''} only: measure with more to see how QPS grow"
     best = current.sort("qps", descending=True).row(0, named=True)
     alone = current.filter((pl.col("index") == best["index"]) & (pl.col("client") == best["client"])).sort(
         "concurrency"
@@ -246,10 +246,10 @@ def _scaling(rows: pl.DataFrame, target: float) -> str:
     few = f"{first['concurrency']} client{'s' if first['concurrency'] > 1 else ''}"
     one, other = spread(first, "qps"), spread(best, "qps")
     if one.known and other.known and not told_apart(one, [other], number):
-        return f"{best['index']} answers no more, that could be told, with more than {few}: {number(first['qps'])} QPS"
+        return f"More clients do not measurably raise {best['index']}'s QPS: {number(first['qps'])} with {few}"
     told = f"{best['index']} answers {number(best['qps'])} QPS with {best['concurrency']} clients"
     if best["concurrency"] == first["concurrency"]:
-        return f"{best['index']} answers no more with more than {few}: {number(first['qps'])} QPS"
+        return f"More clients do not raise {best['index']}'s QPS: {number(first['qps'])} with {few}"
     grew = f"{told}, {best['qps'] / first['qps']:.2g} times the {number(first['qps'])} of {few}"
     return grew if one.known and other.known else f"{grew}; that {MAYBE_CHANCE}"
 

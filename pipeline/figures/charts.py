@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -9,7 +10,7 @@ import polars as pl
 from pipeline.core.columns import CATEGORY, ITEM_ID
 from pipeline.core.spread import MAYBE_CHANCE, Spread, kept, told_apart
 from pipeline.core.text import category, percent
-from pipeline.figures.figure import Figure, blank, share_range
+from pipeline.figures.figure import Figure, blank, share_range, unchecked
 from pipeline.figures.marks import index_colour, symbol
 from pipeline.figures.theme import OTHER, Palette
 
@@ -45,7 +46,7 @@ def item_map(
 
 
 def _map_title(points: pl.DataFrame) -> str:
-    return f"{points.height:,} items; those that sessions click together lie together"
+    return f"{points.height:,} items; those clicked in the same sessions lie close together"
 
 
 def _dots(add: Callable[..., Any], part: pl.DataFrame, name: str, colour: str) -> None:
@@ -127,19 +128,29 @@ def long_tail(counts: pl.Series, mode: str) -> Figure:
 def latency(parts: dict[str, float], mode: str) -> Figure:
     """Draw where a query's time went; parts: encode, search and total in milliseconds."""
     rest = max(parts["total"] - parts["encode"] - parts["search"], 0)
-    figure, palette = blank(mode, f"Answered in {parts['total']:.1f} ms", 220, legend=False)
-    named = {"describe the items": rest, "search in Milvus": parts["search"], "encode the session": parts["encode"]}
+    times = [rest, parts["search"], parts["encode"]]
+    bars, layout = _latency(mode)
+    title = layout["title"] | {"text": f"Answered in {parts['total']:.1f} ms"}
+    axis = layout["xaxis"] | {"range": [0, max(times) * 1.25]}
+    return unchecked(
+        [bars | {"x": times, "text": [f"{v:.2f} ms" for v in times]}], layout | {"title": title, "xaxis": axis}
+    )
+
+
+@cache
+def _latency(mode: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Give the bars and the layout of where a query's time went, before there are times."""
+    figure, palette = blank(mode, "Answered", 220, legend=False)
     figure.add_bar(
-        x=list(named.values()),
-        y=list(named),
+        y=["describe the items", "search in Milvus", "encode the session"],
         orientation="h",
         marker_color=[palette.exact, palette.cpu, palette.session],
-        text=[f"{v:.2f} ms" for v in named.values()],
         textposition="outside",
         cliponaxis=False,
     )
-    figure.update_layout(xaxis_title="milliseconds", xaxis_range=[0, max(named.values()) * 1.25], bargap=0.35)
-    return figure
+    figure.update_layout(xaxis_title="milliseconds", bargap=0.35)
+    drawn = figure.to_dict()
+    return drawn["data"][0], drawn["layout"]
 
 
 def published_devices(best: pl.DataFrame, recall: float, mode: str) -> Figure:

@@ -9,7 +9,7 @@ from pipeline.bench.analysis.reread import Fair
 from pipeline.figures.figure import Figure, blank, share_range
 from pipeline.figures.marks import CLEAR
 
-_NOTHING = "Nothing is published of CPU and GPU there"
+_NOTHING = "No figures of both CPU and GPU were published for this"
 
 
 def over(found: Comparison, a: str, b: str, mode: str) -> Figure:
@@ -51,9 +51,7 @@ def speed_ups(found: Sequence[Fair], mode: str) -> Figure:
     if found:
         low, high = min(f.best.least for f in found), max(f.best.most for f in found)
         published = max(f.published[1] for f in found)
-        title = (
-            f"Like for like the GPU answered {low:.1f} to {high:.1f} times the CPU's queries, not up to {published:.0f}"
-        )
+        title = f"Like for like, the GPU answered {low:.1f} to {high:.1f} times the CPU's queries, not up to {published:.0f}"
     figure, palette = blank(mode, title, 400)
     kinds = (
         ("as published: same nlist and nprobe", [f.published for f in found], palette.gpu, True),
@@ -120,7 +118,9 @@ def ceiling(pairs: pl.DataFrame, mode: str) -> Figure:
     """Draw the GPU's QPS by nprobe, a line each scenario and nlist: flat where the client was the limit."""
     if pairs.is_empty():
         return blank(mode, _NOTHING, 360)[0]
-    figure, palette = blank(mode, "More work for the GPU costs nothing but in user-user: the client was the limit", 360)
+    figure, palette = blank(
+        mode, "Except in user-user, more work for the GPU cost nothing: the client was the limit", 360
+    )
     colours = {"user-user": palette.gpu, "item-item": palette.categories[1], "user-item": palette.categories[2]}
     dashes = {100: "solid", 200: "dash", 400: "dot"}
     for scenario, nlist in pairs.select("scenario", "nlist").unique(maintain_order=True).rows():
@@ -148,7 +148,7 @@ def bits(pairs: pl.DataFrame, scenario: str, mode: str) -> Figure:
     if rows.is_empty():
         return blank(mode, _NOTHING, 360)[0]
     lost = max(rows["recall"] - rows["recall_gpu"])
-    figure, palette = blank(mode, f"With 8 bits in place of 12 the GPU found up to {lost:.3f} less", 360)
+    figure, palette = blank(mode, f"With 8 bits instead of 12, the GPU found up to {lost:.3f} less", 360)
     names = [f"{nlist}<br>{nprobe}" for nlist, nprobe in rows.select("nlist", "nprobe").rows()]
     for name, low, high in zip(names, rows["recall_gpu"], rows["recall"], strict=True):
         figure.add_scatter(

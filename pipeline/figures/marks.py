@@ -106,7 +106,7 @@ def hover(row: dict[str, Any]) -> str:
     lines += [", ".join(built)] if built else []
     if row["server_growth_mb"] is not None:
         holds, grew = (number(row[name]) for name in ("server_memory_mb", "server_growth_mb"))
-        lines.append(f"server's processes hold {holds} MB, {grew} MB more than before")
+        lines.append(f"the server's processes use {holds} MB, {grew} MB more than before")
     if row["client_cpu"] is not None and row["server_cpu"] is not None:
         lines.append(f"CPU: server {number(row['server_cpu'])} s, client {number(row['client_cpu'])} s")
     if quality := told(row):

@@ -21,7 +21,11 @@ def training(points: Sequence[dict[str, float]], mode: str) -> Figure:
     """Draw loss and validation recall of one training; points as the job's curve has them."""
     loss, recall = _drawn(points, "loss"), _drawn(points, _VALIDATION)
     best = max(recall, key=lambda p: p[1]) if recall else None
-    title = f"Validation recall@20 reached {best[1]:.3f}" if best else "The loss so far; recall follows each epoch"
+    title = (
+        f"Validation recall@20 reached {best[1]:.3f}"
+        if best
+        else "The loss so far; recall is measured after each epoch"
+    )
     figure, palette = blank(mode, title)
     figure.add_scatter(
         x=[p[0] for p in loss], y=[p[1] for p in loss], name="loss (training)", line={"color": palette.exact}
@@ -55,7 +59,7 @@ def trainings(curves: Mapping[str, Sequence[dict[str, float]]], mode: str, *, al
 
     Those of different models or data are not `alike`: they hold out other sessions, so none is called the best.
     """
-    title = _best_training(curves) if alike else f"{len(curves)} trainings, each validated on other sessions"
+    title = _best_training(curves) if alike else f"{len(curves)} trainings, each validated on different sessions"
     figure, palette = blank(mode, title, 560)
     figure.set_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.58, 0.42])
     for (name, points), colour in zip(curves.items(), palette.categories, strict=False):

@@ -49,7 +49,7 @@ def rates(settings: pl.DataFrame, mode: str, target: float = 0.95) -> Figure:
         )
     shown = [value for column, *_ in _LINES for value in rows[column]]
     offered = few(rows["rate"])
-    figure.update_layout(xaxis_title="requests offered a second", yaxis=log_axis(shown, "time of a request (ms)"))
+    figure.update_layout(xaxis_title="requests offered per second", yaxis=log_axis(shown, "time of a request (ms)"))
     figure.update_xaxes(type="log", tickvals=offered, ticktext=[number(rate) for rate in offered])
     return figure
 
@@ -68,13 +68,13 @@ def _best(settings: pl.DataFrame) -> pl.DataFrame:
 
 def _finding(rows: pl.DataFrame, settings: pl.DataFrame, target: float) -> str:
     if rows.is_empty():
-        most = f": the most is {max(settings['recall']):.3f}" if settings.height else ""
+        most = f": the highest is {max(settings['recall']):.3f}" if settings.height else ""
         return f"No setting reaches recall {target:g} at a given rate{most}"
     rows = fresh(rows)
     if rows.is_empty():
         return OUT_OF_DATE
     kept = rows.filter("kept").sort(["rate", "p99_ms"], descending=[True, False])
     if kept.is_empty():
-        return f"No setting keeps {number(min(rows['rate']))} requests a second, the least that was offered"
+        return f"No setting keeps up with {number(min(rows['rate']))} requests a second, the lowest rate offered"
     best = kept.row(0, named=True)
-    return f"{label(best)} keeps {number(best['rate'])} requests a second: p99 {number(best['p99_ms'])} ms"
+    return f"{label(best)} keeps up with {number(best['rate'])} requests a second: p99 {number(best['p99_ms'])} ms"

@@ -38,7 +38,7 @@ from pipeline.training.history import MODEL
 from pipeline.vectors.embed import ENTITIES, Entity, load_vectors, vectors_stage, way_to_vectors
 
 _LABEL = re.compile(r"[a-z0-9][a-z0-9-]{0,29}")
-_QUERIES = 200  # that recall is measured with
+QUERIES = 200  # that recall is measured with
 
 
 class IndexConfig(Options):
@@ -191,8 +191,8 @@ def _fill(
         engine.load(collection)
     load_s = round(time.monotonic() - begin, 3)
     with pieces.doing(comparing, "comparing with the exact search"):
-        queries = _queries(workspace, config, vectors)
-        found = quality(engine, collection, keys, vectors, queries, index, params, config.metric)
+        _, asked = queries(workspace, config.model, config.vectors, ids, vectors)
+        found = quality(engine, collection, keys, vectors, asked, index, params, config.metric)
     searched = "searched by brute force" if on_ours else "searched by brute force, or by an index of the server's own"
     few = len(vectors) < MIN_INDEXED_ROWS
     note = f"{searched}: Milvus builds no index under about {MIN_INDEXED_ROWS:,} rows" if few else ""
@@ -224,12 +224,14 @@ def _told(pieces: Pieces, behind: int) -> Progress:
     return say
 
 
-def _queries(workspace: Workspace, config: IndexConfig, vectors: Floats) -> Floats:
-    """Choose the queries that recall is measured with: what the index will be asked for."""
-    asked = vectors
-    if config.model in KINDS and config.vectors == "items":
-        _, asked = load_vectors(workspace, config.model, "sessions")
-    return asked[np.random.default_rng(0).permutation(len(asked))[:_QUERIES]]
+def queries(
+    workspace: Workspace, model: str, entity: Entity, ids: pl.Series, vectors: Floats
+) -> tuple[pl.Series, Floats]:
+    """Choose what recall is measured with, (ids, vectors): what an index of these `vectors` will be asked for."""
+    if model in KINDS and entity == "items":
+        ids, vectors = load_vectors(workspace, model, "sessions")
+    chosen = np.random.default_rng(0).permutation(len(vectors))[:QUERIES]
+    return ids.gather(chosen), vectors[chosen]
 
 
 def _table(config: IndexConfig, ids: pl.Series, folder: Path) -> pl.DataFrame:

@@ -45,11 +45,16 @@ class Known:
         """Give each item's row in the catalogue, by its key in an index."""
         return {int(key): row for row, key in enumerate(self.catalogue[ITEM_IDX])}
 
-    def encode(self, items: Sequence[str]) -> Floats:
-        """Encode clicks, oldest first, to a (1, dim) query; items unknown to the model are left out."""
+    def read(self, items: Sequence[str]) -> list[int]:
+        """Give the rows of the clicks that an encoder reads; raise UserError where it knows none of them."""
         rows = [self.rows[item] for item in items if item in self.rows][-MAX_HISTORY:]
         if not rows:
             raise UserError("None of these items was seen in training, so there is nothing to recommend from: add one.")
+        return rows
+
+    def encode(self, items: Sequence[str]) -> Floats:
+        """Encode clicks, oldest first, to a (1, dim) query; items unknown to the model are left out."""
+        rows = self.read(items)
         clicked = self.catalogue[rows]
         histories = Histories(
             clicked[ITEM_IDX].to_numpy(), clicked[CATEGORY_IDX].to_numpy(), np.array([0]), np.array([len(rows)])
@@ -58,8 +63,14 @@ class Known:
 
     def exact(self, items: Sequence[str], k: int) -> list[str]:
         """Give the model's own top k by comparing with every item."""
-        scores = (self.encode(items) @ self.encoder.vectors.T)[0]
-        best = np.argsort(-scores, kind="stable")[:k]
+        return self.nearest(self.encode(items), k)
+
+    def nearest(self, vector: Floats, k: int) -> list[str]:
+        """Give the k items that score best after a history of this (1, dim) vector, of equal ones the first."""
+        scores = (vector @ self.encoder.vectors.T)[0]
+        least = np.partition(scores, -k)[-k] if k < len(scores) else -np.inf
+        among = np.flatnonzero(scores >= least)
+        best = among[np.argsort(-scores[among], kind="stable")[:k]]
         return self.catalogue[ITEM_ID][best].cast(pl.String).to_list()
 
     def describe(self, item: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from pipeline.core.columns import CATEGORY, FIRST_IDX, PRICE
 from pipeline.core.errors import UserError
+from pipeline.core.snapshot import once
 from pipeline.core.stage import is_stale
 from pipeline.core.text import did_you_mean
 from pipeline.core.workspace import Workspace, read_json, write_json
@@ -23,6 +24,10 @@ def index_stage(name: str) -> str:
 
 def list_indexes(workspace: Workspace) -> list[dict[str, Any]]:
     """List what is built, newest first, as manifests tell it; no server is asked."""
+    return list(once(("indexes", workspace.root), lambda: _listed(workspace)))
+
+
+def _listed(workspace: Workspace) -> list[dict[str, Any]]:
     rows = [row for name in workspace.stages(FOLDER) if (row := _row(workspace, name))]
     return sorted(rows, key=lambda row: row["created"], reverse=True)
 
@@ -114,7 +119,7 @@ def _of_items(workspace: Workspace, model: str) -> list[dict[str, Any]]:
 
 def _choices(workspace: Workspace) -> dict[str, dict[str, str]]:
     """Read the index that was chosen for each model, and its search parameters: {model: {index, search}}."""
-    kept = read_json(workspace.root / SERVING) or {}
+    kept = once(("serving", workspace.root), lambda: read_json(workspace.root / SERVING)) or {}
     if "index" not in kept:
         return dict(kept.get("models", {}))
     manifest = workspace.manifest(index_stage(kept["index"]))  # an earlier version kept one choice for all models

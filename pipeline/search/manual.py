@@ -20,7 +20,7 @@ def manual() -> str:
 def _introduction() -> str:
     return f"""# Index types
 
-Written from the catalogue by `python -m pipeline index types --markdown`: change
+Generated from the catalogue by `python -m pipeline index types --markdown`: change
 `pipeline/search/catalogue.py`, not this file.
 
 Memory is estimated for {_ROWS:,} vectors of {_DIM} dimensions with the default parameters. Since: the first
@@ -63,7 +63,7 @@ def _section(entry: IndexType) -> str:
     else:
         lines.append("It has no parameters.")
     if entry.most_top_k < MAX_TOP_K:
-        lines += ["", f"It answers at most {entry.most_top_k:,} neighbours."]
+        lines += ["", f"It returns at most {entry.most_top_k:,} neighbours."]
     if entry.not_embedded:
         lines += ["", f"Not on the embedded server: {entry.not_embedded}."]
     return "\n".join([*lines, "", f"Source: <{entry.source}>"])
@@ -84,7 +84,7 @@ def _default(param: Param, context: Context) -> str:
     if param.optional:
         return "the server's"
     default = str(param.default).lower() if param.kind == "bool" else f"{param.default}"
-    return f"{int(param.fitting(context)):,}, by the vectors" if param.auto else default
+    return f"{int(param.fitting(context)):,}, from the vectors" if param.auto else default
 
 
 def _rules(param: Param) -> str:

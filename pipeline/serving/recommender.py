@@ -113,7 +113,7 @@ class Recommender:
             check_filter(index, query.filter)
             for_milvus(query.filter, index["unknown"])
         self.search_params(index, query, self._fetch(index, history, query))
-        known.encode(history)
+        known.read(history)
         return index
 
     def _fetch(self, index: dict[str, Any], history: Sequence[str], query: Query) -> int:
@@ -129,8 +129,11 @@ class Recommender:
         given = parse_params(query.search) if query.search else raised(kind, served, fetch)
         return validate_search(kind, index["params"], given, fetch)
 
-    def recommend(self, history: Sequence[str], query: Query, engine: Database) -> dict[str, Any]:
-        """Search the index for the session's vector; give history, items, latency_ms and what the filter did."""
+    def recommend(self, history: Sequence[str], query: Query, engine: Database, exact: bool = False) -> dict[str, Any]:
+        """Search the index for the session's vector; give history, items, latency_ms and what the filter did.
+
+        With `exact` also the ids that the model itself ranks best, of all items that it knows.
+        """
         index = self.check(history, query)
         known = self.of(index)
         where = for_milvus(query.filter, index["unknown"])
@@ -153,17 +156,21 @@ class Recommender:
             answered = np.array([key for key, _ in kept], np.int64)
             filtered["recall"] = self._recall(index, filtered, where, vector, answered, query.k, seen, engine)
             note = note if filtered["matching"] else _NOTHING.format(**filtered, name=index["name"])
-        return {
-            "history": [known.describe(i) for i in history],
-            "items": [{RANK: rank, **item} for rank, (_, item) in enumerate(kept, 1)],
-            "latency_ms": {
-                "encode": round((encoded - begin) * 1000, 3),
-                "search": round((searched - encoded) * 1000, 3),
-                "total": round(took * 1000, 3),
-            },
-            "index": index["name"],
-            "note": note,
-        } | ({} if filtered is None else {"filter": filtered})
+        return (
+            {
+                "history": [known.describe(i) for i in history],
+                "items": [{RANK: rank, **item} for rank, (_, item) in enumerate(kept, 1)],
+                "latency_ms": {
+                    "encode": round((encoded - begin) * 1000, 3),
+                    "search": round((searched - encoded) * 1000, 3),
+                    "total": round(took * 1000, 3),
+                },
+                "index": index["name"],
+                "note": note,
+            }
+            | ({} if filtered is None else {"filter": filtered})
+            | ({"exact": known.nearest(vector, query.k)} if exact else {})
+        )
 
     def _note(self, index: dict[str, Any]) -> str:
         """Say where the answer comes from, if not from the training that serves."""

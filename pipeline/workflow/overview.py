@@ -10,7 +10,7 @@ from pipeline.core.workspace import Workspace
 # stage folder (or its prefix) -> how its main figure reads, from the manifest's metrics
 _FIGURES = {
     "clicks": "{clicks:,} clicks",
-    "data": "{train_sessions:,} + {test_sessions:,} sessions",
+    "data": "{train_sessions:,} training + {test_sessions:,} test sessions",
     "models": "{items:,} items",
     "vectors": "{items:,} items, {sessions:,} sessions",
     "indexes": "{rows:,} rows",

@@ -79,7 +79,7 @@ def test_titles_say_the_finding() -> None:
     assert titles["latency"] == "HNSW M 16, ef 100 and HNSW M 16, ef 200 are level above recall 0.95: 3 ms"
     assert titles["load"] == "HNSW answers 4,000 QPS with 4 clients, 4 times the 1,000 of 1 client"
     assert titles["build"] == "IVF_FLAT builds in 2.0 s, HNSW in up to 10 s; IVF_FLAT takes the least memory, 400 MB"
-    assert titles["speed-ups"] == "Like for like the GPU answered 1.4 to 3.7 times the CPU's queries, not up to 92"
+    assert titles["speed-ups"] == "Like for like, the GPU answered 1.4 to 3.7 times the CPU's queries, not up to 92"
     assert "No setting reaches recall 0.999" in _title(benchmark.frontier(MADE, "light", "qps", 0.999))
 
 
@@ -94,7 +94,7 @@ def test_clients_that_add_nothing_that_could_be_told_are_said_to() -> None:
         point(0.96, q * (1 + 0.2 * r), concurrency=c, repeat=r) for c, q in ((1, 100.0), (4, 105.0)) for r in (0, 1)
     ]
     title = _title(benchmark.concurrency(summarise(points(*rows)), "light"))
-    assert title == "HNSW answers no more, that could be told, with more than 1 client: 110 QPS"
+    assert title == "More clients do not measurably raise HNSW's QPS: 110 with 1 client"
 
 
 def test_the_line_is_the_front_and_what_is_beaten_is_faint() -> None:
@@ -129,12 +129,12 @@ def test_hovering_tells_the_whole_setting() -> None:
     text = hover(MADE.row(0, named=True))
     for part in (
         "HNSW M 16, ef 100",
-        "nq 1",
+        "1 query per request",
         "1 client,",
         "1,000 QPS (900–1,100, 3 times)",
         "p50, p95, p99: 1, 2, 3 ms",
         "memory ≈ 500 MB, estimated",
-        "server's processes hold 900 MB, 610 MB more than before",
+        "the server's processes use 900 MB, 610 MB more than before",
         "run made",
     ):
         assert part in text, part
@@ -153,10 +153,10 @@ def test_empty_tables_are_drawn_too() -> None:
     for draw in (benchmark.frontier, benchmark.latencies, benchmark.concurrency, benchmark.building):
         assert draw(none, "light").layout.title.text
     pairs = reread.pairs().clear()
-    assert "Nothing is published" in _title(fairness.speed_ups([], "light"))
+    assert "No figures of both CPU and GPU" in _title(fairness.speed_ups([], "light"))
     for empty in (fairness.as_published, fairness.bits):
-        assert "Nothing is published" in _title(empty(pairs, "item-item", "light"))
-    assert "Nothing is published" in _title(fairness.ceiling(pairs, "light"))
+        assert "No figures of both CPU and GPU" in _title(empty(pairs, "item-item", "light"))
+    assert "No figures of both CPU and GPU" in _title(fairness.ceiling(pairs, "light"))
 
 
 def test_ticks_of_a_logarithmic_axis_are_few_and_in_range() -> None:

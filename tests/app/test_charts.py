@@ -33,6 +33,7 @@ POINTS = [
     {"step": 4, "validation_recall@20": 0.42},
 ]
 CURVES = {"session-1": POINTS, "session-2": [{"step": 2, "loss": 5.5}, {"step": 2, "validation_recall@20": 0.4}]}
+TIMES = st.floats(0, 1e5)  # ms
 ITEMS = pl.DataFrame(
     {
         "item_id": ["a", "b", "c"],
@@ -111,7 +112,7 @@ def test_titles_say_the_finding() -> None:
     assert found["training"].layout.title.text == "Validation recall@20 reached 0.420"
     best = "session-1: validation recall@20 reached 0.420, session-2 0.400; between two trainings that may be chance"
     assert found["trainings"].layout.title.text.replace("<br>", " ") == best
-    assert "other sessions" in modelcharts.trainings(CURVES, "light", alike=False).layout.title.text.replace(
+    assert "different sessions" in modelcharts.trainings(CURVES, "light", alike=False).layout.title.text.replace(
         "<br>", " "
     )
     assert "Two-tower leads with recall@20 0.500" in found["evaluation"].layout.title.text.replace("<br>", " ")
@@ -183,6 +184,22 @@ def test_the_bars_are_the_numbers() -> None:
     assert bars["Popularity"].marker.color == PALETTES["light"].exact != bars["Two-tower"].marker.color
     latency = charts.latency({"encode": 0.2, "search": 2.0, "total": 2.5}, "light").data[0]
     assert sum(latency.x) == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize("mode", PALETTES)
+@given(encode=TIMES, search=TIMES, rest=TIMES)
+def test_where_a_querys_time_went_is_a_figure_that_plotly_would_make(
+    mode: str, encode: float, search: float, rest: float
+) -> None:
+    parts = {"encode": encode, "search": search, "total": encode + search + rest}
+    figure = charts.latency(parts, mode)
+    checked = go.Figure(figure.to_dict())
+    assert checked.to_dict() == figure.to_dict()
+    assert title(figure) == f"Answered in {parts['total']:.1f} ms"
+    (bars,) = checked.data
+    assert sum(bars.x) == pytest.approx(parts["total"])
+    assert [float(text.split()[0]) for text in bars.text] == pytest.approx(list(bars.x), abs=0.005)
+    assert max(bars.x) <= checked.layout.xaxis.range[1]
 
 
 def test_an_untrained_curve_is_drawn_too() -> None:

@@ -35,3 +35,19 @@ def test_sessions_of_other_clicks_are_told_apart(
     assert "clicks that were read earlier" not in _said(page)
     write_json(workspace.stage("data") / MANIFEST, about | {"inputs": {"clicks": "earlier"}})
     assert "clicks that were read earlier" in _said(page)
+
+
+@pytest.mark.parametrize(("longest", "together"), [(2, False), (20, False), (21, True)])
+def test_long_sessions_are_said_to_be_together_only_where_there_are_some(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, longest: int, together: bool
+) -> None:
+    monkeypatch.setenv(WORKSPACE_VARIABLE, str(workspace.root))
+    log = tmp_path / "visits.csv"
+    long = "".join(f"s,2024-01-{n + 1:02},a\n" for n in range(longest))
+    log.write_text(f"session,time,item\nt,2024-01-01,a\nt,2024-01-02,b\n{long}")
+    ingest(workspace, ClickSource(str(log)))
+    page = AppTest.from_file(str(PAGE), default_timeout=30).run()
+    assert not page.exception
+    drawn = page.get("plotly_chart")[0].proto.spec
+    assert "clicks in the session" in drawn
+    assert ("20 and more together" in drawn) == together

@@ -25,4 +25,4 @@ def test_the_app_imports_nothing_heavy() -> None:
 
 
 def test_the_command_line_imports_nothing_heavy() -> None:
-    assert not _modules("import pipeline.cli") & {*HEAVY, "streamlit", "pymilvus", "plotly", "pydantic"}
+    assert not _modules("import pipeline.cli") & {*HEAVY, "streamlit", "pymilvus", "plotly"}

@@ -53,7 +53,7 @@ def test_it_says_why_the_newest_job_has_no_result(workspace: Workspace, tray: Ap
 
 
 def test_cancel_pressed_as_a_job_starts_ends_the_job_and_not_the_app(workspace: Workspace, tray: AppTest) -> None:
-    job = jobs.start(workspace, ["status"], "a job")
+    job = jobs.start(workspace, ["ingest", "--clicks", "synthetic:2000000"], "a job")
     assert not tray.run().exception
     next(button for button in tray.button if button.label == "Cancel").click().run()
     assert (job.state, job.error) == ("cancelled", jobs.CANCELLED)

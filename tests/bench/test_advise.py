@@ -63,9 +63,9 @@ def test_the_cheapest_that_has_the_recall() -> None:
     assert "A million queries cost $0.00573" in found.why[1]
     told = [(label(row), why) for row, why in found.alternatives]
     assert told[0][0] == "HNSW M 16, ef 200"
-    assert "recall 0.985; 50 % dearer" in told[0][1]
+    assert "recall 0.985; costs 50 % more" in told[0][1]
     assert told[1][0] == "IVF_FLAT nlist 128, nprobe 8"
-    assert "Of another type" in told[1][1]
+    assert "Another index type" in told[1][1]
 
 
 def test_every_limit_counts() -> None:
@@ -97,7 +97,7 @@ def test_costs_whose_spreads_overlap_are_not_called_different() -> None:
     found = advise(_priced(points(*repeated)), Wish(recall=0.95))
     (row, why), *_ = found.alternatives
     assert row["recall"] == 0.99
-    assert why == "Finds more, recall 0.990; no dearer that could be told within the spread."
+    assert why == "Finds more, recall 0.990; costs the same within the spread."
     assert not any("three repeats" in sentence for sentence in found.why)
 
 
@@ -210,8 +210,8 @@ def test_memory_that_is_not_known_is_not_free() -> None:
     assert label(found.best).startswith("HNSW")
     assert found.why[0].startswith(f"{label(found.best)} is the only measured setting with recall ≥ 0.95")
     assert found.why[2] == (
-        "1 more setting has that, too, and did not compete: no cost is known there, for want of its memory, its cores "
-        "or a GPU's price."
+        "1 more setting has that too, but cannot compete: no cost is known there, because its memory, its cores "
+        "or a GPU's price is unknown."
     )
     alone = advise(priced.filter(pl.col("index") == "IVF_FLAT"), Wish(recall=0.95))
     assert "No cost is known for it" in alone.why[1]

@@ -47,14 +47,14 @@ def test_it_is_defined_only_up_to_what_both_reach() -> None:
     assert at_low["b"] == pytest.approx(500)  # its fastest finds more than .7, and is no slower for it
     assert sentence(found, "A", "B") == (
         "A answers 2.6 to 8 times the queries of B at equal recall, 0.700 to 0.950; "
-        "below 0.900 B stays at its fastest setting, which finds more."
+        "below recall 0.900, B keeps its fastest setting, which finds more than that."
     )
 
 
 def test_spreads_that_overlap_are_not_called_different() -> None:
     near = at_equal_recall(_front((0.9, 1000), spread=0.1), _front((0.9, 1100), spread=0.1))
     assert not near.told_apart
-    assert "not called different" in sentence(near, "A", "B")
+    assert "no difference is claimed" in sentence(near, "A", "B")
     far = at_equal_recall(_front((0.9, 1000), spread=0.1), _front((0.9, 3000), spread=0.1))
     assert far.told_apart
     assert far.curve["times_low"][0] == pytest.approx(900 / 3300)

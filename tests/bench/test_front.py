@@ -81,7 +81,7 @@ def test_settings_under_different_loads_do_not_compete() -> None:
 def test_labels_say_what_was_set_and_how_it_was_asked() -> None:
     row = summarise(points(point(0.9, 1, {"M": 16}, {"ef": 120}, client="pymilvus"))).row(0, named=True)
     assert label(row) == "HNSW M 16, ef 120"
-    assert load_label(row) == "item-item, nq 1, 4 clients, top-k 100, through pymilvus"
+    assert load_label(row) == "item-item, 1 query per request, 4 clients, top-k 100, through pymilvus"
 
 
 def test_settings_are_chosen_by_column_or_parameter() -> None:

@@ -60,8 +60,8 @@ def test_the_ceiling_shows_where_qps_do_not_follow_nprobe() -> None:
 
 def test_the_lessons_name_their_figures() -> None:
     flat, ceiling, bits = reread.lessons()
-    assert "96 drawn points are 24" in flat
+    assert "96 drawn points are really 24" in flat
     assert "41.9k to 43.7k QPS" in ceiling
     assert "29.4k → 16.9k → 9.8k at nlist 100" in ceiling
     assert "nbits 12 against 8" in bits
-    assert "0.665 in place of 0.737" in bits
+    assert "0.665 instead of 0.737" in bits

@@ -66,7 +66,8 @@ def test_it_is_kept_with_the_run_and_told_beside_its_settings(workspace: Workspa
     )
     first, second = quality.with_quality(workspace, settings).sort("recall").iter_rows(named=True)
     assert quality.told(first) == (
-        "Recommended through it, 52.0 % of the next clicks are among 20, 53.0 % exactly; MRR@20 0.200, 0.210 exactly."
+        "With this setting, 52.0 % of next clicks are among 20 suggestions, 53.0 % with exact search; "
+        "MRR@20 0.200, 0.210 with exact search."
     )
     assert quality.told(second) == ""
 

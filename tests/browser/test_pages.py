@@ -1,17 +1,22 @@
 """Every page, as a person uses it: look, train, build an index, get recommendations, see them on the map."""
 
+import os
 import re
 import zipfile
 from pathlib import Path
 from typing import Literal
 
+import polars as pl
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from app import cards
 from app.routes import PAGES
-from pipeline.core.workspace import Workspace
+from pipeline.clicks import ClickSource
+from pipeline.clicks.ingest import ingest
+from pipeline.core.workspace import Workspace, write_json
 from pipeline.indexes.registry import list_indexes, serving
-from pipeline.jobs.job import jobs
+from pipeline.jobs.job import CANCELLED, create, jobs
 from pipeline.training import archive
 from pipeline.training.history import list_trainings
 from tests.browser.access import STREAMLITS, findings
@@ -49,12 +54,29 @@ def test_every_page_draws_without_error_or_overflow(
     context.close()
 
 
-def test_the_table_of_indexes_shows_all_its_columns_at_150_percent(page: Page) -> None:
-    page.set_viewport_size({"width": 960, "height": 700})
+@pytest.mark.parametrize("width", [960, 390])
+def test_the_table_of_indexes_shows_all_its_columns_at_150_percent_and_on_a_phone(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
     page.goto("/index")
     settled(page)
-    grid = page.get_by_test_id("stDataFrame").first.locator(".dvn-scroller")
-    assert grid.evaluate("grid => grid.scrollWidth - grid.clientWidth") <= 1
+    table = page.locator(".road-wide").first
+    expect(table.locator("td", has_text="$").first).to_be_visible()
+    assert table.evaluate("table => table.scrollWidth - table.clientWidth") <= 1
+
+
+def test_a_figure_keeps_its_title_in_fullscreen(page: Page) -> None:
+    page.goto("/train")
+    settled(page)
+    title = page.locator(".road-title").first
+    page.locator(".js-plotly-plot").first.hover()
+    page.get_by_role("button", name="Fullscreen").first.click()
+    expect(page.get_by_role("button", name="Close fullscreen")).to_be_visible()
+    expect(title).to_be_in_viewport()
+    over = (
+        "e => { const b = e.getBoundingClientRect(); return document.elementFromPoint(b.left + 9, b.top + 9) === e; }"
+    )
+    assert title.evaluate(over)
+    assert laid_out(page) == []
 
 
 _FAINT = """() => {
@@ -168,6 +190,11 @@ def _select(page: Page, row: int, rows: int) -> None:
     settled(page)
 
 
+def _choose_index(page: Page, name: str) -> None:
+    """Choose a built index, beside those that are chosen."""
+    page.get_by_role("button", name=name, exact=True).click()
+
+
 def test_the_published_model_is_trained_and_shows_what_it_does_not_know(page: Page, shop: Workspace) -> None:
     page.goto("/train?view=lesson")
     settled(page)
@@ -175,7 +202,7 @@ def test_the_published_model_is_trained_and_shows_what_it_does_not_know(page: Pa
     wait_for(lambda: _job_done(shop, "train two_tower_published"), _PATIENCE_S, "the published model")
     page.goto("/train?view=lesson")
     settled(page)
-    expect(page.get_by_text("Of clicks it trains on it finds").first).to_be_visible(timeout=90_000)
+    expect(page.get_by_text("of the clicks it trains on").first).to_be_visible(timeout=90_000)
     expect(page.get_by_role("button", name="Train it as published")).to_have_count(0)
 
 
@@ -227,14 +254,22 @@ def test_the_form_follows_the_kind_of_model_and_the_clicks(page: Page) -> None:
 
 def test_two_indexes_are_compared_on_the_same_queries(page: Page, shop: Workspace) -> None:
     names = [row["name"] for row in list_indexes(shop)]
-    pair = [i for i, name in enumerate(names) if name.startswith("items-")][:2]
+    pair = [name for name in names if name.startswith("items-")][:2]
     assert len(pair) == 2, names
     page.goto("/index")
     settled(page)
-    _select(page, pair[0], len(names))
+    _choose_index(page, pair[0])
     expect(page.get_by_role("button", name="Use this index")).to_be_visible()
-    page.wait_for_timeout(1500)  # the table takes no second click while it answers the first
-    _select(page, pair[1], len(names))
+    _choose_index(page, pair[1])
+    expect(page.get_by_text(re.compile(r"100 % of the 10 nearest are the same"))).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(re.compile("Measured now: recall on the same 200 queries"))).to_be_visible()
+    catalogue = pl.read_parquet(shop.stage("models/session") / "items.parquet")
+    named = set(cards.names(catalogue).values())
+    exact = page.locator("td[data-column=exact]").all_inner_texts()
+    assert len(exact) == 10
+    assert set(exact) <= named
+    assert not set(exact) & set(catalogue["item_id"].cast(pl.String))
+    page.goto(page.url)  # as somebody who is given the link
     expect(page.get_by_text(re.compile(r"100 % of the 10 nearest are the same"))).to_be_visible(timeout=60_000)
 
 
@@ -242,7 +277,7 @@ def test_a_dropped_index_comes_back_until_it_is_confirmed(page: Page, shop: Work
     names = [row["name"] for row in list_indexes(shop)]
     page.goto("/index")
     settled(page)
-    _select(page, names.index("items-session-ivf_flat"), len(names))
+    _choose_index(page, "items-session-ivf_flat")
     page.get_by_role("button", name=re.compile("Drop$")).click()
     expect(page.get_by_text("until you confirm")).to_be_visible()
     assert "items-session-ivf_flat" not in [row["name"] for row in list_indexes(shop)]
@@ -257,7 +292,7 @@ def test_recommendations_for_a_session_and_its_link(page: Page) -> None:
     expect(page.get_by_text("Recommended").first).to_be_visible(timeout=90_000)
     expect(page.locator(".road-card")).to_have_count(3 + 10)
     expect(page).to_have_url(re.compile(r"session=2735.*after=3"))
-    expect(page.get_by_text(re.compile("real next click")).first).to_be_visible()
+    expect(page.get_by_text(re.compile("actual next click")).first).to_be_visible()
     expect(page.get_by_text(re.compile(r"10 of 10"))).to_be_visible()
     page.get_by_text("See this session on the map").click()
     expect(page).to_have_url(re.compile("/map"))
@@ -319,6 +354,39 @@ def test_an_empty_workspace_says_what_to_press(browser: Browser, tmp_path) -> No
             opened.goto(f"/{name}")
             settled(opened)
             expect(opened.get_by_text(re.compile(words))).to_be_visible()
+        opened.context.close()
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def test_while_a_job_makes_what_is_missing_every_page_says_so_and_then_shows_it(
+    browser: Browser, tmp_path: Path
+) -> None:
+    process, address = serve(tmp_path / "ws")
+    try:
+        workspace = Workspace.open(tmp_path / "ws")
+        job, alive = create(workspace, "run on a log", "python -m pipeline run --clicks synthetic:200")
+        write_json(job.folder / "progress.json", {"stage": "ingest", "step": 1, "steps": 8, "fraction": 0.05})
+        (job.folder / "started").touch()
+        opened = browser.new_context(base_url=address).new_page()
+        for name, words in (("train", "splits"), ("index", "computes"), ("recommend", "trains"), ("map", "trains")):
+            opened.goto(f"/{name}")
+            expect(opened.get_by_text(f"The job below {words}")).to_be_visible()
+        opened.goto("/")
+        expect(opened.get_by_text("being made")).to_have_count(6)
+        opened.goto("/data")
+        main = opened.get_by_test_id("stMain")
+        expect(main.get_by_text("The job below reads the clicks")).to_be_visible()
+        expect(main.get_by_text("ingest · step 1 of 8")).to_be_visible()
+        expect(main.get_by_text("There are no clicks yet")).to_have_count(0)
+        ingest(workspace, ClickSource("synthetic:200"))
+        write_json(job.folder / "progress.json", {"stage": "preprocess", "step": 2, "steps": 8, "fraction": 0.2})
+        expect(main.get_by_text("Read last: synthetic:200")).to_be_visible()
+        expect(main.get_by_text("The job below splits the clicks")).to_be_visible()
+        write_json(job.folder / "end.json", {"state": "cancelled", "code": 130, "error": CANCELLED, "ended": 0.0})
+        os.close(alive)
+        expect(main.get_by_text("The job below")).to_have_count(0)
         opened.context.close()
     finally:
         process.terminate()

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from pipeline.core.workspace import Workspace
 from tests.browser.conftest import settled
@@ -35,7 +35,7 @@ def test_when_only_the_clicks_are_read_every_page_says_what_is_stale_and_the_ind
     expect(page.get_by_text("Everything is ready")).to_be_visible()
 
 
-def test_what_a_job_refuses_is_said_on_the_page_until_it_is_dismissed(page: Page) -> None:
+def test_what_a_job_refuses_is_said_below_its_button_until_it_is_dismissed(page: Page) -> None:
     page.goto("/data")
     settled(page)
     page.get_by_label("Test from", exact=False).fill("yesterday")
@@ -44,8 +44,19 @@ def test_what_a_job_refuses_is_said_on_the_page_until_it_is_dismissed(page: Page
     page.get_by_role("button", name="Preprocess").click()
     said = page.get_by_test_id("stMain").get_by_text("--test-from 'yesterday' is not an ISO time")
     expect(said).to_be_visible(timeout=60_000)
+    assert _top(page.get_by_role("button", name="Preprocess")) < _top(said)
+    page.get_by_role("link", name="Map").click()  # where that button is not
+    expect(page.locator("h1")).to_contain_text("similar")
+    expect(said).to_be_visible()
+    assert _top(said) < _top(page.locator("h1"))
     page.get_by_role("button", name="Dismiss").click()
     expect(said).to_have_count(0)
+
+
+def _top(part: Locator) -> float:
+    box = part.bounding_box()
+    assert box is not None
+    return box["y"]
 
 
 def test_a_session_is_built_click_by_click(page: Page) -> None:

@@ -14,9 +14,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.milvus, pytest.mark.merlin]
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = [
     "a", "after", "b", "budget", "by", "client", "collection", "concurrency", "cores", "data", "device", "do",
-    "filter", "find", "index", "items", "k", "keep", "loop", "measure", "memory", "merged", "model", "most", "nq", "of",
-    "on", "p99", "pick", "preset", "prices", "qps", "rate", "recall", "requests", "runs", "scenario", "seen",
-    "server", "session", "study", "top_k", "trials", "type", "types", "unseen", "vectors", "view", "within",
+    "filter", "find", "index", "indexes", "items", "k", "keep", "loop", "measure", "memory", "merged", "model", "most",
+    "nq", "of", "on", "p99", "pick", "preset", "prices", "qps", "rate", "recall", "requests", "runs", "scenario",
+    "seen", "server", "session", "study", "top_k", "trials", "type", "types", "unseen", "vectors", "view", "within",
 ]  # fmt: skip
 NASTY = ["abc", "-1", "1e9", "nan", "--5", "²", "9" * 500, "<b>%00</b>'\"", "[object Object],,"]
 BROKEN = "[data-testid=stException], :text('Traceback'), :text('report reference')"
@@ -86,7 +86,7 @@ CHOICES = [
     ("/train", "view", ["trainings", "lesson", "trainings"], ["Trainings", "Why the published model", "Trainings"]),
     ("/index", "type", ["IVF_PQ", "FLAT", "IVF_PQ"], ["IVF_PQ", "FLAT", "IVF_PQ"]),
     ("/index", "device", ["gpu", None, "gpu"], ["GPU", "CPU", "GPU"]),
-    ("/recommend", "pick", ["items", None, "items"], ["Build a session", "A real session", "Build a session"]),
+    ("/recommend", "pick", ["items", None, "items"], ["Build a session", "A recorded session", "Build a session"]),
     ("/benchmark", "do", ["tune", None, "tune"], ["Tune", "Sweep", "Tune"]),
     ("/benchmark", "study", ["user-user", "user-item", "user-user"], ["user-user", "user-item", "user-user"]),
 ]

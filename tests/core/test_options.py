@@ -1,6 +1,8 @@
 """Options refuse what breaks a rule, in one sentence, and are the same read from JSON, from text and from a form."""
 
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Annotated, Any, Self
 
@@ -119,3 +121,9 @@ def test_any_text_is_read_as_a_value_in_range_or_refused(text: str) -> None:
         else:
             assert type(value) is field.annotation
             assert getattr(Shelf(**{name: value}), name) == value
+
+
+def test_the_command_line_starts_without_pydantic() -> None:
+    code = "import sys, pipeline.cli; print('pydantic' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["False"]

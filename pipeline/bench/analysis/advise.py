@@ -105,7 +105,7 @@ def _nothing(settings: pl.DataFrame, wish: Wish) -> Iterator[str]:
         yield f"{most}{f' with {held}' if held else ''} is {_figure(name, row[name])}: {label(row)}."
 
 
-UNPRICED = "for want of its memory, its cores or a GPU's price"
+UNPRICED = "because its memory, its cores or a GPU's price is unknown"
 _NAMES = {"recall": "recall", "p99_ms": "p99", "memory_mb": "memory", "usd_month": "cost"}
 
 
@@ -132,7 +132,7 @@ def _why(rows: list[Row], wish: Wish) -> Iterator[str]:
     yield _price(best, wish) if priced else f"No cost is known for it, {UNPRICED}, so the most QPS came first."
     if unpriced := len(rows) - len(known):
         left = "1 more setting has" if unpriced == 1 else f"{unpriced:,} more settings have"
-        yield f"{left} that, too, and did not compete: no cost is known there, {UNPRICED}."
+        yield f"{left} that too, but cannot compete: no cost is known there, {UNPRICED}."
     if wish.recall is not None and best["recall_low"] < wish.recall:
         yield (
             f"Its recall was sampled and lies between {best['recall_low']:.3f} and {best['recall_high']:.3f}: "
@@ -174,8 +174,8 @@ def _price(best: Row, wish: Wish) -> str:
     what = _instance(best)
     if not wish.qps:
         return (
-            f"A million queries cost {usd(best['usd_million'])} on an instance that is busy all the time, "
-            f"a month of it {usd(best['usd_instance'])}, with {what}."
+            f"A million queries cost {usd(best['usd_million'])} on an instance that is always busy; "
+            f"it costs {usd(best['usd_instance'])} a month, with {what}."
         )
     many = best["replicas"]
     each = "one instance" if many == 1 else f"{many:,} instances of {usd(best['usd_instance'])} each"
@@ -210,7 +210,7 @@ def _candidates(rows: list[Row], others: list[Row], money: str) -> Iterator[tupl
     more = next((row for row in others if _misses_half(row, best)), None)
     yield more, f"Misses half as many neighbours or fewer, recall {_recall(more['recall'])}" if more else ""
     other = next((row for row in rows if row["index"] != best["index"]), None)
-    yield other, f"Of another type, recall {_recall(other['recall'])}" if other else ""
+    yield other, f"Another index type, recall {_recall(other['recall'])}" if other else ""
     for name, title in (("memory_mb", "memory"), ("p99_ms", "p99")):
         known = [row for row in rows if row[name] is not None]
         least = min(known, key=lambda row: float(row[name]), default=None)
@@ -246,13 +246,13 @@ def _against(row: Row, best: Row, money: str) -> str:
     priced = row[money] is not None and best[money] is not None
     column = money if priced else "qps"
     if _alike(row, best, column):
-        return "no dearer that could be told within the spread" if priced else "its QPS, within the spread"
+        return "costs the same within the spread" if priced else "answers as many QPS within the spread"
     ratio = row[column] / best[column]
     if not priced:
-        told = f"{ratio:.2g} times its QPS"
+        told = f"answers {ratio:.2g} times as many QPS"
     elif ratio < 1.01:
-        told = "less than 1 % dearer"
+        told = "costs less than 1 % more"
     else:
-        told = f"{percent(ratio - 1)} dearer" if ratio < 2 else f"{ratio:.2g} times the cost"
+        told = f"costs {percent(ratio - 1)} more" if ratio < 2 else f"costs {ratio:.2g} times as much"
     apart = told_apart(spread(row, column), [spread(best, column)])
     return told if apart else f"{told}, which {MAYBE_CHANCE}"

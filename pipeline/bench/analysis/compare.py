@@ -111,12 +111,14 @@ def sentence(found: Comparison, a: str, b: str) -> str:
     parts = [f"{_times(found, a, b)}, {recall}"]
     if found.both_from > found.low:
         name = a if found.later == "a" else b
-        parts.append(f"below {found.both_from:.3f} {name} stays at its fastest setting, which finds more")
+        parts.append(
+            f"below recall {found.both_from:.3f}, {name} keeps its fastest setting, which finds more than that"
+        )
     for name, side in (("a", a), ("b", b)):
         if name in found.stale:
             parts.append(f"{side} is out of date: the vectors that it searched have been replaced since")
     if not found.known:
-        parts.append(f"it {MAYBE_CHANCE}: one measurement does not show how much it varies; three repeats would")
+        parts.append(f"this {MAYBE_CHANCE}, as one measurement does not show how much it varies; three repeats would")
     elif not found.told_apart and not found.stale:
-        parts.append("where their spreads overlap they are not called different")
+        parts.append("no difference is claimed where their spreads overlap")
     return "; ".join(parts) + "."

@@ -99,7 +99,8 @@ def _flat_lesson() -> str:
     noise = max(high / low for low, high in merged.select("qps_low", "qps_high").rows()) - 1
     return (
         f"Flat HNSW points: an ef below top-k 100 searches as ef = 100 does, so {merged['points'].sum()} drawn points "
-        f"are {merged.height}; their QPS differ by up to {percent(noise, 1)}, which is how far a measurement varied."
+        f"are really {merged.height}; their QPS differ by up to {percent(noise, 1)}, "
+        "which shows how far a measurement varied."
     )
 
 
@@ -108,9 +109,9 @@ def _ceiling_lesson() -> str:
     falls = ceiling().filter((pl.col("scenario") == "user-user") & (pl.col("nlist") == 100)).row(0, named=True)
     return (
         f"The client's ceiling: in item-item and user-item the GPU answers {min(calm) / 1000:.1f}k to "
-        f"{max(calm) / 1000:.1f}k QPS whatever nprobe is, so the client was measured; over 6.2 M vectors, in "
-        f"user-user, it does fall: {' → '.join(f'{falls[q] / 1000:.1f}k' for q in ('q5', 'q10', 'q20'))} at nlist 100 "
-        "for nprobe 5, 10 and 20."
+        f"{max(calm) / 1000:.1f}k QPS whatever nprobe is, so it was the client that was measured; in user-user, "
+        f"over 6.2 M vectors, QPS do fall: {' → '.join(f'{falls[q] / 1000:.1f}k' for q in ('q5', 'q10', 'q20'))} "
+        "at nlist 100 for nprobe 5, 10 and 20."
     )
 
 
@@ -118,7 +119,7 @@ def _bits_lesson() -> str:
     lost = max(pairs().iter_rows(named=True), key=lambda row: float(row["recall"] - row["recall_gpu"]))
     where_ = f"{lost['scenario']}, nlist {lost['nlist']}, nprobe {lost['nprobe']}"
     return (
-        f"nbits {lost['nbits']} against {lost['nbits_gpu']}: the CPU's IVF_PQ coded a piece in {lost['nbits']} bits, "
-        f"the GPU's in {lost['nbits_gpu']}, so at the same nlist and nprobe the GPU finds less: "
-        f"{lost['recall_gpu']:.3f} in place of {lost['recall']:.3f} at {where_}."
+        f"nbits {lost['nbits']} against {lost['nbits_gpu']}: the CPU's IVF_PQ used {lost['nbits']} bits per piece, "
+        f"the GPU's {lost['nbits_gpu']}, so at the same nlist and nprobe the GPU finds less: "
+        f"{lost['recall_gpu']:.3f} instead of {lost['recall']:.3f} at {where_}."
     )

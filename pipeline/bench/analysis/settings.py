@@ -14,7 +14,7 @@ from pipeline.bench.published import NAME as PUBLISHED
 from pipeline.bench.published import points as published_points
 from pipeline.core.errors import UserError
 from pipeline.core.spread import Spread, kept, told_apart
-from pipeline.core.text import did_you_mean, named
+from pipeline.core.text import did_you_mean, named, per_request
 from pipeline.core.workspace import Workspace
 from pipeline.search.params import Values
 
@@ -123,11 +123,11 @@ def marked(row: dict[str, Any]) -> str:
 
 
 def load_label(row: dict[str, Any]) -> str:
-    """Write how the server was asked: 'item-item, nq 1, 10 clients, top-k 100'."""
+    """Write how the server was asked: 'item-item, 1 query per request, 10 clients, top-k 100'."""
     clients = f"{row['concurrency']} client{'s' if row['concurrency'] != 1 else ''}"
     offered = f", {row['rate']:g} requests/s offered" if row["rate"] is not None else ""
     through = ", through pymilvus" if row["client"] == "pymilvus" else ""
-    return f"{row['scenario']}, nq {row['nq']:,}, {clients}, top-k {row['top_k']}{offered}{through}"
+    return f"{row['scenario']}, {per_request(row['nq'])}, {clients}, top-k {row['top_k']}{offered}{through}"
 
 
 def under(settings: pl.DataFrame, given: Mapping[str, Any]) -> pl.DataFrame:

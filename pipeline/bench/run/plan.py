@@ -13,6 +13,7 @@ from pipeline.bench.runs import packed
 from pipeline.core.checks import one_of
 from pipeline.core.errors import UserError
 from pipeline.core.options import Options
+from pipeline.core.text import per_request
 from pipeline.indexes.work import of_build
 from pipeline.jobs.past import Past
 from pipeline.jobs.pieces import Piece, seconds_of
@@ -130,7 +131,7 @@ class Point:
 
     def __str__(self) -> str:
         search = [f"{name} {value}" for name, value in self.search]
-        return " ".join([self.build.index, *search, f"nq {self.nq:,}, {self.concurrency} clients"])
+        return " ".join([self.build.index, *search, f"{per_request(self.nq)}, {self.concurrency} clients"])
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from pipeline.cli.base import (
     writing,
 )
 from pipeline.cli.bench.base import bench_app
-from pipeline.cli.stages import ModelOption
+from pipeline.cli.options import ModelOption
 from pipeline.core.columns import DEFAULT_MODEL
 from pipeline.core.errors import UserError
 from pipeline.core.workspace import Workspace

@@ -47,7 +47,7 @@ def bench(
     top_k: Annotated[str | None, typer.Option(help="Neighbours asked for, e.g. '10,100'.")] = None,
     rate: Annotated[str | None, typer.Option(help="Open loop: requests a second, e.g. '200,500'.")] = None,
     client: Annotated[str, typer.Option(help="raw, or pymilvus to show its figure beside it.")] = "raw",
-    seconds: Annotated[float | None, typer.Option(help="Measured at each point.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="How long each point is measured.")] = None,
     repeats: Annotated[int | None, typer.Option(help="Measure each point this many times, for its spread.")] = None,
     server: ServerOption = None,
     skip_dominated: Annotated[
@@ -116,7 +116,7 @@ def bench(
 def tune(
     recall: Annotated[float, typer.Option(help="The recall@top_k to keep.")],
     p99: Annotated[float | None, typer.Option(help="The milliseconds that 99 of 100 requests may take.")] = None,
-    trials: Annotated[int, typer.Option(help="Settings that are measured.")] = 20,
+    trials: Annotated[int, typer.Option(help="How many settings are measured.")] = 20,
     scenario: ScenarioOption = "item-item",
     model: VectorsOption = DEFAULT_MODEL,
     file: FileOption = "",

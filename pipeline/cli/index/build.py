@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
-from pipeline.cli.stages import IndexOption, ParamsOption, show_stage, stage_answer
+from pipeline.cli.options import IndexOption, ParamsOption
+from pipeline.cli.stages import show_stage, stage_answer
 from pipeline.core.columns import DEFAULT_MODEL
 from pipeline.core.workspace import Workspace
 

@@ -8,7 +8,7 @@ import typer
 
 from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, finish, writing
 from pipeline.cli.index.build import NameArgument, index_app
-from pipeline.cli.stages import BadRowsOption, ColumnsOption, TimeFormatOption
+from pipeline.cli.options import BadRowsOption, ColumnsOption, TimeFormatOption
 from pipeline.core.workspace import Workspace
 from pipeline.jobs.process import Running
 from pipeline.search.engine import Database

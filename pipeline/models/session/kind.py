@@ -17,8 +17,8 @@ class SessionKind(EncoderKind[SessionConfig], KnowsFeatures):
 
     title = "Session encoder"
     about = (
-        "Reads the session's clicks in their order, by attention over the last 20 and the last one; sessions and items "
-        "share one space, so that the best items are the nearest."
+        "Reads the session's clicks in order, with attention over the last 20 and the last one; sessions and items "
+        "share one space, so the best items are the nearest."
     )
     defaults = SessionConfig()
     packages = ("tensorflow-cpu",)

@@ -36,8 +36,8 @@ class TwoTowerKind(EncoderKind[TwoTowerConfig]):
 
     title = "Two-tower"
     about = (
-        "Merlin Models' retrieval model; its query tower reads the session's last clicks, so a session never seen "
-        "has a vector."
+        "Merlin Models' retrieval model; its query tower reads the session's last clicks, so it has a vector for a "
+        "session it has never seen."
     )
     defaults = TwoTowerConfig()
     packages = ("merlin-models", "tensorflow-cpu")

@@ -15,8 +15,8 @@ class PublishedKind(EncoderKind[PublishedConfig]):
 
     title = "Two-tower as published"
     about = (
-        "A lesson: the same two towers, but the query tower knows a session by its id and a random age. A session "
-        "never seen is nobody in particular, and all of them get the same items."
+        "A lesson: the same two towers, but the query tower knows a session by its id and a random age. It knows "
+        "nothing of a session it has never seen, so all of those get the same items."
     )
     defaults = PublishedConfig()
 
