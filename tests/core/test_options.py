@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Self
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import Field, model_validator
 
@@ -78,6 +78,7 @@ def test_nothing_is_set_later() -> None:
     assert hash(shelf) == hash(Shelf())
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10), st.floats(0.01, 0.5), st.floats(0, 1e300), st.text(), st.booleans())
 @example(3, 0.5, 0.0, "", False)
 def test_options_are_the_same_through_json(books: int, width: float, height: float, wood: str, by: bool) -> None:
@@ -94,6 +95,7 @@ def _answer(call: Callable[[], Any]) -> tuple[Any, str]:
         return None, str(refused)
 
 
+@settings(deadline=None)
 @given(st.one_of(st.integers(), st.floats(), st.text(), st.booleans(), st.none()))
 @example(10**400)
 def test_any_value_is_taken_as_it_is_or_refused(value: Any) -> None:
@@ -108,6 +110,7 @@ def test_any_value_is_taken_as_it_is_or_refused(value: Any) -> None:
             assert type(value) is type(taken) or (type(value), type(taken)) == (int, float)
 
 
+@settings(deadline=None)
 @given(st.text())
 @example("1_0")
 @example("nan")

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
@@ -101,6 +101,7 @@ def _as_typed(model: str, words: list[str]) -> Any:
     return training_config(model, {name: config.read(name, value) for name, value in named.items()} | other)
 
 
+@settings(deadline=None)
 @given(chosen_options())
 def test_any_choice_is_the_same_through_json_and_the_command_line(choice: tuple[str, dict[str, Any]]) -> None:
     model, chosen = choice
@@ -116,6 +117,7 @@ def test_any_choice_is_the_same_through_json_and_the_command_line(choice: tuple[
     assert changed(model, config.model_dump()) == differing
 
 
+@settings(deadline=None)
 @given(st.data(), st.sampled_from([name for name in KINDS if options(name)]))
 def test_a_number_beyond_its_range_is_refused_however_it_is_given(data: st.DataObject, model: str) -> None:
     option = data.draw(st.sampled_from([option for option in options(model) if None not in option.limits]))
@@ -135,6 +137,7 @@ def test_a_number_beyond_its_range_is_refused_however_it_is_given(data: st.DataO
     assert str(refused.value) == text
 
 
+@settings(deadline=None)
 @given(st.sampled_from([name for name in KINDS if options(name)]), st.data())
 def test_a_name_that_is_not_an_option_is_refused_with_what_was_meant(model: str, data: st.DataObject) -> None:
     option = data.draw(st.sampled_from([option.name for option in options(model) if len(option.name) > 3]))
