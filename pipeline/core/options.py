@@ -20,9 +20,8 @@ class Options(BaseModel):
     """Options of a model, a stage or a benchmark; raises UserError for a value that breaks a rule.
 
     Numbers are finite, and nothing is converted: neither '5' nor True is a number. Several values are a tuple that is
-    not strict, as JSON has lists. What one option asks of another is
-    a validator of the class that raises UserError. Field names, order and defaults go into keys of stages and
-    checkpoints: a change makes what users have stale.
+    not strict, as JSON has lists. What one option asks of another is a validator of the class that raises UserError.
+    Field names, order and defaults go into keys of stages and checkpoints: a change makes what users have stale.
     """
 
     model_config = _CONFIG
@@ -101,7 +100,7 @@ def _types(annotation: Any) -> Iterator[Any]:
 def _is_number(value: Any) -> bool:
     try:
         float(value)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return False
     return not isinstance(value, bool)
 

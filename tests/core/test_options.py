@@ -55,6 +55,7 @@ def _refused(**chosen: Any) -> str:
         ({"width": False}, "width 'false' is not a number: write it like width=0.5."),
         ({"rows": (3, 10)}, "rows 10 is out of range: choose 1 to 9."),
         ({"rows": (3, "x")}, "rows 'x' is not a number: write it like rows=1,2."),
+        ({"rows": None}, "rows 'None' is not a number: write it like rows=1,2."),
         ({"sorted": 1}, "sorted '1' is not true or false: write it like sorted=false."),
         ({"wood": 7}, "wood '7' is not text: write it like wood=oak."),
         (
