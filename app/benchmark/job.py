@@ -97,7 +97,9 @@ class Chosen:
         seconds, repeats = (_number(name, self.load.get(name)) for name in ("seconds", "repeats"))
         usual = TUNE_LOAD if self.goal else {}
         return sweep_config(
-            ScenarioConfig() if self.asked.collection else ScenarioConfig(self.asked.scenario, self.asked.model),
+            ScenarioConfig()
+            if self.asked.collection
+            else ScenarioConfig(scenario=self.asked.scenario, model=self.asked.model),
             preset=None if self.goal else self.preset,
             indexes=[grid.index for grid in self.grids],
             builds=[grid.build for grid in self.grids],

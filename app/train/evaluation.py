@@ -30,7 +30,7 @@ def show() -> None:
     """Show every model that is measured on the sessions as they are, and what can be measured yet."""
     shown = url.bound("unseen", False, url.flag, url.write_flag)
     unseen = st.toggle("Only items new to the session", help=_UNSEEN, **shown)
-    config = EvaluateConfig(unseen, _bound(EvaluateConfig(unseen)))
+    config = EvaluateConfig(exclude_seen=unseen, max_clicks=_bound(EvaluateConfig(exclude_seen=unseen)))
     models = evaluations(state.workspace(), config)
     with refused.below("evaluate"):
         _measure(models, config)

@@ -77,7 +77,8 @@ def _field(column: Any, option: Option, key: str) -> Any:
     if isinstance(option.default, bool):
         return column.toggle(label, option.default, **shown)
     number = type(option.default)
-    bounds = {f"{side}_value": number(limit) for side, limit in zip(("min", "max"), option.limits or (), strict=False)}
+    sides = zip(("min_value", "max_value"), option.limits, strict=True)
+    bounds = {side: number(limit) for side, limit in sides if limit is not None}
     form = {} if number is int else {"format": "%g"}
     return column.number_input(label, value=option.default, step=_step(option.default), **form, **bounds, **shown)
 

@@ -52,7 +52,7 @@ def evaluate(
         from pipeline.evaluation.evaluate import evaluate as stage
         from pipeline.evaluation.through_index import ApproximationConfig, check
 
-        config = EvaluateConfig(exclude_seen, max_clicks)
+        config = EvaluateConfig(exclude_seen=exclude_seen, max_clicks=max_clicks)
         if index and exclude_seen:
             raise UserError("An index is searched for what the session has clicked, too: leave --exclude-seen out.")
         with writing(workspace, "evaluate", wait) as (opened, job):
@@ -83,7 +83,9 @@ def evaluate(
                 "note": f"{longest.note} {_BOUND}" if longest and longest.note else "",
             }
             if index:
-                job.result["index"] = _through(opened, index, ApproximationConfig(search, max_clicks), job)
+                job.result["index"] = _through(
+                    opened, index, ApproximationConfig(search=search, max_clicks=max_clicks), job
+                )
             return job.result
 
     finish(workspace, json, body, _show)

@@ -58,7 +58,7 @@ def bench(
         from pipeline.indexes.build import IndexConfig
         from pipeline.search.params import parse_params
 
-        chosen = IndexConfig(vectors, model, index.upper())  # type: ignore[arg-type]
+        chosen = IndexConfig(vectors=vectors, model=model, index=index.upper())  # type: ignore[arg-type]
         params, effort = parse_params(build), parse_params(search)
         with writing(workspace, f"library {chosen.name}", wait) as (opened, job):
             job.progress("library")

@@ -186,6 +186,6 @@ def map_(
     def work(opened: Workspace, job: Running) -> Done:
         from pipeline.maps.projection import MapConfig, project
 
-        return project(opened, model, MapConfig(n_neighbors, min_dist), job.progress("map", model))
+        return project(opened, model, MapConfig(n_neighbors=n_neighbors, min_dist=min_dist), job.progress("map", model))
 
     _stage(workspace, f"map {model}", wait, json, work)

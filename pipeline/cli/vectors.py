@@ -20,6 +20,7 @@ from pipeline.cli.base import (
 from pipeline.cli.stages import show_stage, stage_answer
 from pipeline.core.columns import DEFAULT_MODEL
 from pipeline.core.workspace import Workspace
+from pipeline.vectors.imported import check_vectors_name
 
 vectors_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Vectors: a model's, and your own.")
 app.add_typer(vectors_app, name="vectors")
@@ -48,10 +49,10 @@ def import_(
     """
 
     def body() -> Answer:
-        from pipeline.vectors.imported import BroughtConfig, check_vectors_name, import_vectors
+        from pipeline.vectors.imported import BroughtConfig, import_vectors
 
         check_vectors_name(name)
-        config = BroughtConfig(str(file.absolute()), metric.upper(), columns)
+        config = BroughtConfig(file=str(file.absolute()), metric=metric.upper(), columns=columns)
         with writing(workspace, f"vectors import {name}", wait) as (opened, job):
             job.result = stage_answer(import_vectors(opened, name, config, job.progress("vectors")))
             return job.result

@@ -3,21 +3,12 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from pipeline.core.errors import UserError
 from pipeline.core.text import did_you_mean
-
-Limits: TypeAlias = Mapping[str, tuple[float, float]]  # option -> its least and its largest value
-
-
-def in_range(config: Any, limits: Limits) -> None:
-    """Raise UserError where a field of `config` is not between the two values that `limits` has for it."""
-    for name, (low, high) in limits.items():
-        if not low <= (value := getattr(config, name)) <= high:
-            raise UserError(f"{name} {value} is out of range: choose {low:g} to {high:g}.")
 
 
 def one_of(value: str, known: Iterable[str], what: str) -> str:

@@ -5,7 +5,7 @@ import json
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -58,11 +58,12 @@ def run_stage(
 ) -> Done:
     """Run `body` into the folder of stage `name`, or skip it when config, inputs and code revision are unchanged.
 
-    `config` is a frozen dataclass; `inputs` are stages whose manifests count; `source` is a digest of what comes from
-    outside; `revision` is raised when the stage's code changes its output.
+    `config` is a frozen dataclass or `Options`; `inputs` are stages whose manifests count; `source` is a digest of what
+    comes from outside; `revision` is raised when the stage's code changes its output.
     """
     keys = {stage: need(workspace, stage, _way_to(stage))["key"] for stage in inputs}
-    key = _key({"stage": name, "config": asdict(config), "inputs": keys, "source": source, "revision": revision})
+    chosen = _plain(config)
+    key = _key({"stage": name, "config": chosen, "inputs": keys, "source": source, "revision": revision})
     existing = workspace.manifest(name)
     if existing is not None and existing["key"] == key and not force:
         progress(1, 1, "unchanged")
@@ -73,7 +74,7 @@ def run_stage(
         manifest: dict[str, Any] = {
             "stage": name,
             "key": key,
-            "config": asdict(config),
+            "config": chosen,
             "inputs": keys,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - started, 3),
@@ -109,6 +110,11 @@ def _is_stale(workspace: Workspace, name: str) -> bool:
         if current is None or current["key"] != key or is_stale(workspace, stage):
             return True
     return False
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    """Give a config as it stands in keys and manifests."""
+    return asdict(config) if is_dataclass(config) and not isinstance(config, type) else dict(config.model_dump())
 
 
 def _key(parts: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from pipeline.core.text import did_you_mean
 from pipeline.core.workspace import Workspace
 from pipeline.evaluation.evaluate import RESAMPLES, EvaluateConfig, evaluation_stage, evaluations
 from pipeline.metrics.bootstrap import interval
-from pipeline.models.registry import KINDS
+from pipeline.models.registry import baselines
 
 RANKED_BY = "mrr@20"
 
@@ -30,8 +30,8 @@ class Difference:
 
 def best_baseline(figures: dict[str, dict[str, float]]) -> str | None:
     """Name the baseline with the highest MRR@20, or None where none is evaluated."""
-    baselines = [name for name in figures if name in KINDS and KINDS[name].baseline]
-    return max(baselines, key=lambda name: figures[name][RANKED_BY], default=None)
+    known = baselines()
+    return max((name for name in figures if name in known), key=lambda name: figures[name][RANKED_BY], default=None)
 
 
 def differences(workspace: Workspace, against: str, config: EvaluateConfig) -> dict[str, dict[str, Difference]]:

@@ -5,16 +5,17 @@ resamples.parquet   each measure's mean in 1,000 resamples of the sessions, the 
 slices.parquet      the measures by session length and by item popularity
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import polars as pl
+from pydantic import Field
 
-from pipeline.core.checks import Limits, in_range
 from pipeline.core.columns import SESSION_ID
 from pipeline.core.errors import UserError
+from pipeline.core.options import Options
 from pipeline.core.progress import Progress, silent
 from pipeline.core.stage import Done, Metrics, is_stale, run_stage
 from pipeline.core.workspace import Workspace
@@ -30,18 +31,19 @@ LONGEST = "longest_sessions"  # in a manifest's metrics
 EXAMPLES, RESAMPLES, SLICES = "examples.parquet", "resamples.parquet", "slices.parquet"
 
 
-@dataclass(frozen=True)
-class EvaluateConfig:
+class EvaluateConfig(Options):
     """Evaluation is fixed but for two things, so that figures can be compared."""
 
-    exclude_seen: bool = False
-    """Recommend nothing that the session has clicked, and leave out the examples that click it again."""
-    max_clicks: int = 0
-    """Rank at most this many next clicks per session, from the first; 0 for all."""
-    LIMITS: ClassVar[Limits] = {"max_clicks": (0, 10**9)}
-
-    def __post_init__(self) -> None:
-        in_range(self, self.LIMITS)
+    exclude_seen: bool = Field(
+        default=False,
+        description="Recommend nothing that the session has clicked, and leave out the examples that click it again.",
+    )
+    max_clicks: int = Field(
+        default=0,
+        ge=0,
+        le=10**9,
+        description="Rank at most this many next clicks per session, from the first; 0 for all.",
+    )
 
 
 ALL_CLICKS = EvaluateConfig()

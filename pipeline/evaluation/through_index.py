@@ -1,15 +1,17 @@
 """Stage 'approximation/INDEX': what a model's recommendations lose when they come out of an index in Milvus."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+from pydantic import Field
 
 from pipeline.core.arrays import Ints
 from pipeline.core.columns import ITEM_IDX, SESSION_ID
 from pipeline.core.errors import UserError
+from pipeline.core.options import Options
 from pipeline.core.progress import Progress, silent
 from pipeline.core.stage import Done, Metrics, is_stale, run_stage
 from pipeline.core.workspace import Workspace
@@ -19,7 +21,8 @@ from pipeline.evaluation.index_loss import BLOCK, MEASURES, RevealedSessions, Se
 from pipeline.indexes.registry import find_index, index_stage, list_indexes
 from pipeline.metrics.bootstrap import interval, resample
 from pipeline.metrics.ranking import CUTOFF, Ranks
-from pipeline.models.registry import KINDS, Encoder
+from pipeline.models.contract import Encoder
+from pipeline.models.registry import KINDS
 from pipeline.search.catalogue import index_type
 from pipeline.search.engine import Engine
 from pipeline.search.measure import recall
@@ -30,14 +33,16 @@ from pipeline.training.train import load_encoder, stage_name
 FOLDER = "approximation"
 
 
-@dataclass(frozen=True)
-class ApproximationConfig:
+class ApproximationConfig(Options):
     """How the index is searched."""
 
-    search: str = ""
-    """Search parameters, e.g. 'ef=120'; what is not named has its default."""
-    max_clicks: int = 0
-    """Rank at most this many next clicks per session, from the first; 0 for all."""
+    search: str = Field(default="", description="Search parameters, e.g. 'ef=120'; what is not named has its default.")
+    max_clicks: int = Field(
+        default=0,
+        ge=0,
+        le=10**9,
+        description="Rank at most this many next clicks per session, from the first; 0 for all.",
+    )
 
 
 def approximation_stage(index: str) -> str:

@@ -4,17 +4,19 @@ import hashlib
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import numpy as np
 import polars as pl
+from pydantic import Field, field_validator, model_validator
 
 from pipeline.core.arrays import Floats
 from pipeline.core.columns import CATEGORY, DEFAULT_MODEL, ITEM_ID, ITEM_IDX, POPULARITY, PRICE, SESSION_ID
 from pipeline.core.errors import UserError
+from pipeline.core.options import Options
 from pipeline.core.progress import Progress, silent
 from pipeline.core.stage import Done, Metrics, need, run_stage
 from pipeline.core.workspace import Workspace
@@ -39,32 +41,43 @@ _LABEL = re.compile(r"[a-z0-9][a-z0-9-]{0,29}")
 QUERIES = 200  # that recall is measured with
 
 
-@dataclass(frozen=True)
-class IndexConfig:
+class IndexConfig(Options):
     """Which vectors to index, how, and where."""
 
-    vectors: Entity = "items"
-    """Items or sessions."""
-    model: str = DEFAULT_MODEL
-    """The model whose vectors they are, or the name of vectors that were brought as a file."""
-    index: str = "HNSW"
-    """A type from the catalogue (`index types`)."""
-    params: str = ""
-    """Build parameters, e.g. 'M=16,efConstruction=200'; what is not named has its default."""
-    server: str = EMBEDDED.name
-    """Where it is built; the same index on another server is another index."""
-    metric: str = "IP"
-    """IP, L2 or COSINE; the models score by dot product, so Milvus ranks as they do."""
-    label: str = ""
-    """Is part of the name, so that two of a type stand side by side."""
+    vectors: Entity = Field(default="items", description="Items or sessions.")
+    model: str = Field(
+        default=DEFAULT_MODEL,
+        description="The model whose vectors they are, or the name of vectors that were brought as a file.",
+    )
+    index: str = Field(default="HNSW", description="A type from the catalogue (`index types`).")
+    params: str = Field(
+        default="",
+        description="Build parameters, e.g. 'M=16,efConstruction=200'; what is not named has its default.",
+    )
+    server: str = Field(
+        default=EMBEDDED.name,
+        description="Where it is built; the same index on another server is another index.",
+    )
+    metric: str = Field(
+        default="IP",
+        description="IP, L2 or COSINE; the models score by dot product, so Milvus ranks as they do.",
+    )
+    label: str = Field(default="", description="Is part of the name, so that two of a type stand side by side.")
 
-    def __post_init__(self) -> None:
-        if self.vectors not in ENTITIES:
-            raise UserError(f"There are no vectors of '{self.vectors}': choose {' or '.join(ENTITIES)}.")
+    @field_validator("vectors", mode="before")
+    @classmethod
+    def _are_there(cls, vectors: Any) -> Any:
+        if vectors not in ENTITIES:
+            raise UserError(f"There are no vectors of '{vectors}': choose {' or '.join(ENTITIES)}.")
+        return vectors
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
         if self.metric not in (allowed := index_type(self.index).metrics):
             raise UserError(f"{self.index} has no metric '{self.metric}': choose {', '.join(allowed)}.")
         if self.label and not _LABEL.fullmatch(self.label):
             raise UserError(f"The label '{self.label}' is not up to 30 of a to z, 0 to 9 and hyphens: choose another.")
+        return self
 
     @property
     def name(self) -> str:
@@ -100,7 +113,7 @@ def index_name(workspace: Workspace, config: IndexConfig) -> str:
     """Give the name that an index has here: its own, or the one under which an earlier version built it."""
     for name in (config.name, config.earlier_name):
         manifest = workspace.manifest(index_stage(name))
-        if manifest is not None and identity(manifest["config"]) == identity(asdict(config)):
+        if manifest is not None and identity(manifest["config"]) == identity(config.model_dump()):
             return name
     return config.name
 
@@ -109,7 +122,7 @@ def free_name(workspace: Workspace, config: IndexConfig) -> str:
     """Give the name to build an index under; another that an earlier version built under it takes its own name."""
     name = index_name(workspace, config)
     manifest = workspace.manifest(index_stage(name))
-    if manifest is not None and identity(manifest["config"]) != identity(asdict(config)):
+    if manifest is not None and identity(manifest["config"]) != identity(config.model_dump()):
         rename(workspace, name, IndexConfig(**manifest["config"]).name)
     return name
 

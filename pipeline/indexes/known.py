@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,7 +18,8 @@ from pipeline.core.columns import CATEGORY, CATEGORY_IDX, CLICKS, ITEM_ID, ITEM_
 from pipeline.core.errors import UserError
 from pipeline.core.workspace import MANIFEST, Workspace, read_json
 from pipeline.indexes.registry import index_stage
-from pipeline.models.registry import KINDS, Encoder
+from pipeline.models.contract import Encoder
+from pipeline.models.registry import encoder_kind
 from pipeline.search.exact.selection import largest
 from pipeline.sessions.histories import MAX_HISTORY, Histories
 from pipeline.training.archive import link_files
@@ -102,7 +103,7 @@ def kept_with(workspace: Workspace, index: dict[str, Any]) -> KnownItems:
     if source is None:
         raise UserError(f"Index '{index['name']}' was built again just now: ask it again.")
     catalogue = pl.read_parquet(source / "items.parquet")
-    return KnownItems(cast(Encoder, KINDS[model].load(source, catalogue)), catalogue, key)
+    return KnownItems(encoder_kind(model).load(source, catalogue), catalogue, key)
 
 
 def keep_training(workspace: Workspace, model: str, folder: Path) -> str:

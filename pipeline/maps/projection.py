@@ -1,12 +1,13 @@
 """Stage 'maps/MODEL': the item vectors laid out in two dimensions with UMAP, so that a person can look at them."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+from pydantic import Field
 
 from pipeline.core.columns import ITEM_ID
 from pipeline.core.errors import UserError
+from pipeline.core.options import Options
 from pipeline.core.progress import Progress, silent
 from pipeline.core.stage import Done, Metrics, run_stage
 from pipeline.core.workspace import Workspace
@@ -17,22 +18,17 @@ FEWEST = 5  # UMAP's spectral start needs more items than this
 MOST_EXACT = 30_000
 
 
-@dataclass(frozen=True)
-class MapConfig:
+class MapConfig(Options):
     """How UMAP lays the items out."""
 
-    n_neighbors: int = 15
-    """How many neighbours of each item are kept together; small shows detail, large the whole."""
-    min_dist: float = 0.1
-    """How close points may lie (0 to 1)."""
-    seed: int = 42
-    """Of the layout; the same seed gives the same map."""
-
-    def __post_init__(self) -> None:
-        if not 2 <= self.n_neighbors <= 200:
-            raise UserError(f"n_neighbors {self.n_neighbors} is out of range: choose 2 to 200.")
-        if not 0 <= self.min_dist < 1:
-            raise UserError(f"min_dist {self.min_dist} is out of range: choose 0 or more, below 1.")
+    n_neighbors: int = Field(
+        default=15,
+        ge=2,
+        le=200,
+        description="How many neighbours of each item are kept together; small shows detail, large the whole.",
+    )
+    min_dist: float = Field(default=0.1, ge=0, lt=1, description="How close points may lie (0 to 1).")
+    seed: int = Field(default=42, description="Of the layout; the same seed gives the same map.")
 
 
 def map_stage(model: str) -> str:

@@ -1,15 +1,16 @@
 """Stage 'data': clicks -> training and test sessions, encoded by an NVTabular workflow that is kept with its schema."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
+from pydantic import Field
 
 from pipeline.clicks.ingest import STAGE as CLICKS
 from pipeline.clicks.ingest import load_clicks, load_items
 from pipeline.core.columns import CATEGORY, CATEGORY_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP
 from pipeline.core.errors import UserError
+from pipeline.core.options import Options
 from pipeline.core.progress import Progress, silent
 from pipeline.core.stage import Done, Metrics, need, run_stage
 from pipeline.core.workspace import Workspace
@@ -18,14 +19,18 @@ STAGE = "data"
 TRAIN_SHARE = 0.8  # of the sessions, by the time they end, where no boundary is given
 
 
-@dataclass(frozen=True)
-class PreprocessConfig:
+class PreprocessConfig(Options):
     """How clicks become sessions to train on and to test with."""
 
-    test_from: str | None = None
-    """ISO time (UTC where it says no zone); a session whose last click is at or after it is a test session."""
-    min_item_count: int = 1
-    """Items clicked less often than this are dropped, before sessions of one click are."""
+    test_from: str | None = Field(
+        default=None,
+        description="ISO time (UTC where it says no zone); a session whose last click is at or after it is a test "
+        "session.",
+    )
+    min_item_count: int = Field(
+        default=1,
+        description="Items clicked less often than this are dropped, before sessions of one click are.",
+    )
 
 
 def preprocess(workspace: Workspace, config: PreprocessConfig, progress: Progress = silent) -> Done:

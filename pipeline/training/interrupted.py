@@ -1,12 +1,13 @@
 """Trainings that were cut off: their checkpoints, `checkpoints/MODEL/KEY.npz`, and how to go on from them."""
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import UserError
 from pipeline.core.locks import is_locked
+from pipeline.core.options import Options
 from pipeline.core.workspace import Workspace
 from pipeline.models import checkpoint
 from pipeline.models.options import arguments, training_config
@@ -37,12 +38,12 @@ class Interrupted:
         return ["--model", self.model, *arguments(self.model, self.config)]
 
 
-def checkpoint_path(workspace: Workspace, model: str, config: Any) -> Path:
+def checkpoint_path(workspace: Workspace, model: str, config: Options) -> Path:
     """Name the checkpoint of a training by all that it depends on; raise UserError where there are no sessions."""
     manifest = workspace.manifest(preprocess.STAGE)
     if manifest is None:
         raise UserError(f"'{preprocess.STAGE}' is not there yet in {workspace.root}: run `preprocess`.")
-    key = hashlib.sha256(f"{manifest['key']} {config}".encode()).hexdigest()[:16]
+    key = hashlib.sha256(f"{manifest['key']} {config!r}".encode()).hexdigest()[:16]
     return workspace.root / FOLDER / model / f"{key}.npz"
 
 
@@ -71,5 +72,5 @@ def _read(workspace: Workspace, model: str, path: Path) -> Interrupted | None:
         return None
     recalls = [e["validation_recall@20"] for e in about["epochs"] if "validation_recall@20" in e]
     return Interrupted(
-        model, len(about["epochs"]), about["seconds"], max(recalls, default=None), asdict(config), about["points"]
+        model, len(about["epochs"]), about["seconds"], max(recalls, default=None), config.model_dump(), about["points"]
     )

@@ -1,19 +1,23 @@
 """Stage 'models/NAME': sessions -> a model. A model is a folder that `load` turns into something that ranks items."""
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import polars as pl
 
 from pipeline.core.errors import UserError
+from pipeline.core.options import Options
 from pipeline.core.progress import Progress, silent
 from pipeline.core.stage import Done, Metrics, is_stale, need, run_stage
 from pipeline.core.workspace import Workspace
+from pipeline.models.contract import Encoder, Kind, Model, TrainingInput
 from pipeline.models.options import training_config
-from pipeline.models.registry import KINDS, Encoder, Kind, Model, kind, need_vectors, retrievers
+from pipeline.models.registry import KINDS, encoder_kind, kind, retriever
 from pipeline.sessions import preprocess
 from pipeline.training.archive import keep_training
 from pipeline.training.interrupted import checkpoint_path, forget_others
+
+ITEMS = "items.parquet"  # a model answers by its own catalogue, also when data moved on
 
 
 def stage_name(model: str) -> str:
@@ -22,81 +26,68 @@ def stage_name(model: str) -> str:
 
 
 def train(workspace: Workspace, model: str, options: dict[str, Any], progress: Progress = silent) -> Done:
-    """Train a model on the training sessions, and keep the training; `options` replace its config's defaults."""
-    chosen = kind(model)
-    config = training_config(model, options)
+    """Train a model on the training sessions, and keep the training; `options` replace its defaults."""
+    chosen, config, stage = kind(model), training_config(model, options), stage_name(model)
     inputs = [preprocess.STAGE]
-    if chosen.ranks:
-        inputs.append(stage_name(config.retrieval))
-        _check_retrieval(config.retrieval)
+    if (retrieval := chosen.needs(config)) is not None:
+        retriever(retrieval)
+        inputs.append(stage_name(retrieval))
 
     def body(folder: Path, report: Progress) -> Metrics:
-        catalogue = preprocess.load_catalogue(workspace)
-        clicks = preprocess.load_part(workspace, "train")
-        kept = {}
-        if chosen.resumes:
-            checkpoint = checkpoint_path(workspace, model, config)
-            forget_others(checkpoint)
-            kept = {"kept": checkpoint, "before": workspace.stage(stage_name(model))}
-        retrieval = _retrieval(workspace, chosen, config)
-        metrics = chosen.train(folder, clicks, catalogue, config, report, *retrieval, **kept)
-        catalogue.write_parquet(
-            folder / "items.parquet"
-        )  # a model answers by its own catalogue, also when data moved on
-        return metrics | {"items": catalogue.height}
-
-    keep_training(workspace, stage_name(model))  # also what an earlier version trained
-    done = run_stage(
-        workspace,
-        stage_name(model),
-        config,
-        body,
-        inputs=inputs,
-        packages=chosen.packages,
-        revision=2,
-        progress=progress,
-    )
-    keep_training(workspace, stage_name(model))
-    return done
-
-
-def _check_retrieval(model: str) -> None:
-    """Raise UserError for a model that a ranker cannot be trained over."""
-    chosen = kind(model)
-    fit = " or ".join(retrievers())
-    if not chosen.has_vectors:
-        raise UserError(f"A ranker takes what a model with vectors retrieves; {model} has none: choose {fit}.")
-    if chosen.fits_all:
-        raise UserError(
-            f"A ranker learns from sessions that retrieval has not learned from, and {model} learns from all of them "
-            f"in its last passes: choose {fit}."
+        checkpoint = checkpoint_path(workspace, model, config)
+        forget_others(checkpoint)
+        given = TrainingInput(
+            folder,
+            preprocess.load_part(workspace, "train"),
+            preprocess.load_catalogue(workspace),
+            config,
+            report,
+            checkpoint=checkpoint,
+            before=workspace.stage(stage),
+            retrieval=_retrieval(workspace, chosen, config),
         )
+        metrics = chosen.train(given)
+        given.catalogue.write_parquet(folder / ITEMS)
+        return metrics | {"items": given.catalogue.height}
+
+    keep_training(workspace, stage)  # also what an earlier version trained
+    done = run_stage(
+        workspace, stage, config, body, inputs=inputs, packages=chosen.packages, revision=2, progress=progress
+    )
+    keep_training(workspace, stage)
+    return done
 
 
 def load_encoder(workspace: Workspace, model: str) -> tuple[Encoder, pl.DataFrame]:
     """Read a trained model that makes vectors, and its catalogue; raise UserError for another or an untrained one."""
-    need_vectors(model)
-    loaded, catalogue = load_model(workspace, model)
-    return cast(Encoder, loaded), catalogue
+    chosen = encoder_kind(model)
+    folder, catalogue = _stored(workspace, model)
+    return chosen.load(folder, catalogue), catalogue
 
 
 def load_model(workspace: Workspace, model: str) -> tuple[Model, pl.DataFrame]:
     """Read a trained model and the catalogue it ranks; raise UserError where it is not trained."""
     chosen = kind(model)
+    folder, catalogue = _stored(workspace, model)
+    config = training_config(model, need(workspace, stage_name(model), "run `train`.")["config"])
+    return chosen.load(folder, catalogue, _retrieval(workspace, chosen, config)), catalogue
+
+
+def _stored(workspace: Workspace, model: str) -> tuple[Path, pl.DataFrame]:
+    """Give a trained model's folder and its catalogue."""
     need(workspace, stage_name(model), f"run `train --model {model}`, or train it on the Train page.")
     folder = workspace.stage(stage_name(model))
-    catalogue = pl.read_parquet(folder / "items.parquet")
-    config = training_config(model, need(workspace, stage_name(model), "run `train`.")["config"])
-    return chosen.load(folder, catalogue, *_retrieval(workspace, chosen, config)), catalogue
+    return folder, pl.read_parquet(folder / ITEMS)
 
 
-def _retrieval(workspace: Workspace, chosen: Kind, config: Any) -> list[Model]:
-    """Read the model that retrieves for a ranker; nothing for any other model."""
-    if not chosen.ranks:
-        return []
-    if is_stale(workspace, stage_name(config.retrieval)):
-        raise UserError(f"{config.retrieval} was trained on other sessions: run `train --model {config.retrieval}`.")
-    return [load_model(workspace, config.retrieval)[0]]
+def _retrieval(workspace: Workspace, chosen: Kind[Any], config: Options) -> Model | None:
+    """Read the model that retrieves for a ranker; None for any other model."""
+    name = chosen.needs(config)
+    if name is None:
+        return None
+    if is_stale(workspace, stage_name(name)):
+        raise UserError(f"{name} was trained on other sessions: run `train --model {name}`.")
+    return load_model(workspace, name)[0]
 
 
 def trained(workspace: Workspace) -> list[str]:

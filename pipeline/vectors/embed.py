@@ -14,7 +14,8 @@ from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.stage import Done, Metrics, need, run_stage
 from pipeline.core.workspace import Workspace
-from pipeline.models.registry import KINDS, KnowsSessions
+from pipeline.models.contract import KnowsSessions
+from pipeline.models.registry import KINDS
 from pipeline.sessions import preprocess
 from pipeline.sessions.histories import whole_sessions
 from pipeline.training.train import load_encoder, stage_name

@@ -2,15 +2,16 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import polars as pl
+from pydantic import Field, model_validator
 
 from pipeline.core.arrays import Floats
 from pipeline.core.columns import MOST_TEXT_BYTES
 from pipeline.core.errors import UserError
+from pipeline.core.options import Options
 from pipeline.core.progress import Progress, silent
 from pipeline.core.stage import Done, Metrics, run_stage
 from pipeline.core.workspace import Workspace
@@ -24,20 +25,22 @@ MOST_DIM = 32_768  # https://milvus.io/docs/v2.3.x/limitations.md
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,29}")
 
 
-@dataclass(frozen=True)
-class BroughtConfig:
+class BroughtConfig(Options):
     """Where vectors of one's own come from, and how they are compared where an index does not say."""
 
-    file: str
-    """The file, as an absolute path."""
-    metric: str = ""
-    """IP, L2 or COSINE; empty for what the file says, or IP."""
-    columns: str = ""
-    """Which columns of Parquet or CSV are taken, e.g. 'id=sku,vector=f*'; empty for those that are clear."""
+    file: str = Field(description="The file, as an absolute path.")
+    metric: str = Field(default="", description="IP, L2 or COSINE; empty for what the file says, or IP.")
+    columns: str = Field(
+        default="",
+        description="Which columns of Parquet or CSV are taken, e.g. 'id=sku,vector=f*'; empty for those that are "
+        "clear.",
+    )
 
-    def __post_init__(self) -> None:
+    @model_validator(mode="after")
+    def _is_a_metric(self) -> Self:
         if self.metric and self.metric not in METRICS:
             raise UserError(f"There is no metric '{self.metric}': choose {', '.join(METRICS)}.")
+        return self
 
 
 def import_vectors(workspace: Workspace, name: str, config: BroughtConfig, progress: Progress = silent) -> Done:

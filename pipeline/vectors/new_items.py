@@ -12,20 +12,21 @@ from pipeline.core.errors import UserError
 from pipeline.core.outputs import written
 from pipeline.core.stage import need
 from pipeline.core.workspace import Workspace
+from pipeline.models.contract import KnowsFeatures
 from pipeline.models.registry import KINDS, kind
-from pipeline.models.session.growth import vectors_of
 from pipeline.training.train import stage_name
 from pipeline.vectors.embed import write_vectors
 
 
 def describe_items(workspace: Workspace, model: str, file: Path, to: Path) -> dict[str, Any]:
     """Write (id, vector) of the items in `file`, without those of which nothing is known that training has seen."""
-    if not kind(model).resumes:
-        able = " or ".join(name for name, other in KINDS.items() if other.resumes)
+    chosen = kind(model)
+    if not isinstance(chosen, KnowsFeatures):
+        able = " or ".join(name for name, other in KINDS.items() if isinstance(other, KnowsFeatures))
         raise UserError(f"Model '{model}' knows items by their clicks alone: choose {able}.")
     training = need(workspace, stage_name(model), f"run `train --model {model}`.")["key"]
     items, _ = usable_metadata(reader.read_items(file))
-    vectors, known = vectors_of(workspace.stage(stage_name(model)), items)
+    vectors, known = chosen.describe(workspace.stage(stage_name(model)), items)
     some = known > 0
     if not some.any():
         raise UserError(f"{file} has none of the columns that training used: add them.")

@@ -16,7 +16,7 @@ from pipeline.indexes.registry import index_in_use, use_index
 from pipeline.jobs.process import Running
 from pipeline.maps.projection import MapConfig, project
 from pipeline.models.options import training_config
-from pipeline.models.registry import need_vectors
+from pipeline.models.registry import encoder_kind
 from pipeline.search.catalogue import index_type
 from pipeline.search.embedded.server import connect, server_facts, server_name
 from pipeline.search.params import check_build, parse_params
@@ -41,7 +41,7 @@ class RoadConfig:
 
     def check(self) -> None:
         """Refuse at once what would fail only after minutes."""
-        need_vectors(self.model)
+        encoder_kind(self.model)
         training_config(self.model, self.training)
         check_build(index_type(self.index), parse_params(self.params))
 
@@ -87,7 +87,8 @@ def _training(workspace: Workspace, config: RoadConfig) -> dict[str, Any]:
 
 def _indexes(workspace: Workspace, config: RoadConfig, job: Running) -> list[Done]:
     with connect(workspace, f"job {job.job.id}", job.progress("milvus")) as engine:
-        configs = [IndexConfig(e, config.model, config.index, config.params, server_name()) for e in ENTITIES]
+        chosen = IndexConfig(model=config.model, index=config.index, params=config.params, server=server_name())
+        configs = [chosen.replace(vectors=entity) for entity in ENTITIES]
         can = server_facts(workspace, server_name(), engine)
         done = [build_index(workspace, c, engine, job.progress("index", learns=False), can) for c in configs]
     if index_in_use(workspace, config.model)["stale"]:  # what was chosen before answers with the clicks before

@@ -59,7 +59,10 @@ def test_too_few_vectors_are_refused_before_anything_runs() -> None:
 @pytest.mark.parametrize("index", supported_names(EMBEDDED))
 def test_every_type_has_values_to_try(index: str) -> None:
     config = sweep_config(
-        ScenarioConfig("item-item", "synthetic:10000"), indexes=[index], builds=[""], searches=[tried(index)]
+        ScenarioConfig(scenario="item-item", model="synthetic:10000"),
+        indexes=[index],
+        builds=[""],
+        searches=[tried(index)],
     )
     found = plan(config, 5000, 64, 5000)
     settings = {(point.build, point.search) for point in found.points}

@@ -1,7 +1,6 @@
 """A grid is what the option says, points that behave alike are one, and what cannot be is told before anything runs."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -16,7 +15,7 @@ from pipeline.core.errors import UserError
 
 
 def _config(index: str = "HNSW", build: str = "", search: str = "", **more: Any) -> SweepConfig:
-    return replace(SweepConfig(indexes=(IndexGrid(index, build, search),)), **more)
+    return SweepConfig(indexes=(IndexGrid(index, build, search),)).replace(**more)
 
 
 def test_a_value_without_a_name_is_one_more_of_the_name_before_it() -> None:

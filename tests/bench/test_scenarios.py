@@ -48,7 +48,7 @@ def embedded(workspace: Workspace) -> Workspace:
 def test_scenarios_are_split_as_published(
     embedded: Workspace, name: str, rows: int, population: int, kinds: tuple[int, int]
 ) -> None:
-    found = prepare_scenario(embedded, ScenarioConfig(name))
+    found = prepare_scenario(embedded, ScenarioConfig(scenario=name))
     assert (len(found.vectors), len(found.queries), found.population) == (rows, population, population)
     assert ({*found.vectors[:, 1]}, {*found.queries[:, 1]}) == ({kinds[0]}, {kinds[1]})
     assert len({*found.vectors[:, 0]}) == rows, "each once"
@@ -63,16 +63,16 @@ def test_scenarios_are_split_as_published(
 def test_samples_are_drawn_with_the_seed(embedded: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "_BLOCK", 700)  # blocks that do not divide the rows
     few = {"rows": 1100, "queries": 50, "metric": "L2"}
-    one = prepare_scenario(embedded, ScenarioConfig("user-item", **few))  # type: ignore[arg-type]
+    one = prepare_scenario(embedded, ScenarioConfig(scenario="user-item", **few))  # type: ignore[arg-type]
     assert (len(one.vectors), len(one.queries), one.population, one.metric) == (1100, 50, 2500, "L2")
     before = np.array(one.queries)
-    assert (prepare_scenario(embedded, ScenarioConfig("user-item", **few)).queries == before).all()  # type: ignore[arg-type]
-    other = prepare_scenario(embedded, ScenarioConfig("user-item", **few, seed=1))  # type: ignore[arg-type]
+    assert (prepare_scenario(embedded, ScenarioConfig(scenario="user-item", **few)).queries == before).all()  # type: ignore[arg-type]
+    other = prepare_scenario(embedded, ScenarioConfig(scenario="user-item", **few, seed=1))  # type: ignore[arg-type]
     assert {*other.queries[:, 0]} != {*before[:, 0]}
 
 
 def test_made_up_vectors_of_any_size_are_the_same_each_time(workspace: Workspace) -> None:
-    config = ScenarioConfig("user-item", "synthetic:2000,70_000,16", queries=100)
+    config = ScenarioConfig(scenario="user-item", model="synthetic:2000,70_000,16", queries=100)
     found = prepare_scenario(workspace, config)
     assert (found.vectors.shape, found.queries.shape, found.population) == ((2000, 16), (100, 16), 70_000)
     before = np.array(found.vectors)
@@ -84,7 +84,7 @@ def test_made_up_vectors_of_any_size_are_the_same_each_time(workspace: Workspace
 
 def test_few_vectors_are_refused_with_the_way_out(workspace: Workspace) -> None:
     with pytest.raises(UserError, match=r"would index 750 items of 'synthetic:1500'.*--scenario user-user"):
-        prepare_scenario(workspace, ScenarioConfig("item-item", "synthetic:1500"))
+        prepare_scenario(workspace, ScenarioConfig(scenario="item-item", model="synthetic:1500"))
 
 
 @pytest.mark.parametrize("form", ["npy", "parquet", "hdf5"])
@@ -99,7 +99,7 @@ def test_vectors_of_ones_own(workspace: Workspace, tmp_path: Path, form: str) ->
         with h5py.File(path, "w") as file:
             file.attrs["distance"] = "angular"
             file["train"], file["test"] = vectors, vectors[:40] * 2
-    found = prepare_scenario(workspace, ScenarioConfig("own", file=str(path)))
+    found = prepare_scenario(workspace, ScenarioConfig(scenario="own", file=str(path)))
     assert found.metric == ("COSINE" if form == "hdf5" else "IP")
     if form == "hdf5":
         assert (found.vectors == vectors).all()
@@ -107,7 +107,7 @@ def test_vectors_of_ones_own(workspace: Workspace, tmp_path: Path, form: str) ->
     else:
         assert (len(found.vectors), len(found.queries)) == (1350, 150)
         np.save(tmp_path / "asked.npy", vectors[:33])
-        both = ScenarioConfig("own", file=str(path), query_file=str(tmp_path / "asked.npy"))
+        both = ScenarioConfig(scenario="own", file=str(path), query_file=str(tmp_path / "asked.npy"))
         assert (prepare_scenario(workspace, both).queries == vectors[:33]).all()
 
 
@@ -120,7 +120,7 @@ def test_what_cannot_be_compared_is_refused_in_every_source(embedded: Workspace,
         prepare_scenario(embedded, ScenarioConfig(**own, metric="COSINE"))
     prepare_scenario(embedded, ScenarioConfig(**own, metric="L2"))
     with pytest.raises(UserError, match=r"The scenario's vectors: 1 of 3,000 vectors is all zeros \(row 1\)"):
-        prepare_scenario(embedded, ScenarioConfig("user-item", metric="COSINE"))
+        prepare_scenario(embedded, ScenarioConfig(scenario="user-item", metric="COSINE"))
     vectors[5, 0] = np.nan
     np.save(tmp_path / "mine.npy", vectors)
     with pytest.raises(UserError, match="mine.npy: row 6 holds nan"):
@@ -129,7 +129,7 @@ def test_what_cannot_be_compared_is_refused_in_every_source(embedded: Workspace,
         file.attrs["distance"] = "hamming"
         file["train"] = np.ones((1500, 8), np.float32)
     with pytest.raises(UserError, match="compares by 'hamming'"):
-        prepare_scenario(embedded, ScenarioConfig("own", file=str(tmp_path / "bits.hdf5")))
+        prepare_scenario(embedded, ScenarioConfig(scenario="own", file=str(tmp_path / "bits.hdf5")))
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,9 @@ def test_what_cannot_be_drawn_is_a_sentence(workspace: Workspace, config: dict[s
 
 def test_ann_benchmarks_reads_our_file(workspace: Workspace, tmp_path: Path) -> None:
     """As its runner does: attributes, `train`, `test`, and the distance of the `count`-th neighbour to compare with."""
-    drawn = prepare_scenario(workspace, ScenarioConfig("item-item", "synthetic:3000,2,8", metric="L2", queries=30))
+    drawn = prepare_scenario(
+        workspace, ScenarioConfig(scenario="item-item", model="synthetic:3000,2,8", metric="L2", queries=30)
+    )
     neighbours = truth(workspace, drawn.vectors, drawn.queries, 100, "L2")
     [path] = write_scenario(drawn, neighbours, "hdf5", tmp_path / "ours.hdf5")
     with h5py.File(path, "r") as file:
@@ -166,14 +168,14 @@ def test_ann_benchmarks_reads_our_file(workspace: Workspace, tmp_path: Path) -> 
             assert (np.diff(far) >= -1e-5).all()
             threshold = far[99] + 1e-3  # its recall counts what is no farther than the count-th true neighbour
             assert (np.linalg.norm(train - test[row], axis=1) <= threshold).sum() >= 100
-    ip = prepare_scenario(workspace, ScenarioConfig("item-item", "synthetic:3000,2,8", queries=30))
+    ip = prepare_scenario(workspace, ScenarioConfig(scenario="item-item", model="synthetic:3000,2,8", queries=30))
     with pytest.raises(UserError, match="add --metric L2"):
         write_scenario(ip, neighbours, "hdf5", tmp_path / "x.hdf5")
 
 
 def test_vectordbbench_reads_our_custom_data_set(workspace: Workspace, tmp_path: Path) -> None:
     """As its DatasetManager does: batches of train.parquet as pandas; test and neighbors by Polars, columns by name."""
-    drawn = prepare_scenario(workspace, ScenarioConfig("item-item", "synthetic:3000,2,8", queries=30))
+    drawn = prepare_scenario(workspace, ScenarioConfig(scenario="item-item", model="synthetic:3000,2,8", queries=30))
     neighbours = truth(workspace, drawn.vectors, drawn.queries, 100, "IP")
     write_scenario(drawn, neighbours, "vectordbbench", tmp_path / "ours")
     batches = ParquetFile(tmp_path / "ours/train.parquet", memory_map=True, pre_buffer=True).iter_batches(100)

@@ -9,7 +9,6 @@ workspaces, relative to the defaults.
 import statistics
 import sys
 import tempfile
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import polars as pl
 
 from pipeline.core.workspace import Workspace
 from pipeline.metrics.ranking import ranking_figures
+from pipeline.models.contract import TrainingInput
 from pipeline.models.session import model
 from pipeline.models.session.encoder import SessionEncoder
 from pipeline.models.session.examples import TrainingExamples
@@ -37,7 +37,7 @@ def figures(clicks: pl.DataFrame, catalogue: pl.DataFrame, config: SessionConfig
     fitting, held = hold_out(clicks)
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
-        model.train(base, fitting, catalogue, replace(config, budget=1000.0), kept=base / "kept.npz", before=base)
+        model.train(TrainingInput(base, fitting, catalogue, config.replace(budget=1000.0)))
         encoder = SessionEncoder.load(base / "encoder.npz")
     asked = TrainingExamples.of(held)
     found = ranking_figures(lambda rows: encoder.score(asked.histories.take(rows)), asked.targets, len(encoder.vectors))
@@ -49,7 +49,7 @@ def settings(items: int) -> dict[str, SessionConfig]:
     usual = model.usual_scale(items)
     named = {f"scale {more:+.0f}" if more else "defaults": SessionConfig(scale=usual + more) for more in SCALES}
     for other in OTHERS:
-        named[" ".join(f"{k} {v}" for k, v in other.items())] = SessionConfig(**asdict(SessionConfig()) | other)
+        named[" ".join(f"{k} {v}" for k, v in other.items())] = SessionConfig(**other)
     return dict(sorted(named.items(), key=lambda entry: entry[0] != "defaults"))
 
 

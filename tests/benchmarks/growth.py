@@ -17,6 +17,7 @@ import polars as pl
 from pipeline.core.columns import FIRST_IDX, ITEM_IDX
 from pipeline.core.workspace import Workspace
 from pipeline.metrics.ranking import ranking_figures
+from pipeline.models.contract import TrainingInput
 from pipeline.models.session import model
 from pipeline.models.session.encoder import SessionEncoder
 from pipeline.models.session.examples import TrainingExamples
@@ -30,7 +31,7 @@ def _train(folder: Path, clicks: pl.DataFrame, catalogue: pl.DataFrame, config: 
     folder.mkdir()
     catalogue.write_parquet(folder / "items.parquet")
     begin = time.perf_counter()
-    model.train(folder, clicks, catalogue, config, kept=folder / "kept.npz", before=before)
+    model.train(TrainingInput(folder, clicks, catalogue, config, before=before))
     return time.perf_counter() - begin
 
 
@@ -46,7 +47,7 @@ def _later_day(base: Path, clicks: pl.DataFrame, catalogue: pl.DataFrame, test: 
     until, _ = hold_out(clicks)
     _train(base / "before", until, catalogue, config, base)
     _measure("before the day", base / "before", test)
-    seconds = _train(base / "on", clicks, catalogue, replace(config, go_on=True), base / "before")
+    seconds = _train(base / "on", clicks, catalogue, config.replace(go_on=True), base / "before")
     _measure("going on with the day", base / "on", test, seconds)
     seconds = _train(base / "anew", clicks, catalogue, config, base)
     _measure("trained anew with the day", base / "anew", test, seconds)

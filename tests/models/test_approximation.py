@@ -70,19 +70,19 @@ def test_an_exact_index_loses_nothing(built: tuple[Workspace, FaissEngine]) -> N
 
 def test_a_lossy_index_tells_what_it_loses(built: tuple[Workspace, FaissEngine]) -> None:
     workspace, engine = built
-    found = approximate(workspace, "ivf_flat", ApproximationConfig("nprobe=1"), engine).manifest["metrics"]
+    found = approximate(workspace, "ivf_flat", ApproximationConfig(search="nprobe=1"), engine).manifest["metrics"]
     assert found["index_recall@20"] < 0.9
     lost = found["lost"]["recall@20"]
     assert lost["difference"] == pytest.approx(found["exact"]["recall@20"] - found["through"]["recall@20"], abs=2e-6)
     assert 0 < lost["low"] < lost["difference"] < lost["high"]
-    whole = approximate(workspace, "ivf_flat", ApproximationConfig("nprobe=8"), engine)
+    whole = approximate(workspace, "ivf_flat", ApproximationConfig(search="nprobe=8"), engine)
     assert not whole.skipped
     assert whole.manifest["metrics"]["index_recall@20"] == 1
 
 
 def test_a_benchmark_and_the_evaluation_tell_one_figure(built: tuple[Workspace, FaissEngine]) -> None:
     workspace, engine = built
-    evaluated = approximate(workspace, "ivf_flat", ApproximationConfig("nprobe=1"), engine).manifest["metrics"]
+    evaluated = approximate(workspace, "ivf_flat", ApproximationConfig(search="nprobe=1"), engine).manifest["metrics"]
     encoder, _ = load_encoder(workspace, "two_tower")
     examples = EvaluationExamples.of(load_part(workspace, "test"))
     sessions = RevealedSessions(encoder.vectors, encoder.encode(examples.histories), examples.targets)

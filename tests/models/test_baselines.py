@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.core.progress import silent
 from pipeline.models.baselines.item_to_item import ItemKnnConfig, RulesConfig
 from pipeline.models.baselines.vsknn import VsKnnConfig
+from pipeline.models.contract import TrainingInput
 from pipeline.models.registry import KINDS
 from tests.models import made
 
@@ -22,7 +22,7 @@ ASKED = [*made.clicks(40, ITEMS, seed=1, longest=14)[1], [3], []]
 
 def _scores(folder: Path, name: str, config: Any) -> np.ndarray:
     catalogue = made.catalogue(ITEMS, FRAME)
-    KINDS[name].train(folder, FRAME, catalogue, config, silent)
+    KINDS[name].train(TrainingInput(folder, FRAME, catalogue, config))
     return KINDS[name].load(folder, catalogue).score(made.histories(ASKED)).toarray()  # type: ignore[union-attr]
 
 
@@ -80,7 +80,7 @@ def test_vs_knn_adds_up_the_nearest_of_recent_sessions(tmp_path: Path, neighbour
                 rarity = math.log(len(SESSIONS) / len(holding[item]))
                 scores[item] += similarity * max(0, 1 - 0.1 * (last + 1)) * rarity
         rows.append(scores)
-    found = _scores(tmp_path, "vsknn", VsKnnConfig(neighbours, sample))
+    found = _scores(tmp_path, "vsknn", VsKnnConfig(neighbours=neighbours, sample=sample))
     assert np.allclose(found, _dense(rows), atol=1e-4)
 
 

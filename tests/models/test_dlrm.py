@@ -1,7 +1,6 @@
 """The ranker: its negatives, its AUC, and that it puts right what retrieval does not know."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,12 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 from pipeline.core.columns import FIRST_IDX
 from pipeline.core.errors import StopEarly
-from pipeline.core.progress import silent
 from pipeline.metrics.ranking import top
+from pipeline.models.contract import RankerKind, TrainingInput
 from pipeline.models.dlrm.fit import TARGET, auc, train, training_pairs
 from pipeline.models.dlrm.model import PUBLISHED, DlrmConfig, load
 from pipeline.models.dlrm.pairs import PairFeatures, retrieve
-from pipeline.models.registry import KINDS
+from pipeline.models.registry import KINDS, baselines
 from pipeline.sessions.histories import Histories, hold_out, next_clicks
 from tests.models import made
 
@@ -59,7 +58,7 @@ def test_each_next_click_has_its_negatives() -> None:
 
 @pytest.mark.merlin
 def test_it_ranks_better_than_retrieval_and_recommends_nothing_else(tmp_path: Path) -> None:
-    found = train(tmp_path, FRAME, CATALOGUE, CONFIG, silent, Blind())
+    found = train(TrainingInput(tmp_path, FRAME, CATALOGUE, CONFIG, retrieval=Blind()))
     assert found["held_out"]["mrr@20"] > 1.5 * found["held_out_retrieval"]["mrr@20"]
     assert found["held_out"]["auc"] > 0.7
     ranker = load(tmp_path, CATALOGUE, Blind())
@@ -86,7 +85,7 @@ class Knowing:
 
 @pytest.mark.merlin
 def test_where_no_pass_orders_better_than_retrieval_its_order_is_kept(tmp_path: Path) -> None:
-    found = train(tmp_path, FRAME, CATALOGUE, replace(CONFIG, epochs=1), silent, Knowing())
+    found = train(TrainingInput(tmp_path, FRAME, CATALOGUE, CONFIG.replace(epochs=1), retrieval=Knowing()))
     assert found["held_out"]["mrr@20"] == found["held_out_retrieval"]["mrr@20"]
     assert found["held_out"]["auc"] is None
     assert "its order is kept" in found["note"]
@@ -103,7 +102,7 @@ def test_stopped_early_it_keeps_the_best(tmp_path: Path, when: str, epochs: int)
         if text.startswith(when):
             raise StopEarly
 
-    found = train(tmp_path, FRAME, CATALOGUE, replace(CONFIG, epochs=3), listen, Blind())
+    found = train(TrainingInput(tmp_path, FRAME, CATALOGUE, CONFIG.replace(epochs=3), listen, retrieval=Blind()))
     assert found["note"].startswith("stopped early")
     assert len(found["epochs"]) == epochs
     assert load(tmp_path, CATALOGUE, Blind()).score(made.histories([[1, 2]])).nnz == 20
@@ -111,14 +110,14 @@ def test_stopped_early_it_keeps_the_best(tmp_path: Path, when: str, epochs: int)
 
 @pytest.mark.merlin
 def test_as_published_it_has_no_negative_and_no_auc(tmp_path: Path) -> None:
-    config = replace(PUBLISHED, candidates=20, epochs=1, batch_size=256, min_clicks=1)
+    config = PUBLISHED.replace(candidates=20, epochs=1, batch_size=256, min_clicks=1)
     assert (
         training_pairs(Blind(), PairFeatures.of(FRAME, CATALOGUE, 1), hold_out(FRAME)[1], CATALOGUE, config)[
             TARGET
         ].min()
         == 1
     )
-    found = train(tmp_path, FRAME, CATALOGUE, config, silent, Blind())
+    found = train(TrainingInput(tmp_path, FRAME, CATALOGUE, config, retrieval=Blind()))
     assert found["epochs"][-1]["train_auc"] == 0
     assert found["held_out"]["auc"] < 0.7
 
@@ -142,6 +141,6 @@ def test_a_ranker_needs_a_model_that_retrieves(tmp_path: Path, options: list[str
 
 
 def test_a_ranker_is_no_baseline_and_has_no_vectors() -> None:
-    assert KINDS["dlrm"].ranks
+    assert isinstance(KINDS["dlrm"], RankerKind)
     assert not KINDS["dlrm"].has_vectors
-    assert not KINDS["dlrm"].baseline
+    assert "dlrm" not in baselines()

@@ -16,6 +16,7 @@ from pipeline.core.columns import ID, VECTOR
 from pipeline.core.errors import UserError
 from pipeline.core.workspace import MANIFEST, Workspace, write_json
 from pipeline.models import weights
+from pipeline.models.contract import TrainingInput
 from pipeline.models.dlrm import fit
 from pipeline.models.dlrm import model as dlrm
 from pipeline.models.dlrm.model import DlrmConfig
@@ -117,7 +118,7 @@ def test_the_published_training_ends_in_a_sentence(tmp_path: Path) -> None:
     config = PublishedConfig(epochs=2, batch_size=64)
     object.__setattr__(config, "learning_rate", TOO_FAST)
     with np.errstate(all="ignore"), pytest.raises(UserError, match="is not a number after .* lower --learning-rate"):
-        two_tower_published.train(tmp_path, FRAME, CATALOGUE, config)
+        two_tower_published.train(TrainingInput(tmp_path, FRAME, CATALOGUE, config))
     assert not list(tmp_path.iterdir())
 
 
@@ -146,14 +147,14 @@ def test_a_merlin_training_that_diverges_at_once_ends_in_a_sentence(
 ) -> None:
     listen = TooFast(two_tower, monkeypatch, "epoch 1 of")
     with pytest.raises(UserError, match="is not a number after .* lower --learning-rate, now 0.003"):
-        two_tower.train(tmp_path, FRAME, CATALOGUE, TwoTowerConfig(epochs=2, batch_size=128), listen)
+        two_tower.train(TrainingInput(tmp_path, FRAME, CATALOGUE, TwoTowerConfig(epochs=2, batch_size=128), listen))
     assert not (tmp_path / "towers.npz").exists()
 
 
 @pytest.mark.merlin
 def test_a_merlin_training_that_diverges_later_keeps_its_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listen = TooFast(fit, monkeypatch, "epoch 3 of")
-    found = fit.train(tmp_path, FRAME, CATALOGUE, RANKER, listen, Blind())
+    found = fit.train(TrainingInput(tmp_path, FRAME, CATALOGUE, RANKER, listen, retrieval=Blind()))
     assert found["note"].startswith("the loss was not a number in epoch 3; the best before it was kept")
     assert len(found["epochs"]) == 2
     scores = dlrm.load(tmp_path, CATALOGUE, Blind()).score(made.histories([[1, 2], [5]]))

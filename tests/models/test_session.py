@@ -17,6 +17,7 @@ import pytest
 from pipeline.core.columns import CATEGORY, CATEGORY_IDX, FIRST_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP
 from pipeline.core.errors import Cancelled, StopEarly, UserError
 from pipeline.models import checkpoint
+from pipeline.models.contract import TrainingInput
 from pipeline.models.session import model
 from pipeline.models.session.encoder import SessionEncoder
 from pipeline.models.session.examples import TrainingExamples
@@ -73,7 +74,7 @@ def _train(
 ) -> dict[str, Any]:
     folder.mkdir(exist_ok=True)
     kept = kept or folder / "kept.npz"
-    return model.train(folder, clicks(), catalogue(), config, listen or Listener(), kept=kept, before=folder)
+    return model.train(TrainingInput(folder, clicks(), catalogue(), config, listen or Listener(), kept, folder))
 
 
 def _vectors(folder: Path) -> Any:
@@ -105,7 +106,7 @@ def test_it_learns_and_its_export_is_faithful(tmp_path: Path, monkeypatch: pytes
 
 
 def test_one_history_is_encoded_as_among_many(tmp_path: Path) -> None:
-    _train(tmp_path, replace(CONFIG, epochs=1, finish=0))
+    _train(tmp_path, CONFIG.replace(epochs=1, finish=0))
     encoder = SessionEncoder.load(tmp_path / "encoder.npz")
     histories = TrainingExamples.of(clicks(30)).histories
     empty = Histories(histories.items, histories.categories, np.append(histories.low, 3), np.append(histories.end, 3))
@@ -119,13 +120,13 @@ def test_the_same_seed_gives_the_same_numbers(tmp_path: Path) -> None:
     first, second = _train(tmp_path / "a"), _train(tmp_path / "b")
     assert first["epochs"] == second["epochs"]
     assert np.array_equal(_vectors(tmp_path / "a"), _vectors(tmp_path / "b"))
-    _train(tmp_path / "c", replace(CONFIG, seed=7))
+    _train(tmp_path / "c", CONFIG.replace(seed=7))
     assert not np.array_equal(_vectors(tmp_path / "a"), _vectors(tmp_path / "c"))
 
 
 @pytest.mark.parametrize("when", ["pass 2 ·", "pass 5, finishing"])
 def test_one_that_was_cut_off_goes_on_to_the_same_end(tmp_path: Path, when: str) -> None:
-    kept, config = tmp_path / "kept.npz", replace(CONFIG, epochs=3)
+    kept, config = tmp_path / "kept.npz", CONFIG.replace(epochs=3)
     whole = _train(tmp_path / "a", config)
     with pytest.raises(Cancelled):
         _train(tmp_path / "b", config, Listener(Cancelled, when), kept)
@@ -140,7 +141,7 @@ def test_one_that_was_cut_off_goes_on_to_the_same_end(tmp_path: Path, when: str)
 
 @pytest.mark.parametrize(("when", "passes"), [("pass 3 ·", 2), ("pass 5, finishing", 4)])
 def test_stopped_early_it_keeps_the_best(tmp_path: Path, when: str, passes: int) -> None:
-    config = replace(CONFIG, epochs=3)
+    config = CONFIG.replace(epochs=3)
     found = _train(tmp_path, config, Listener(StopEarly, when))
     assert found["note"].startswith("stopped early")
     assert len(found["epochs"]) == passes
@@ -164,7 +165,7 @@ def test_weights_that_the_last_step_put_out_of_bounds_are_not_kept(
 
     monkeypatch.setattr(Network, "train", bent)
     with pytest.raises(UserError, match="lower --learning-rate"):
-        _train(tmp_path, replace(CONFIG, epochs=1, finish=0))
+        _train(tmp_path, CONFIG.replace(epochs=1, finish=0))
     assert not (tmp_path / "encoder.npz").exists()
 
 
@@ -206,11 +207,11 @@ def test_a_sample_weighs_as_much_as_all() -> None:
 
 def test_one_item_is_nothing_to_rank(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="a ranking needs at least 2"):
-        model.train(tmp_path, clicks(50, 1), catalogue(1), CONFIG, kept=tmp_path / "kept.npz", before=tmp_path)
+        model.train(TrainingInput(tmp_path, clicks(50, 1), catalogue(1), CONFIG))
 
 
 def test_with_too_few_sessions_every_pass_is_trained(tmp_path: Path) -> None:
-    few = model.train(tmp_path, clicks(5), catalogue(), CONFIG, kept=tmp_path / "kept.npz", before=tmp_path)
+    few = model.train(TrainingInput(tmp_path, clicks(5), catalogue(), CONFIG))
     assert "too few sessions" in few["note"]
     assert len(few["epochs"]) == CONFIG.epochs + CONFIG.finish
 
@@ -227,14 +228,14 @@ def test_out_of_memory_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(("name", "value"), [("epochs", 0), ("dropout", 1.0), ("budget", 0.0), ("scale", 50.0)])
 def test_a_bad_option_names_its_range(name: str, value: float) -> None:
     with pytest.raises(UserError, match=f"{name} {value} is out of range: choose"):
-        replace(CONFIG, **{name: value})  # type: ignore[arg-type]
+        CONFIG.replace(**{name: value})
 
 
 def test_a_budget_bounds_the_passes(tmp_path: Path) -> None:
     shares: list[float] = []
     found = _train(
         tmp_path,
-        replace(CONFIG, epochs=1000, finish=1000, budget=0.02),
+        CONFIG.replace(epochs=1000, finish=1000, budget=0.02),
         lambda done, total, text="", point=None: shares.append(done / total) if "loss" in text else None,
     )
     assert len(found["epochs"]) < 1000

@@ -1,6 +1,5 @@
 """A model that grows: an item that nobody has clicked has a vector, a day's clicks are taken in."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +10,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.stage import run_stage
 from pipeline.core.workspace import Workspace
 from pipeline.indexes.update_input import check_training
+from pipeline.models.contract import TrainingInput
 from pipeline.models.session import growth, model
 from pipeline.models.session.encoder import SessionEncoder
 from pipeline.models.session.examples import TrainingExamples
@@ -31,7 +31,7 @@ def test_an_item_never_clicked_is_near_its_kind(workspace: Workspace, tmp_path: 
     def body(folder: Path, progress: Listener) -> dict[str, int]:
         catalogue().write_parquet(folder / "items.parquet")
         kept = tmp_path / "kept.npz"
-        return dict(model.train(folder, _apart(), catalogue(), CONFIG, kept=kept, before=folder))
+        return dict(model.train(TrainingInput(folder, _apart(), catalogue(), CONFIG, checkpoint=kept, before=folder)))
 
     run_stage(workspace, "models/session", CONFIG, body)  # type: ignore[arg-type]
     file, to = tmp_path / "new.csv", tmp_path / "new.parquet"
@@ -65,24 +65,28 @@ def test_new_clicks_are_taken_in_without_starting_over(tmp_path: Path) -> None:
     before = all_clicks.filter((pl.col(SESSION_ID) < 400) & (pl.col(ITEM_IDX) < FIRST_IDX + ITEMS - 5))
     number = pl.col(ITEM_ID).str.strip_prefix("i")
     fewer = catalogue(ITEMS - 5).with_columns(number.cast(pl.Int64))  # whole numbers, where the new log has text
-    model.train(old, before, fewer, CONFIG, kept=tmp_path / "a.npz", before=old)
+    model.train(TrainingInput(old, before, fewer, CONFIG, checkpoint=tmp_path / "a.npz", before=old))
     fewer.write_parquet(old / "items.parquet")
     turned = catalogue().with_columns(number.reverse(), pl.col(CATEGORY).reverse())  # other rows than before
     anew = all_clicks.with_columns((2 * FIRST_IDX + ITEMS - 1 - pl.col(ITEM_IDX)).alias(ITEM_IDX))
-    config = replace(CONFIG, go_on=True)
-    found = model.train(new, anew, turned, config, kept=tmp_path / "b.npz", before=old)
+    config = CONFIG.replace(go_on=True)
+    found = model.train(TrainingInput(new, anew, turned, config, checkpoint=tmp_path / "b.npz", before=old))
     assert len(found["epochs"]) == CONFIG.finish
     encoder, examples = SessionEncoder.load(new / "encoder.npz"), TrainingExamples.of(anew)
     assert (encoder.score(examples.histories).argmax(axis=1) == examples.targets).mean() > 0.9
     with pytest.raises(UserError, match="No training session ended after"):
-        model.train(new, anew, turned, config, kept=tmp_path / "c.npz", before=new)
+        model.train(TrainingInput(new, anew, turned, config, checkpoint=tmp_path / "c.npz", before=new))
     with pytest.raises(UserError, match="train one without --go-on first"):
-        model.train(new, anew, turned, config, kept=tmp_path / "d.npz", before=tmp_path / "nowhere")
+        model.train(
+            TrainingInput(new, anew, turned, config, checkpoint=tmp_path / "d.npz", before=tmp_path / "nowhere")
+        )
 
 
 def test_only_new_sessions_and_as_many_before_are_learnt(tmp_path: Path) -> None:
-    short = replace(CONFIG, epochs=1, finish=0)
-    model.train(tmp_path, clicks(100), catalogue(), short, kept=tmp_path / "k.npz", before=tmp_path)
+    short = CONFIG.replace(epochs=1, finish=0)
+    model.train(
+        TrainingInput(tmp_path, clicks(100), catalogue(), short, checkpoint=tmp_path / "k.npz", before=tmp_path)
+    )
     kept = growth.recent(clicks(120), tmp_path)
     assert sorted(set(kept[SESSION_ID])) == list(range(80, 120))
     assert kept[TIMESTAMP].is_sorted()

@@ -14,8 +14,8 @@ from pipeline.core.stage import is_stale, run_stage
 from pipeline.core.workspace import MANIFEST, Workspace
 from pipeline.jobs.process import running
 from pipeline.models import checkpoint
+from pipeline.models.baselines.popularity import PopularityConfig
 from pipeline.models.options import training_config
-from pipeline.models.registry import PopularityConfig
 from pipeline.training import archive, history
 from pipeline.training.interrupted import checkpoint_path, interrupted
 from pipeline.training.train import load_model, train

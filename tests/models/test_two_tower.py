@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -10,7 +10,8 @@ import pytest
 
 from pipeline.core.columns import CATEGORY_IDX, FIRST_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP
 from pipeline.core.errors import StopEarly
-from pipeline.models.registry import KINDS, Encoder
+from pipeline.models.contract import TrainingInput
+from pipeline.models.registry import encoder_kind
 from pipeline.models.tower import TwoTower
 from pipeline.models.two_tower import model as two_tower
 from pipeline.models.two_tower.model import TwoTowerConfig
@@ -49,7 +50,7 @@ def test_stopped_early_it_keeps_the_best(tmp_path: Path, when: str, epochs: int)
         if text.startswith(when):
             raise StopEarly
 
-    found = two_tower.train(tmp_path, _clicks(), _catalogue(), TwoTowerConfig(batch_size=256), listen)
+    found = two_tower.train(TrainingInput(tmp_path, _clicks(), _catalogue(), TwoTowerConfig(batch_size=256), listen))
     assert found["note"].startswith("stopped early")
     assert len(found["epochs"]) == epochs
     assert np.isfinite(TwoTower.load(tmp_path / "towers.npz").query.item).all()
@@ -64,12 +65,12 @@ def test_it_learns_and_its_export_is_faithful(tmp_path) -> None:  # type: ignore
             points.append(dict(point))
 
     config = TwoTowerConfig(epochs=20, batch_size=128, learning_rate=0.01)
-    found = two_tower.train(tmp_path, _clicks(), catalogue, config, listen)
+    found = two_tower.train(TrainingInput(tmp_path, _clicks(), catalogue, config, listen))
     assert found["validation_recall@20"] > 0.8  # 20 of 40 would be .5 by chance
     assert any("loss" in p for p in points)
     assert sum("validation_recall@20" in p for p in points) == config.epochs
     towers = TwoTower.load(tmp_path / "towers.npz")
-    model = cast(Encoder, KINDS["two_tower"].load(tmp_path, catalogue))
+    model = encoder_kind("two_tower").load(tmp_path, catalogue)
     histories, _, _ = next_clicks(_clicks())
     assert np.allclose(model.score(histories), model.encode(histories) @ model.vectors.T, rtol=1e-4, atol=1e-4)
     assert towers.query.item.shape[1] == two_tower.DIM

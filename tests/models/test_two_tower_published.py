@@ -8,8 +8,9 @@ import pytest
 
 from pipeline.core.columns import CATEGORY_IDX, FIRST_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP
 from pipeline.core.errors import StopEarly
+from pipeline.models.contract import KnowsSessions, TrainingInput
 from pipeline.models.lazy_adam import AdamTable, Schedule, adam
-from pipeline.models.registry import KINDS, KnowsSessions
+from pipeline.models.registry import KINDS
 from pipeline.models.two_tower_published import model as two_tower_published
 from pipeline.models.two_tower_published.model import PublishedConfig, PublishedTwoTower
 from pipeline.models.two_tower_published.network import ClickRows, PublishedNetwork, _Pairs, table_dim
@@ -130,7 +131,7 @@ CATALOGUE = pl.DataFrame(
 
 def test_it_learns_its_sessions_by_heart_and_gives_all_others_the_same(tmp_path: Path) -> None:
     clicks, config = _clicks(), PublishedConfig(epochs=60, batch_size=256, learning_rate=0.005)
-    found = two_tower_published.train(tmp_path, clicks, CATALOGUE, config)
+    found = two_tower_published.train(TrainingInput(tmp_path, clicks, CATALOGUE, config))
     assert found["recall@10"] > 2 * found["validation_recall@10"], "what it knows of its own sessions it cannot use"
     curve = pl.read_parquet(tmp_path / "curve.parquet")
     assert curve["validation_loss"].drop_nulls()[-1] > curve["loss"].drop_nulls()[-1] + 0.5
@@ -161,8 +162,11 @@ def test_the_same_seed_gives_the_same_model_and_a_stop_keeps_what_was_learnt(tmp
 
     for name in ("one", "two", "stopped"):
         (tmp_path / name).mkdir()
-    one, two = (two_tower_published.train(tmp_path / name, _clicks(), CATALOGUE, config) for name in ("one", "two"))
+    one, two = (
+        two_tower_published.train(TrainingInput(tmp_path / name, _clicks(), CATALOGUE, config))
+        for name in ("one", "two")
+    )
     assert one == two
-    kept = two_tower_published.train(tmp_path / "stopped", _clicks(), CATALOGUE, config, stop)
+    kept = two_tower_published.train(TrainingInput(tmp_path / "stopped", _clicks(), CATALOGUE, config, stop))
     assert kept["note"].startswith("stopped early, after ")
     assert KINDS["two_tower_published"].load(tmp_path / "stopped", CATALOGUE).score(next_clicks(_clicks())[0]).any()

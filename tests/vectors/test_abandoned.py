@@ -66,7 +66,7 @@ def _text(job: jobs.Job) -> str:
 @pytest.mark.milvus
 def test_a_cancelled_build_frees_the_job_and_a_restart_the_server(workspace: Workspace, tmp_path: Path) -> None:
     np.save(tmp_path / "own.npy", np.random.default_rng(0).standard_normal((ROWS, DIM), np.float32))
-    import_vectors(workspace, "mine", BroughtConfig(str(tmp_path / "own.npy")))
+    import_vectors(workspace, "mine", BroughtConfig(file=str(tmp_path / "own.npy")))
     held = server.lease(workspace, "test")  # else the server would stop, and the build with it
     try:
         slow = jobs.start_job(

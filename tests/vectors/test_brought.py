@@ -42,7 +42,7 @@ def _hdf5(path: Path) -> None:
 
 
 def _import(workspace: Workspace, path: Path, name: str = "mine", metric: str = "") -> dict[str, object]:
-    return dict(import_vectors(workspace, name, BroughtConfig(str(path), metric)).manifest["metrics"])
+    return dict(import_vectors(workspace, name, BroughtConfig(file=str(path), metric=metric)).manifest["metrics"])
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_what_is_no_vector_is_left_out_and_named(
     left_out: str,
 ) -> None:
     write(tmp_path / "file")
-    done = import_vectors(workspace, "mine", BroughtConfig(str(tmp_path / "file"), columns=columns))
+    done = import_vectors(workspace, "mine", BroughtConfig(file=str(tmp_path / "file"), columns=columns))
     found, vectors = load_vectors(workspace, "mine", "items")
     assert found.to_list() == ids
     assert np.array_equal(vectors, np.asarray(rows, np.float32))
@@ -237,14 +237,14 @@ def test_columns_that_cannot_be_taken_are_named(
 ) -> None:
     (tmp_path / "v.csv").write_text("id,f0,f1\na,1,2\nb,3,4\n")
     with pytest.raises(UserError) as caught:
-        import_vectors(workspace, "mine", BroughtConfig(str(tmp_path / "v.csv"), columns=columns))
+        import_vectors(workspace, "mine", BroughtConfig(file=str(tmp_path / "v.csv"), columns=columns))
     assert expected in str(caught.value)
 
 
 def test_an_array_has_no_columns(workspace: Workspace, tmp_path: Path) -> None:
     np.save(tmp_path / "v.npy", NUMBERS)
     with pytest.raises(UserError, match="has no columns to choose from: leave --columns out"):
-        import_vectors(workspace, "mine", BroughtConfig(str(tmp_path / "v.npy"), columns="vector=x"))
+        import_vectors(workspace, "mine", BroughtConfig(file=str(tmp_path / "v.npy"), columns="vector=x"))
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_they_hold_no_sessions_and_say_how_they_are_made(workspace: Workspace, t
 
 
 def test_the_same_file_is_read_once_and_a_changed_one_again(workspace: Workspace, tmp_path: Path) -> None:
-    config = BroughtConfig(str(tmp_path / "file"))
+    config = BroughtConfig(file=str(tmp_path / "file"))
     _npy(NUMBERS)(tmp_path / "file")
     assert not import_vectors(workspace, "mine", config).skipped
     assert import_vectors(workspace, "mine", config).skipped

@@ -4,7 +4,6 @@ import os
 import threading
 import time
 import uuid
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -68,7 +67,7 @@ _CONFIGS = st.builds(
 @example(one=IndexConfig(server="a-b", label="c"), other=IndexConfig(server="a", label="b-c"))
 @settings(max_examples=150, deadline=None)
 def test_what_is_not_the_same_index_has_another_name(one: IndexConfig, other: IndexConfig) -> None:
-    assert (one.name == other.name) == (identity(asdict(one)) == identity(asdict(other)))
+    assert (one.name == other.name) == (identity(one.model_dump()) == identity(other.model_dump()))
     assert "/" not in one.name
 
 

@@ -9,14 +9,17 @@ own          a file's vectors, and its queries or those of another file; else a 
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from pathlib import Path
+from typing import Self
 
 import numpy as np
+from pydantic import Field, model_validator
 
 from pipeline.bench.data.sources import SYNTHETIC, Source, file_sources, source
 from pipeline.core.arrays import Floats, Numbers, Rows
 from pipeline.core.checks import one_of
 from pipeline.core.columns import DEFAULT_MODEL, VECTOR
 from pipeline.core.errors import UserError
+from pipeline.core.options import Options
 from pipeline.core.progress import Progress, silent
 from pipeline.core.stage import Metrics, need, run_stage
 from pipeline.core.text import number
@@ -48,27 +51,27 @@ SPLITS = {
 NAMES = (*SPLITS, OWN)
 
 
-@dataclass(frozen=True)
-class ScenarioConfig:
+class ScenarioConfig(Options):
     """Which vectors, how they are compared, and how many."""
 
-    scenario: str = "item-item"
-    """item-item, user-user, user-item, or own."""
-    model: str = DEFAULT_MODEL
-    """A model, vectors brought as a file, or 'synthetic:ITEMS,SESSIONS,DIM'."""
-    file: str = ""
-    """For 'own': the vectors, as an absolute path."""
-    query_file: str = ""
-    """For 'own': the queries, where the file has none."""
-    metric: str = ""
-    """IP, L2 or COSINE; empty: as the vectors were brought, IP for a model's."""
-    rows: int = 0
-    """Vectors to index at most, drawn with the seed; 0: all."""
-    queries: int = QUERIES
-    """Queries at most, drawn with the seed; recall then has an interval."""
-    seed: int = 0
+    scenario: str = Field(default="item-item", description="item-item, user-user, user-item, or own.")
+    model: str = Field(
+        default=DEFAULT_MODEL,
+        description="A model, vectors brought as a file, or 'synthetic:ITEMS,SESSIONS,DIM'.",
+    )
+    file: str = Field(default="", description="For 'own': the vectors, as an absolute path.")
+    query_file: str = Field(default="", description="For 'own': the queries, where the file has none.")
+    metric: str = Field(
+        default="", description="IP, L2 or COSINE; empty: as the vectors were brought, IP for a model's."
+    )
+    rows: int = Field(default=0, description="Vectors to index at most, drawn with the seed; 0: all.")
+    queries: int = Field(
+        default=QUERIES, description="Queries at most, drawn with the seed; recall then has an interval."
+    )
+    seed: int = Field(default=0, description="Of what is drawn.")
 
-    def __post_init__(self) -> None:
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
         one_of(self.scenario, NAMES, "scenario")
         if self.metric:
             one_of(self.metric, METRICS, "metric")
@@ -76,6 +79,7 @@ class ScenarioConfig:
             raise UserError(f"{self.queries:,} queries of {self.rows:,} rows are out of range: choose at least 1.")
         if (self.scenario == OWN) != bool(self.file):
             raise UserError("Vectors of your own are --scenario own with --file FILE: give both, or neither.")
+        return self
 
     @property
     def stage(self) -> str:

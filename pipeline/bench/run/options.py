@@ -1,6 +1,5 @@
 """The command line's options of a sweep, with a preset's in place of those that are not given."""
 
-from dataclasses import replace
 from typing import Any
 
 from pipeline.bench import runs
@@ -39,7 +38,7 @@ def sweep_config(
     usual = SweepConfig()
     if chosen:
         names = ("indexes", "nq", "concurrency", "seconds", "repeats")
-        usual = replace(usual, **{name: getattr(chosen, name) for name in names})
+        usual = usual.replace(**{name: getattr(chosen, name) for name in names})
     given: dict[str, Any] = {
         "indexes": _grids(indexes, builds, searches) if indexes or builds or searches else None,
         "nq": _numbers("nq", nq, int),
@@ -55,8 +54,8 @@ def sweep_config(
         "collection": collection,
         "dask": dask,
     }
-    config = replace(usual, scenario=scenario, skip_dominated=skip_dominated)
-    return replace(config, **{name: value for name, value in given.items() if value is not None})
+    config = usual.replace(scenario=scenario, skip_dominated=skip_dominated)
+    return config.replace(**{name: value for name, value in given.items() if value is not None})
 
 
 def _grids(indexes: list[str] | None, builds: list[str] | None, searches: list[str] | None) -> tuple[IndexGrid, ...]:
@@ -90,8 +89,7 @@ def resumed(workspace: Workspace, name: str) -> SweepConfig:
 
 def from_json(plain: dict[str, Any]) -> SweepConfig:
     """Make a config of what a run keeps of it; what one of an older version lacks has its default."""
-    lists = {name: tuple(value) for name, value in plain.items() if isinstance(value, list)}
     grids = tuple(IndexGrid(**grid) for grid in plain["indexes"])
-    config = SweepConfig(**plain | lists | {"indexes": grids, "scenario": ScenarioConfig(**plain["scenario"])})
+    config = SweepConfig(**plain | {"indexes": grids, "scenario": ScenarioConfig(**plain["scenario"])})
     assert as_json(config) == as_json(SweepConfig()) | plain
     return config

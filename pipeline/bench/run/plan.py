@@ -3,13 +3,16 @@
 import itertools
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
 
 from pipeline.bench.data.scenarios import ScenarioConfig
 from pipeline.bench.runs import packed
 from pipeline.core.checks import one_of
 from pipeline.core.errors import UserError
+from pipeline.core.options import Options
 from pipeline.core.text import per_request
 from pipeline.indexes.work import of_build
 from pipeline.jobs.past import Past
@@ -21,6 +24,10 @@ from pipeline.search.params import IndexType, Param, Value, Values, read_value, 
 Grid = dict[str, list[Value]]
 CLIENTS = ("raw", "pymilvus")
 MOST_NQ = 16_384  # https://milvus.io/docs/v2.3.x/limitations.md
+Nq = Annotated[int, Field(ge=1, le=MOST_NQ)]
+Concurrency = Annotated[int, Field(ge=1, le=1000)]
+TopK = Annotated[int, Field(ge=1, le=16_384)]
+Rate = Annotated[float, Field(ge=1e-3, le=1e6)]
 _AROUND_S = 0.6  # a point's start, what is asked afterwards, and its recall
 _START_S = 8.0  # a server's
 _COMPARED = 1e10  # numbers a second, in the search for the exact neighbours
@@ -36,48 +43,48 @@ class IndexGrid:
     search: str = ""
 
 
-@dataclass(frozen=True)
-class SweepConfig:
+class SweepConfig(Options):
     """What a run measures; two of the same are the same run."""
 
-    scenario: ScenarioConfig = field(default_factory=ScenarioConfig)
-    indexes: tuple[IndexGrid, ...] = (IndexGrid("HNSW"),)
-    server: str = "embedded"
-    nq: tuple[int, ...] = (1, 1000)
-    nq_fits: bool = False
-    """Whether an nq over the queries becomes their number, as nobody chose it."""
-    concurrency: tuple[int, ...] = (1, 4)
-    top_k: tuple[int, ...] = (100,)
-    rates: tuple[float, ...] = ()
-    """Requests a second that open loops offer; without any, loops are closed."""
-    clients: tuple[str, ...] = ("raw",)
-    seconds: float = 5.0
-    repeats: int = 1
-    skip_dominated: bool = False
-    build_limit: float = 1800.0
-    """Seconds that an index may take to be built."""
-    collection: str = ""
-    """A collection of others on the server, which is asked as it is; empty: the scenario is indexed."""
-    dask: str = ""
-    """A Dask scheduler whose workers are the clients; empty: processes of this machine."""
+    scenario: ScenarioConfig = Field(default=ScenarioConfig(), description="Which vectors.")
+    indexes: tuple[IndexGrid, ...] = Field(
+        default=(IndexGrid("HNSW"),), description="Index types with the values that are tried."
+    )
+    server: str = Field(default="embedded", description="Where the indexes are built.")
+    nq: tuple[Nq, ...] = Field(default=(1, 1000), strict=False, description="Queries in a request.")
+    nq_fits: bool = Field(
+        default=False, description="Whether an nq over the queries becomes their number, as nobody chose it."
+    )
+    concurrency: tuple[Concurrency, ...] = Field(default=(1, 4), strict=False, description="Clients at the same time.")
+    top_k: tuple[TopK, ...] = Field(default=(100,), strict=False, description="Nearest neighbours that are asked for.")
+    rates: tuple[Rate, ...] = Field(
+        default=(), strict=False, description="Requests a second that open loops offer; without any, loops are closed."
+    )
+    clients: tuple[str, ...] = Field(default=("raw",), strict=False, description="raw, or pymilvus beside it.")
+    seconds: float = Field(default=5.0, ge=0.1, le=3600, description="That each point is measured.")
+    repeats: int = Field(default=1, ge=1, le=100, description="Measurements of each point.")
+    skip_dominated: bool = Field(
+        default=False, description="Leave out points that cannot be better than what is measured."
+    )
+    build_limit: float = Field(
+        default=1800.0, ge=1, le=864_000, description="Seconds that an index may take to be built."
+    )
+    collection: str = Field(
+        default="",
+        description="A collection of others on the server, which is asked as it is; empty: the scenario is indexed.",
+    )
+    dask: str = Field(
+        default="",
+        description="A Dask scheduler whose workers are the clients; empty: processes of this machine.",
+    )
 
-    def __post_init__(self) -> None:
-        for name, values, low, high in (
-            ("nq", self.nq, 1, MOST_NQ),
-            ("concurrency", self.concurrency, 1, 1000),
-            ("top_k", self.top_k, 1, 16_384),
-            ("rate", self.rates, 1e-3, 1e6),
-            ("seconds", (self.seconds,), 0.1, 3600),
-            ("repeats", (self.repeats,), 1, 100),
-            ("build limit", (self.build_limit,), 1, 864_000),
-        ):
-            for value in values:
-                if not low <= value <= high:
-                    raise UserError(f"{name} {value:,g} is out of range: choose {low:g} to {high:,g}.")
+    @model_validator(mode="after")
+    def _measures_something(self) -> Self:
         for client in self.clients:
             one_of(client, CLIENTS, "client")
         if not (self.indexes and self.nq and self.concurrency and self.top_k and self.clients):
             raise UserError("There is nothing to measure: give at least one index, nq, concurrency, top_k and client.")
+        return self
 
 
 @dataclass(frozen=True)
@@ -267,5 +274,5 @@ def keyed(point: dict[str, Any]) -> str:
 
 def as_json(config: SweepConfig) -> dict[str, Any]:
     """Give a config as a run keeps it, equal for equal configs."""
-    plain: dict[str, Any] = json.loads(json.dumps(asdict(config)))
+    plain: dict[str, Any] = json.loads(json.dumps(config.model_dump()))
     return plain

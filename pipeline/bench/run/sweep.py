@@ -56,7 +56,7 @@ def prepared(workspace: Workspace, config: SweepConfig, progress: Progress = sil
         _check_types(config, server.server_facts(workspace, config.server))
     if config.collection:
         found = read_collection(workspace, config, progress)
-        config, scenario = replace(config, indexes=found.indexes), found.scenario
+        config, scenario = config.replace(indexes=found.indexes), found.scenario
     else:
         scenario = prepare_scenario(workspace, config.scenario, progress)
     rows, dim = scenario.vectors.shape

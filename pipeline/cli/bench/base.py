@@ -37,9 +37,9 @@ def scenario_config(*values: Any) -> "ScenarioConfig":
     """Make what is asked of which vectors, of the options in the order above."""
     from pipeline.bench.data.scenarios import ScenarioConfig
 
-    scenario, model, file, query_file, metric, *numbers = values
-    vectors, queries = (str(Path(p).absolute()) if p else "" for p in (file, query_file))
-    return ScenarioConfig(scenario, model, vectors, queries, metric.upper(), *numbers)
+    given = dict(zip(ScenarioConfig.model_fields, values, strict=False))
+    given |= {name: str(Path(given[name]).absolute()) if given[name] else "" for name in ("file", "query_file")}
+    return ScenarioConfig(**given | {"metric": given["metric"].upper()})
 
 
 def shown(workspace: Workspace, name: str) -> Answer:

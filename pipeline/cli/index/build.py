@@ -103,7 +103,15 @@ def build(
 
         name = server or server_name()
         compared = metric or default_metric(Workspace.open(workspace), model)
-        config = IndexConfig(vectors, model, index_type(index).name, build, name, compared, label)  # type: ignore[arg-type]
+        config = IndexConfig(
+            vectors=vectors,  # type: ignore[arg-type]
+            model=model,
+            index=index_type(index).name,
+            params=build,
+            server=name,
+            metric=compared,
+            label=label,
+        )
         called = index_name(Workspace.open(workspace), config)
         check_build(index_type(index), parse_params(build))
         if serve and vectors != "items":

@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
+from pydantic import Field
 
-from pipeline.core.checks import Limits, in_range
 from pipeline.core.columns import FIRST_IDX, ITEM_IDX, SESSION_ID
+from pipeline.core.options import Options
 from pipeline.core.progress import Progress, silent
 from pipeline.core.stage import Metrics
+from pipeline.models.contract import TrainingInput
 from pipeline.sessions import sparse
 from pipeline.sessions.histories import Histories
 
@@ -20,32 +22,24 @@ if TYPE_CHECKING:
 _FILE = "item_to_item.npz"
 
 
-@dataclass(frozen=True)
-class ItemKnnConfig:
+class ItemKnnConfig(Options):
     """What can be chosen of ItemKNN."""
 
-    neighbours: int = 100
-    """Nearest items that each item keeps."""
-    shrinkage: float = 20.0
-    """Added to each item's number of sessions, so that two rare items are not taken for the same by chance."""
-    LIMITS: ClassVar[Limits] = {"neighbours": (1, 100_000), "shrinkage": (0, 100_000)}
+    neighbours: int = Field(default=100, ge=1, le=100_000, description="Nearest items that each item keeps.")
+    shrinkage: float = Field(
+        default=20.0,
+        ge=0,
+        le=100_000,
+        description="Added to each item's number of sessions, so that two rare items are not taken for the same by "
+        "chance.",
+    )
 
-    def __post_init__(self) -> None:
-        in_range(self, self.LIMITS)
 
-
-@dataclass(frozen=True)
-class RulesConfig:
+class RulesConfig(Options):
     """What can be chosen of sequential rules."""
 
-    rules: int = 100
-    """Strongest rules that each item keeps."""
-    steps: int = 10
-    """How many clicks apart two items may lie."""
-    LIMITS: ClassVar[Limits] = {"rules": (1, 100_000), "steps": (1, 1000)}
-
-    def __post_init__(self) -> None:
-        in_range(self, self.LIMITS)
+    rules: int = Field(default=100, ge=1, le=100_000, description="Strongest rules that each item keeps.")
+    steps: int = Field(default=10, ge=1, le=1000, description="How many clicks apart two items may lie.")
 
 
 @dataclass(frozen=True)
@@ -94,19 +88,15 @@ def rules(clicks: pl.DataFrame, items: int, config: RulesConfig, progress: Progr
     return sparse.strongest(counted, config.rules)
 
 
-def train_item_knn(
-    folder: Path, clicks: pl.DataFrame, catalogue: pl.DataFrame, config: ItemKnnConfig, progress: Progress
-) -> Metrics:
+def train_item_knn(given: TrainingInput[ItemKnnConfig]) -> Metrics:
     """Write ItemKNN's matrix."""
-    progress(0, 1, "counting sessions in common")
-    return _save(folder, similarities(clicks, catalogue.height, config))
+    given.progress(0, 1, "counting sessions in common")
+    return _save(given.folder, similarities(given.clicks, given.catalogue.height, given.options))
 
 
-def train_rules(
-    folder: Path, clicks: pl.DataFrame, catalogue: pl.DataFrame, config: RulesConfig, progress: Progress
-) -> Metrics:
+def train_rules(given: TrainingInput[RulesConfig]) -> Metrics:
     """Write the matrix of sequential rules."""
-    return _save(folder, rules(clicks, catalogue.height, config, progress))
+    return _save(given.folder, rules(given.clicks, given.catalogue.height, given.options, given.progress))
 
 
 def load(folder: Path, catalogue: pl.DataFrame) -> ItemToItem:

@@ -1,19 +1,19 @@
 """VS-KNN: the items of the training sessions that are most like the one at hand, its last clicks counting most."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import polars as pl
+from pydantic import Field, model_validator
 
 from pipeline.core.arrays import Floats, Ints
-from pipeline.core.checks import Limits, in_range
 from pipeline.core.errors import UserError
-from pipeline.core.progress import Progress
+from pipeline.core.options import Options
 from pipeline.core.stage import Metrics
 from pipeline.core.workspace import read_json, write_json
+from pipeline.models.contract import TrainingInput
 from pipeline.sessions import sparse
 from pipeline.sessions.histories import Histories
 
@@ -25,20 +25,24 @@ _BLOCK = 256  # histories whose candidates are held at once, and their items: 50
 _NEWER = 1e-4  # breaks ties between similarities, which are apart by 1 / length or more
 
 
-@dataclass(frozen=True)
-class VsKnnConfig:
+class VsKnnConfig(Options):
     """What can be chosen of VS-KNN."""
 
-    neighbours: int = 100
-    """Most similar sessions whose items are recommended."""
-    sample: int = 1000
-    """Most recent sessions, of those with an item in common, that are compared."""
-    LIMITS: ClassVar[Limits] = {"neighbours": (1, 100_000), "sample": (1, 100_000)}
+    neighbours: int = Field(
+        default=100, ge=1, le=100_000, description="Most similar sessions whose items are recommended."
+    )
+    sample: int = Field(
+        default=1000,
+        ge=1,
+        le=100_000,
+        description="Most recent sessions, of those with an item in common, that are compared.",
+    )
 
-    def __post_init__(self) -> None:
-        in_range(self, self.LIMITS)
+    @model_validator(mode="after")
+    def _neighbours_are_sampled(self) -> Self:
         if self.neighbours > self.sample:
             raise UserError(f"neighbours {self.neighbours} is out of range: choose 1 to sample, {self.sample}.")
+        return self
 
 
 @dataclass(frozen=True)
@@ -127,17 +131,15 @@ def _contents(matrix: "csr_matrix", rows: Ints) -> tuple[Ints, Ints]:
     return (matrix.indptr[rows] - np.cumsum(lengths) + lengths)[pairs] + np.arange(len(pairs)), pairs
 
 
-def train(
-    folder: Path, clicks: pl.DataFrame, catalogue: pl.DataFrame, config: VsKnnConfig, progress: Progress
-) -> Metrics:
+def train(given: TrainingInput[VsKnnConfig]) -> Metrics:
     """Keep the training sessions, oldest first: there is nothing else to learn."""
-    progress(0, 1, "sorting sessions by time")
-    sessions = sparse.session_items(clicks, catalogue.height)
-    sparse.save(folder / _FILE, sessions)
-    write_json(folder / "config.json", asdict(config))
+    given.progress(0, 1, "sorting sessions by time")
+    sessions = sparse.session_items(given.clicks, given.catalogue.height)
+    sparse.save(given.folder / _FILE, sessions)
+    write_json(given.folder / "config.json", given.options.model_dump())
     return {"sessions": sessions.shape[0]}
 
 
-def load(folder: Path, catalogue: pl.DataFrame) -> VsKnn:
+def load(folder: Path) -> VsKnn:
     """Read the sessions and how they are compared."""
     return VsKnn(sparse.load(folder / _FILE), VsKnnConfig(**read_json(folder / "config.json") or {}))

@@ -2,9 +2,8 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,10 @@ from pipeline.core.progress import Progress
 from pipeline.core.stage import Metrics
 from pipeline.core.workspace import write_json
 from pipeline.metrics.ranking import Ranked, rank
+from pipeline.models.contract import Model, TrainingInput
 from pipeline.models.dlrm.model import DlrmConfig
 from pipeline.models.dlrm.network import DlrmNetwork
-from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS, PairFeatures, Scorer, retrieve
+from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS, PairFeatures, retrieve
 from pipeline.models.merlin_fit import fit
 from pipeline.models.weights import agree, stay_finite
 from pipeline.sessions.histories import hold_out, next_clicks
@@ -31,18 +31,14 @@ _JUDGED = 0.2  # of the held-out sessions, the last to end: they choose the epoc
 _CURVE = ("recall@20", "mrr@20", "ndcg@20")
 
 
-def train(
-    folder: Path,
-    clicks: pl.DataFrame,
-    catalogue: pl.DataFrame,
-    config: DlrmConfig,
-    progress: Progress,
-    retrieval: Scorer,
-) -> Metrics:
+def train(given: TrainingInput[DlrmConfig]) -> Metrics:
     """Fit on the sessions that the retrieval model was not fitted on, keep the best epoch; give AUC, NDCG and MRR.
 
     On sessions that retrieval has learned, it looks better than it is, and the ranker would trust it too much.
     """
+    folder, clicks, catalogue, config = given.folder, given.clicks, given.catalogue, given.options
+    progress, retrieval = given.progress, given.retrieval
+    assert retrieval is not None  # a ranker's always is
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     progress(0, config.epochs, "retrieving candidates")
     earlier, held = hold_out(clicks)
@@ -64,13 +60,13 @@ def train(
     if listener.best is not None:
         listener.best.save(folder / "network.npz")
     PairFeatures.of(clicks, catalogue, config.min_clicks).save(folder)
-    write_json(folder / "config.json", asdict(config))
+    write_json(folder / "config.json", config.model_dump())
     pl.from_dicts(listener.points, infer_schema_length=None).write_parquet(folder / "curve.parquet")
     return listener.summary() | {"pairs": table.height}
 
 
 def training_pairs(
-    retrieval: Scorer, features: PairFeatures, clicks: pl.DataFrame, catalogue: pl.DataFrame, config: DlrmConfig
+    retrieval: Model, features: PairFeatures, clicks: pl.DataFrame, catalogue: pl.DataFrame, config: DlrmConfig
 ) -> pl.DataFrame:
     """Pair each next click that was retrieved, and its negatives, with its session; in random order."""
     random = np.random.default_rng(config.seed)
@@ -119,7 +115,7 @@ class Judge:
     there: Flags  # (n, k) where a candidate is
 
     @staticmethod
-    def of(retrieval: Scorer, features: PairFeatures, clicks: pl.DataFrame, config: DlrmConfig) -> "Judge":
+    def of(retrieval: Model, features: PairFeatures, clicks: pl.DataFrame, config: DlrmConfig) -> "Judge":
         """Retrieve for each next click of `clicks`."""
         histories, targets = _examples(clicks)
         found = retrieve(retrieval, histories, config.candidates)

@@ -1,17 +1,18 @@
-"""A DLRM as a ranker: it orders what another model retrieves; trained in dlrm_training.py."""
+"""A DLRM as a ranker: it orders what another model retrieves; trained in fit.py."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
+from pydantic import Field
 
 from pipeline.core.arrays import Floats
-from pipeline.core.checks import Limits, in_range
 from pipeline.core.workspace import read_json
+from pipeline.models.contract import BatchSize, Epochs, LearningRate, Model, RankerOptions, Seed
 from pipeline.models.dlrm.network import DlrmNetwork
-from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS, PairFeatures, RetrievedItems, Scorer, retrieve
+from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS, PairFeatures, RetrievedItems, retrieve
 from pipeline.sessions import sparse
 from pipeline.sessions.histories import Histories
 
@@ -19,38 +20,41 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 
-@dataclass(frozen=True)
-class DlrmConfig:
+class DlrmConfig(RankerOptions):
     """What can be chosen of the ranker."""
 
-    retrieval: str = "two_tower"
-    """The model whose candidates are ranked."""
-    candidates: int = 100
-    """Items retrieved for a session."""
-    retrieved: int = 50
-    """Negatives of each next click among what was retrieved and not clicked next."""
-    popular: int = 4
-    """Negatives drawn from the catalogue, the more often the more an item is clicked."""
-    in_batch: int = 4
-    """Negatives that are the next clicks of other examples, as they stand in a batch."""
-    min_clicks: int = 100
-    """Items clicked less often in training share one embedding: they are too rare to learn one each."""
-    epochs: int = 12
-    """Passes over the examples; the best by MRR@20 of held-out sessions is kept."""
-    batch_size: int = 2048
-    """Pairs of session and item in a batch."""
-    learning_rate: float = 0.002
-    """Adam's step size."""
-    seed: int = 42
-    """Of the first weights, the negatives and the shuffling."""
-    LIMITS: ClassVar[Limits] = {
-        "candidates": (2, 10_000), "retrieved": (0, 1000), "popular": (0, 1000), "in_batch": (0, 1000),
-        "min_clicks": (0, 10**9),
-        "epochs": (1, 1000), "batch_size": (16, 65536), "learning_rate": (1e-6, 1.0), "seed": (0, 2**31),
-    }  # fmt: skip
-
-    def __post_init__(self) -> None:
-        in_range(self, self.LIMITS)
+    retrieval: str = Field(default="two_tower", description="The model whose candidates are ranked.")
+    candidates: int = Field(default=100, ge=2, le=10_000, description="Items retrieved for a session.")
+    retrieved: int = Field(
+        default=50,
+        ge=0,
+        le=1000,
+        description="Negatives of each next click among what was retrieved and not clicked next.",
+    )
+    popular: int = Field(
+        default=4,
+        ge=0,
+        le=1000,
+        description="Negatives drawn from the catalogue, the more often the more an item is clicked.",
+    )
+    in_batch: int = Field(
+        default=4,
+        ge=0,
+        le=1000,
+        description="Negatives that are the next clicks of other examples, as they stand in a batch.",
+    )
+    min_clicks: int = Field(
+        default=100,
+        ge=0,
+        le=10**9,
+        description="Items clicked less often in training share one embedding: they are too rare to learn one each.",
+    )
+    epochs: Epochs = Field(
+        default=12, description="Passes over the examples; the best by MRR@20 of held-out sessions is kept."
+    )
+    batch_size: BatchSize = Field(default=2048, description="Pairs of session and item in a batch.")
+    learning_rate: LearningRate = Field(default=0.002, description="Adam's step size.")
+    seed: Seed = Field(default=42, description="Of the first weights, the negatives and the shuffling.")
 
     @property
     def has_negatives(self) -> bool:
@@ -65,7 +69,7 @@ PUBLISHED = DlrmConfig(retrieved=0, popular=0, in_batch=0, epochs=3)  # as publi
 class Ranker:
     """Order what retrieval returns; nothing else is recommended."""
 
-    retrieval: Scorer
+    retrieval: Model
     features: PairFeatures
     network: DlrmNetwork | None  # None: no pass of the training ordered better than retrieval does
     config: DlrmConfig
@@ -88,7 +92,7 @@ class Ranker:
         return flat.reshape(found.items.shape)
 
 
-def load(folder: Path, catalogue: pl.DataFrame, retrieval: Scorer) -> Ranker:
+def load(folder: Path, catalogue: pl.DataFrame, retrieval: Model) -> Ranker:
     """Read a ranker, over the model that retrieves for it."""
     config = DlrmConfig(**read_json(folder / "config.json") or {})
     return Ranker(

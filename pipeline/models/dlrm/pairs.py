@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -11,6 +11,7 @@ from pipeline.core.arrays import Floats, Ints
 from pipeline.core.columns import CATEGORY_IDX, FIRST_IDX, ITEM_IDX, OUT_OF_VOCABULARY, PRICE
 from pipeline.metrics.ranking import Scores, top
 from pipeline.models.baselines.item_to_item import ItemKnnConfig, RulesConfig, rules, similarities
+from pipeline.models.contract import Model
 from pipeline.sessions import sparse
 from pipeline.sessions.histories import Histories
 
@@ -36,13 +37,6 @@ CONTINUOUS = (
 )
 _FAR, _LAST = 5.0, 100
 _BLOCK = 2048
-
-
-class Scorer(Protocol):
-    """What retrieves."""
-
-    def score(self, histories: Histories) -> Scores:
-        """Give (n, items) scores."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +131,7 @@ class PairFeatures:
         return _look_up(counts, np.arange(len(items)), self.categories[items])
 
 
-def retrieve(model: Scorer, histories: Histories, k: int, others: Ints | None = None) -> RetrievedItems:
+def retrieve(model: Model, histories: Histories, k: int, others: Ints | None = None) -> RetrievedItems:
     """Give each session the `k` items that a model scores highest, and the `others` (n, m) beside them."""
     parts = []
     for low in range(0, len(histories), _BLOCK):

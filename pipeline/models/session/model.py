@@ -9,8 +9,8 @@ import polars as pl
 
 from pipeline.core.columns import FIRST_IDX, ITEM_IDX, TIMESTAMP
 from pipeline.core.errors import UserError
-from pipeline.core.progress import Progress, silent
 from pipeline.models import checkpoint
+from pipeline.models.contract import TrainingInput
 from pipeline.models.features import learn
 from pipeline.models.session import growth
 from pipeline.models.session.encoder import SessionEncoder
@@ -19,27 +19,16 @@ from pipeline.models.session.network import ItemFeatures, Network
 from pipeline.models.session.passes import SessionConfig, TrainingPasses
 from pipeline.models.weights import agree
 
+ENCODER = "encoder.npz"
 TOLERANCE = 1e-5  # the exported encoder against TensorFlow
 
 
-def train(
-    folder: Path,
-    clicks: pl.DataFrame,
-    catalogue: pl.DataFrame,
-    config: SessionConfig,
-    progress: Progress = silent,
-    *,
-    kept: Path,
-    before: Path,
-) -> dict[str, Any]:
-    """Train on `clicks` (encoded training sessions), write encoder.npz and what a later training goes on from.
-
-    `kept` is the checkpoint file: a training that was killed goes on from it, one that ended well removes it. `before`
-    is the folder of the model trained before, which `config.go_on` starts from. Raises UserError where there is nothing
-    to learn.
-    """
+def train(given: TrainingInput[SessionConfig]) -> dict[str, Any]:
+    """Write encoder.npz and what a later training goes on from; raise UserError where there is nothing to learn."""
+    folder, clicks, catalogue, config = given.folder, given.clicks, given.catalogue, given.options
+    before, kept = given.before or folder, given.checkpoint or folder / "checkpoint.npz"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    progress(0, 1, "loading TensorFlow")
+    given.progress(0, 1, "loading TensorFlow")
     import tensorflow as tf
 
     if catalogue.height < 2:
@@ -57,7 +46,7 @@ def train(
     if config.go_on:
         clicks = growth.recent(clicks, before)
         growth.carry_over(network, before, catalogue)
-    training = TrainingPasses(network, clicks, config, kept, progress)
+    training = TrainingPasses(network, clicks, config, kept, given.progress)
     try:
         training.run()
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
@@ -84,7 +73,7 @@ def write(
     folder: Path, network: Network, encoder: SessionEncoder, about: dict[str, Any], points: list[dict[str, float]]
 ) -> None:
     """Write what answers (encoder.npz), what goes on learning (state.npz) and the curve."""
-    encoder.save(folder / "encoder.npz")
+    encoder.save(folder / ENCODER)
     checkpoint.save(folder / "state.npz", network.state(), about)
     pl.from_dicts(points, infer_schema_length=None).write_parquet(folder / "curve.parquet")
 

@@ -7,20 +7,23 @@ over all sessions.
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import polars as pl
+from pydantic import Field
 
-from pipeline.core.checks import Limits, finite, in_range
+from pipeline.core.checks import finite
 from pipeline.core.columns import SESSION_ID
 from pipeline.core.errors import StopEarly, UserError
+from pipeline.core.options import Options
 from pipeline.core.progress import Progress
 from pipeline.metrics.ranking import rank
 from pipeline.models import checkpoint
 from pipeline.models.checkpoint import CONFIG
+from pipeline.models.contract import BatchSize, Epochs, LearningRate
 from pipeline.models.session.examples import TrainingExamples
 from pipeline.models.session.network import Network, TrainingState
 from pipeline.models.weights import Diverged, diverged, stay_finite
@@ -38,44 +41,40 @@ GO_ON_RATE = 0.2  # of the rate, where a training that goes on begins
 _BLOCK = 1024  # histories validated at once
 
 
-@dataclass(frozen=True)
-class SessionConfig:
+class SessionConfig(Options):
     """What can be chosen of the training."""
 
-    epochs: int = 6
-    """At most so many passes at a constant rate; fewer where validation NDCG@20 no longer rises by 1 %."""
-    finish: int = 3
-    """Passes over all sessions, those held out too, with a falling rate."""
-    batch_size: int = 512
-    """Different histories in a batch, each with all the clicks that follow it."""
-    learning_rate: float = 0.005
-    """Adam's step size."""
-    dropout: float = 0.2
-    """Share of a click's vector that is dropped in training."""
-    scale: float = 0.0
-    """What a cosine is multiplied by before the softmax; more fits the clicks more closely. 0: by the items' number."""
-    dim: int = 100
-    """Numbers in a vector."""
-    budget: float = 10.0
-    """Minutes that the training may take."""
-    go_on: bool = False
-    """Go on from the model trained before: only the finishing passes, over the sessions since and as many before."""
-    seed: int = 42
-    """Of the first weights, the shuffling and what is dropped."""
-    LIMITS: ClassVar[Limits] = {
-        "epochs": (1, 1000),
-        "finish": (0, 1000),
-        "batch_size": (16, 65536),
-        "learning_rate": (1e-6, 1.0),
-        "dropout": (0.0, 0.9),
-        "scale": (0.0, 40.0),
-        "dim": (4, 1024),
-        "budget": (0.01, 10_000),
-        "seed": (0, 2**31 - 1),
-    }
-
-    def __post_init__(self) -> None:
-        in_range(self, self.LIMITS)
+    epochs: Epochs = Field(
+        default=6,
+        description="At most so many passes at a constant rate; fewer where validation NDCG@20 no longer rises by 1 %.",
+    )
+    finish: int = Field(
+        default=3, ge=0, le=1000, description="Passes over all sessions, those held out too, with a falling rate."
+    )
+    batch_size: BatchSize = Field(
+        default=512, description="Different histories in a batch, each with all the clicks that follow it."
+    )
+    learning_rate: LearningRate = Field(default=0.005, description="Adam's step size.")
+    dropout: float = Field(
+        default=0.2, ge=0, le=0.9, description="Share of a click's vector that is dropped in training."
+    )
+    scale: float = Field(
+        default=0.0,
+        ge=0,
+        le=40,
+        description="What a cosine is multiplied by before the softmax; more fits the clicks more closely. 0: by the "
+        "items' number.",
+    )
+    dim: int = Field(default=100, ge=4, le=1024, description="Numbers in a vector.")
+    budget: float = Field(default=10.0, ge=0.01, le=10_000, description="Minutes that the training may take.")
+    go_on: bool = Field(
+        default=False,
+        description="Go on from the model trained before: only the finishing passes, over the sessions since and as "
+        "many before.",
+    )
+    seed: int = Field(
+        default=42, ge=0, le=2**31 - 1, description="Of the first weights, the shuffling and what is dropped."
+    )
 
 
 @dataclass
@@ -266,7 +265,7 @@ class TrainingPasses:
     def _keep(self) -> None:
         """Write the checkpoint: the weights as they are, and the best beside them."""
         good = {f"good/{name}": value for name, value in (self.good or {}).items()}
-        about = vars(self.course) | {"seconds": self.seconds, CONFIG: asdict(self.config)}
+        about = vars(self.course) | {"seconds": self.seconds, CONFIG: self.config.model_dump()}
         checkpoint.save(self.kept, self.network.state() | good, about)
 
     def _resume(self) -> None:

@@ -2,19 +2,19 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import polars as pl
+from pydantic import Field
 
 from pipeline.core.arrays import Ints
-from pipeline.core.checks import Limits, in_range
 from pipeline.core.columns import CATEGORY_IDX, FIRST_IDX, ITEM_IDX
-from pipeline.core.progress import Progress, silent
+from pipeline.core.options import Options
+from pipeline.core.progress import Progress
 from pipeline.metrics.ranking import ranking_figures
+from pipeline.models.contract import BatchSize, Epochs, LearningRate, Seed, TrainingInput
 from pipeline.models.merlin_fit import fit
 from pipeline.models.tower import Tower, TwoTower
 from pipeline.models.weights import agree, stay_finite
@@ -22,37 +22,33 @@ from pipeline.sessions.histories import Histories, hold_out, next_clicks
 
 DIM = 64
 LAYERS = [128, DIM]
+TOWERS = "towers.npz"
 TOLERANCE = 1e-3  # the exported weights against Merlin's own outputs, of vectors of length about 1 to 10
 HISTORY_ITEM, HISTORY_CATEGORY = "history_item", "history_category"
 
 
-@dataclass(frozen=True)
-class TwoTowerConfig:
+class TwoTowerConfig(Options):
     """What can be chosen of the training; the architecture is the published one (MLP 128-64, in-batch negatives)."""
 
-    epochs: int = 6
-    """Passes over the training clicks; the best by validation recall@20 is kept."""
-    batch_size: int = 1024
-    """Examples in a batch; the other examples' items are the negatives."""
-    learning_rate: float = 0.003
-    """Adam's step size."""
-    seed: int = 42
-    """Of the first weights and the shuffling."""
-    LIMITS: ClassVar[Limits] = {
-        "epochs": (1, 1000),
-        "batch_size": (16, 65536),
-        "learning_rate": (1e-6, 1.0),
-        "seed": (0, 2**31),
-    }
-
-    def __post_init__(self) -> None:
-        in_range(self, self.LIMITS)
+    epochs: Epochs = Field(
+        default=6, description="Passes over the training clicks; the best by validation recall@20 is kept."
+    )
+    batch_size: BatchSize = Field(
+        default=1024, description="Examples in a batch; the other examples' items are the negatives."
+    )
+    learning_rate: LearningRate = Field(default=0.003, description="Adam's step size.")
+    seed: Seed = Field(default=42, description="Of the first weights and the shuffling.")
 
 
-def train(
-    folder: Path, clicks: pl.DataFrame, catalogue: pl.DataFrame, config: TwoTowerConfig, progress: Progress = silent
-) -> dict[str, Any]:
-    """Train on `clicks` (encoded training sessions), write the best epoch's towers to towers.npz, give the metrics."""
+def train(given: TrainingInput[TwoTowerConfig]) -> dict[str, Any]:
+    """Write the best epoch's towers to towers.npz, give the metrics."""
+    folder, clicks, catalogue, config, progress = (
+        given.folder,
+        given.clicks,
+        given.catalogue,
+        given.options,
+        given.progress,
+    )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     progress(0, config.epochs, "loading TensorFlow and Merlin Models")
     import pyarrow.parquet as pq
@@ -70,7 +66,7 @@ def train(
     fit(model, table, schema, config, listener)
     table.unlink()
     assert listener.best is not None  # an epoch has ended
-    listener.best.save(folder / "towers.npz")
+    listener.best.save(folder / TOWERS)
     pl.from_dicts(listener.points, infer_schema_length=None).write_parquet(folder / "curve.parquet")
     return listener.summary()
 

@@ -6,21 +6,22 @@ two curves of the same measure side by side: over clicks that it learns from, an
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import polars as pl
+from pydantic import Field
 
 from pipeline.core.arrays import Floats
-from pipeline.core.checks import Limits, in_range
 from pipeline.core.columns import CATEGORY_IDX, FIRST_IDX, ITEM_IDX, OUT_OF_VOCABULARY, SESSION_ID
 from pipeline.core.errors import StopEarly
 from pipeline.core.ids import matched
-from pipeline.core.progress import Progress, silent
+from pipeline.core.options import Options
+from pipeline.core.progress import Progress
 from pipeline.metrics.ranking import ranking_figures
 from pipeline.models import weights
+from pipeline.models.contract import BatchSize, Epochs, LearningRate, Seed, TrainingInput
 from pipeline.models.lazy_adam import Schedule
-from pipeline.models.two_tower.model import TwoTowerConfig
 from pipeline.models.two_tower_published.network import ClickRows, PublishedNetwork
 from pipeline.models.weights import Diverged, diverged, stay_finite
 from pipeline.sessions.histories import Histories, hold_out, next_clicks
@@ -32,28 +33,22 @@ _BLOCK = 65_536  # sessions encoded at once
 WEIGHTS, SESSIONS, IDS = "towers.npz", "sessions.npy", "sessions.parquet"
 
 
-@dataclass(frozen=True)
-class PublishedConfig:
+class PublishedConfig(Options):
     """What can be chosen; published: one pass over 26 million clicks."""
 
-    epochs: int = 10
-    """Passes over the training clicks; all of them are made, and the last is kept."""
-    batch_size: int = 1024
-    """Clicks in a batch; the other clicks' items are the negatives."""
-    learning_rate: float = 0.001
-    """Adam's step size."""
-    seed: int = 42
-    """Of the first weights, the shuffling and the ages."""
-    LIMITS: ClassVar[Limits] = TwoTowerConfig.LIMITS
-
-    def __post_init__(self) -> None:
-        in_range(self, self.LIMITS)
+    epochs: Epochs = Field(
+        default=10, description="Passes over the training clicks; all of them are made, and the last is kept."
+    )
+    batch_size: BatchSize = Field(
+        default=1024, description="Clicks in a batch; the other clicks' items are the negatives."
+    )
+    learning_rate: LearningRate = Field(default=0.001, description="Adam's step size.")
+    seed: Seed = Field(default=42, description="Of the first weights, the shuffling and the ages.")
 
 
-def train(
-    folder: Path, clicks: pl.DataFrame, catalogue: pl.DataFrame, config: PublishedConfig, progress: Progress = silent
-) -> dict[str, Any]:
-    """Train on `clicks` (encoded training sessions), write vectors of items and of sessions, give the metrics."""
+def train(given: TrainingInput[PublishedConfig]) -> dict[str, Any]:
+    """Write vectors of items and of sessions, give the metrics."""
+    clicks, catalogue, config = given.clicks, given.catalogue, given.options
     random = np.random.default_rng(config.seed)
     fitting, late = hold_out(clicks)
     rows, ids = _rows(fitting, random), fitting[SESSION_ID].unique(maintain_order=True)
@@ -67,13 +62,13 @@ def train(
     network = PublishedNetwork(sizes, Schedule(config.learning_rate, steps * config.epochs), config.seed)
     unknown = replace(held := _rows(late, random), session=np.full_like(held.session, OUT_OF_VOCABULARY))
     judged = [_batches(part, random, config.batch_size) for part in (rows, unknown)]
-    course = _Course(network, config, steps, judged, catalogue, late, progress)
+    course = _Course(network, config, steps, judged, catalogue, late, given.progress)
     try:
         course.run(rows, random)
-        _save(folder, network, catalogue, ids, rows)
+        _save(given.folder, network, catalogue, ids, rows)
     except Diverged as error:  # no pass before is kept beside: the tables may be all that fits
         raise diverged(network.step, config.learning_rate) from error
-    pl.from_dicts(course.points, infer_schema_length=None).write_parquet(folder / "curve.parquet")
+    pl.from_dicts(course.points, infer_schema_length=None).write_parquet(given.folder / "curve.parquet")
     return course.summary()
 
 
@@ -222,7 +217,7 @@ class PublishedTwoTower:
         return np.broadcast_to(self.vectors @ self.unknown, (len(histories), len(self.vectors)))
 
 
-def load(folder: Path, catalogue: pl.DataFrame) -> PublishedTwoTower:
+def load(folder: Path) -> PublishedTwoTower:
     """Read the model; the sessions' vectors stay on disk until they are asked for."""
     stored = weights.load(folder / WEIGHTS)
     return PublishedTwoTower(
