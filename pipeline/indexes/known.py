@@ -44,20 +44,28 @@ class Known:
         """Give each item's row in the catalogue, by its key in an index."""
         return {int(key): row for row, key in enumerate(self.catalogue[ITEM_IDX])}
 
-    def encode(self, items: Sequence[str]) -> Floats:
-        """Encode clicks, oldest first, to a (1, dim) query; items unknown to the model are left out."""
-        rows = [self.rows[item] for item in items if item in self.rows][-MAX_HISTORY:]
+    def rows_of(self, items: Sequence[str]) -> tuple[int, ...]:
+        """Give the catalogue's rows of the last clicks, oldest first; items unknown to the model are left out."""
+        rows = tuple(self.rows[item] for item in items if item in self.rows)[-MAX_HISTORY:]
         if not rows:
             raise UserError("None of these items was seen in training, so there is nothing to recommend from: add one.")
-        clicked = self.catalogue[rows]
+        return rows
+
+    def encode(self, items: Sequence[str]) -> Floats:
+        """Encode clicks, oldest first, to a (1, dim) query; items unknown to the model are left out."""
+        return self.encode_rows(self.rows_of(items))
+
+    def encode_rows(self, rows: Sequence[int]) -> Floats:
+        """Encode clicks that are rows of the catalogue, oldest first, to a (1, dim) query."""
+        clicked = self.catalogue[list(rows)]
         histories = Histories(
             clicked[ITEM_IDX].to_numpy(), clicked[CATEGORY_IDX].to_numpy(), np.array([0]), np.array([len(rows)])
         )
         return self.encoder.encode(histories)
 
-    def exact(self, items: Sequence[str], k: int) -> list[str]:
-        """Give the model's own top k by comparing with every item."""
-        scores = (self.encode(items) @ self.encoder.vectors.T)[0]
+    def exact(self, query: Floats, k: int) -> list[str]:
+        """Give the model's own top k for a (1, dim) query by comparing with every item."""
+        scores = (query @ self.encoder.vectors.T)[0]
         best = np.argsort(-scores, kind="stable")[:k]
         return self.catalogue[ITEM_ID][best].cast(pl.String).to_list()
 
