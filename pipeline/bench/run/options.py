@@ -1,16 +1,15 @@
 """The command line's options of a sweep, with a preset's in place of those that are not given."""
 
-from dataclasses import replace
 from typing import Any
 
 from pipeline.bench import runs
 from pipeline.bench.data.scenarios import ScenarioConfig
-from pipeline.bench.run.plan import IndexGrid, SweepConfig, as_json
-from pipeline.bench.run.presets import PRESETS
+from pipeline.bench.run.grid import Grid, IndexGrid, read_grid
+from pipeline.bench.run.plan import SweepConfig, as_json
+from pipeline.bench.run.presets import PRESETS, Preset
 from pipeline.core.checks import one_of
 from pipeline.core.errors import UserError
 from pipeline.core.workspace import Workspace
-from pipeline.search.catalogue import index_type
 from pipeline.search.embedded.server import server_name
 
 
@@ -36,12 +35,9 @@ def sweep_config(
 ) -> SweepConfig:
     """Make a sweep's config of what is given; raise UserError for what cannot be read."""
     chosen = PRESETS[one_of(preset, PRESETS, "preset")] if preset else None
-    usual = SweepConfig()
-    if chosen:
-        names = ("indexes", "nq", "concurrency", "seconds", "repeats")
-        usual = replace(usual, **{name: getattr(chosen, name) for name in names})
+    usual = {name: getattr(chosen, name) for name in ("nq", "concurrency", "seconds", "repeats")} if chosen else {}
     given: dict[str, Any] = {
-        "indexes": _grids(indexes, builds, searches) if indexes or builds or searches else None,
+        "indexes": _grids(indexes, builds, searches, chosen),
         "nq": _numbers("nq", nq, int),
         "nq_fits": nq is None,
         "concurrency": _numbers("concurrency", concurrency, int),
@@ -55,12 +51,17 @@ def sweep_config(
         "collection": collection,
         "dask": dask,
     }
-    config = replace(usual, scenario=scenario, skip_dominated=skip_dominated)
-    return replace(config, **{name: value for name, value in given.items() if value is not None})
+    given = usual | {name: value for name, value in given.items() if value is not None}
+    return SweepConfig(scenario=scenario, skip_dominated=skip_dominated, **given)
 
 
-def _grids(indexes: list[str] | None, builds: list[str] | None, searches: list[str] | None) -> tuple[IndexGrid, ...]:
-    names = [index_type(name).name for name in indexes or ["HNSW"]]
+def _grids(
+    indexes: list[str] | None, builds: list[str] | None, searches: list[str] | None, preset: Preset | None
+) -> tuple[Grid, ...]:
+    """Read the grids that are given, else a preset's, else HNSW as it is."""
+    if preset and not (indexes or builds or searches):
+        return tuple(map(read_grid, preset.indexes))
+    names = indexes or ["HNSW"]
     parts = []
     for option, values in (("--build", builds), ("--search", searches)):
         if values and len(values) != len(names):
@@ -68,7 +69,7 @@ def _grids(indexes: list[str] | None, builds: list[str] | None, searches: list[s
                 f"{option} is given {len(values)} times for {len(names)} --index: give it for each or none."
             )
         parts.append(values or [""] * len(names))
-    return tuple(IndexGrid(*grid) for grid in zip(names, *parts, strict=True))
+    return tuple(read_grid(IndexGrid(*grid)) for grid in zip(names, *parts, strict=True))
 
 
 def _numbers(option: str, text: str | None, kind: type[int] | type[float]) -> tuple[Any, ...] | None:
@@ -91,7 +92,7 @@ def resumed(workspace: Workspace, name: str) -> SweepConfig:
 def from_json(plain: dict[str, Any]) -> SweepConfig:
     """Make a config of what a run keeps of it; what one of an older version lacks has its default."""
     lists = {name: tuple(value) for name, value in plain.items() if isinstance(value, list)}
-    grids = tuple(IndexGrid(**grid) for grid in plain["indexes"])
+    grids = tuple(read_grid(IndexGrid(**grid)) for grid in plain["indexes"])
     config = SweepConfig(**plain | lists | {"indexes": grids, "scenario": ScenarioConfig(**plain["scenario"])})
     assert as_json(config) == as_json(SweepConfig()) | plain
     return config
