@@ -9,8 +9,10 @@ from app import cards, draw, freshness, making, routes, state, url
 from app.errors import errors
 from app.recommend import basket, filtering, visits
 from pipeline.figures import charts
+from pipeline.indexes.known import KnownItems
 from pipeline.indexes.registry import find_index, list_indexes
-from pipeline.serving.recommender import Query, Recommender
+from pipeline.serving.recommender import Recommender
+from pipeline.serving.request import Query
 
 SHOWN = 12  # cards of clicks; earlier ones are counted
 MODES = {"session": "A recorded session", "items": "Build a session"}
@@ -34,12 +36,11 @@ def main() -> None:
         return
     freshness.notice(recommender.model)
     history, real = _session(recommender)
-    query = _controls(recommender, built)
+    query, known = _controls(recommender, built)
     if not history:
         return
     earlier = max(0, len(history) - SHOWN)
     st.markdown(f"**Clicked so far** {f'– the last {SHOWN} of {len(history)}' if earlier else ''}")
-    known = recommender.of(recommender.serving(query.index))
     cards.cards([known.describe(i) for i in history[earlier:]], state.mode(), first=earlier + 1)
     _answer(recommender, history, real, query)
 
@@ -110,7 +111,8 @@ def _another(ids: list[str]) -> None:
     url.put(session=random.choice(newest), after=None)
 
 
-def _controls(recommender: Recommender, built: list[str]) -> Query:
+def _controls(recommender: Recommender, built: list[str]) -> tuple[Query, KnownItems]:
+    """Draw what can be chosen; give it, with what answers through the index that is chosen."""
     left, middle, right = st.columns([2, 2, 1], vertical_alignment="bottom")
     index = str(left.selectbox("Index", built, **url.choice("index", built[0], built)))
     row = find_index(state.workspace(), index)
@@ -121,15 +123,14 @@ def _controls(recommender: Recommender, built: list[str]) -> Query:
     shown = url.bound("seen", False, url.flag, url.write_flag)
     seen = right.toggle("Exclude seen items", help="Leave out items already clicked in the session.", **shown)
     expression = filtering.control(known, row.get("columns", []))
-    return Query(k=k, index=index, exclude_seen=seen, filter=expression)
+    return Query(k=k, index=index, exclude_seen=seen, filter=expression), known
 
 
 def _answer(recommender: Recommender, history: list[str], real: str | None, query: Query) -> None:
-    index = recommender.serving(query.index)
-    known = recommender.of(index)
-    narrowed = bool(query.exclude_seen or query.filter or index["changed"])
+    request = recommender.check(history, query)
+    known = request.known
     with st.spinner("Searching Milvus; the first search starts it, which takes about ten seconds"):
-        answer = recommender.recommend(history, query, state.hold().engine(index["server"]), exact=not narrowed)
+        answer = recommender.recommend(request, state.hold().engine(request.index["server"]))
     items = answer["items"]
     if _picked() == "items":
         known_now = (item for item in items if item["item_id"] in recommender.now.rows)
@@ -143,10 +144,12 @@ def _answer(recommender: Recommender, history: list[str], real: str | None, quer
         cards.empty(answer["note"] or "There is nothing left to recommend.")
         return
     cards.cards(items, state.mode(), star=real)
+    narrowed = query.exclude_seen or query.filter or request.index["changed"]
+    exact = None if narrowed else known.exact(request.vector, query.k)
     left, right = st.columns([2, 1], vertical_alignment="center")
     with left:
         draw.figure(charts.latency(answer["latency_ms"], state.mode()))
-    if exact := answer.get("exact"):
+    if exact:
         same = len(set(exact) & {i["item_id"] for i in items})
         right.metric(
             "Same as exact search",

@@ -9,7 +9,7 @@ from app import cards, refused, servers, state, tray, url
 from app.benchmark import load, vectors
 from app.benchmark.job import Chosen
 from app.errors import errors
-from pipeline.bench.run.plan import IndexGrid
+from pipeline.bench.run.grid import IndexGrid
 from pipeline.bench.run.presets import PRESETS
 from pipeline.core.text import duration
 from pipeline.jobs.past import Past

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 
 from pipeline.bench.data.scenarios import ScenarioConfig
+from pipeline.bench.run.grid import IndexGrid
 from pipeline.bench.run.options import sweep_config
-from pipeline.bench.run.plan import IndexGrid, Plan, SweepConfig, pieces_of, plan, start_pieces
+from pipeline.bench.run.plan import Plan, SweepConfig, pieces_of, plan, start_pieces
 from pipeline.bench.run.presets import PRESETS
 from pipeline.bench.run.tune import Goal
 from pipeline.core.errors import UserError

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import url
 from app.benchmark.job import TUNE_LOAD
-from pipeline.bench.run.plan import IndexGrid
+from pipeline.bench.run.grid import IndexGrid
 from pipeline.bench.run.presets import PRESETS, Preset
 from pipeline.bench.run.tune import Goal
 from pipeline.core.text import number

@@ -7,8 +7,8 @@ import streamlit as st
 from app import cards, state, url
 from app.benchmark.job import AskedVectors
 from pipeline.bench.data.scenarios import QUERIES, SPLITS
-from pipeline.bench.data.sources import SYNTHETIC, source
-from pipeline.bench.run.plan import IndexGrid
+from pipeline.bench.data.sources import SYNTHETIC, Sizes, Vectors, read_model, source
+from pipeline.bench.run.grid import IndexGrid
 from pipeline.core.errors import UserError
 from pipeline.core.text import number
 from pipeline.models.registry import KINDS
@@ -31,17 +31,15 @@ def choose(left: Any, right: Any, server: str, *, collections: bool) -> AskedVec
     None where no collection can be asked, which is said.
     """
     models = [name.split("/")[-1] for name in state.workspace().stages("vectors")]
-    known = [*models, *_MADE_UP]
-    usual = next(
-        (pair for pair in ((s, m) for m in known for s in ("user-user", "item-item")) if _enough(*pair)),
-        ("item-item", _MADE_UP[0]),
-    )
-    offered = [*known, _THERE] if collections else known
+    known: dict[str, Vectors] = {**{m: m for m in models}, **{text: read_model(text) for text in _MADE_UP}}
+    pairs = ((s, m) for m, vectors in known.items() for s in ("user-user", "item-item") if _enough(s, vectors))
+    usual = next(pairs, ("item-item", _MADE_UP[0]))
+    offered = known | ({_THERE: _THERE} if collections else {})
     model = str(
         right.selectbox(
-            "Vectors", offered, format_func=_named,
+            "Vectors", list(offered), format_func=lambda name: _named(offered[name]),
             help="Of a model, made up, or those of a collection on the server, which is only read.",
-            **url.choice("vectors", usual[1], offered),
+            **url.choice("vectors", usual[1], list(offered)),
         )
     )  # fmt: skip
     if model == _THERE:
@@ -50,32 +48,31 @@ def choose(left: Any, right: Any, server: str, *, collections: bool) -> AskedVec
     shown = url.choice("of", usual[0], names)
     scenario = str(left.selectbox("Scenario", names, help=" ".join(_ABOUT.values()), **shown))
     st.caption(_ABOUT[scenario])
-    return AskedVectors(*_sizes(scenario, model), scenario, model)
+    return AskedVectors(*_sizes(scenario, known[model]), scenario, model)
 
 
-def _named(model: str) -> str:
-    if model == _THERE:
+def _named(vectors: Vectors) -> str:
+    if isinstance(vectors, Sizes):
+        return f"made up: {vectors.items:,} items, {vectors.sessions:,} sessions, {vectors.dim} dimensions"
+    if vectors == _THERE:
         return "an existing collection"
-    if model.startswith(SYNTHETIC):
-        items, sessions, dim = model.partition(":")[2].split(",")
-        return f"made up: {int(items):,} items, {int(sessions):,} sessions, {dim} dimensions"
-    return KINDS[model].title if model in KINDS else model
+    return KINDS[vectors].title if vectors in KINDS else vectors
 
 
-def _enough(scenario: str, model: str) -> bool:
+def _enough(scenario: str, vectors: Vectors) -> bool:
     try:
-        rows, _, queries = _sizes(scenario, model)
+        rows, _, queries = _sizes(scenario, vectors)
     except UserError:
         return False
     return rows >= MIN_INDEXED_ROWS and queries >= _QUERIES
 
 
-def _sizes(scenario: str, model: str) -> tuple[int, int, int]:
+def _sizes(scenario: str, vectors: Vectors) -> tuple[int, int, int]:
     """Give how many vectors would be indexed, their dimensions, and how many queries asked."""
     split = SPLITS[scenario]
-    indexed = source(state.workspace(), model, split.indexed)
+    indexed = source(state.workspace(), vectors, split.indexed)
     if split.asked:
-        return indexed.rows, indexed.dim, min(source(state.workspace(), model, split.asked).rows, QUERIES)
+        return indexed.rows, indexed.dim, min(source(state.workspace(), vectors, split.asked).rows, QUERIES)
     cut = round(indexed.rows * split.share)
     return cut, indexed.dim, min(indexed.rows - cut, QUERIES)
 

@@ -9,7 +9,7 @@ import streamlit as st
 from app import url
 from pipeline.core.columns import CATEGORY, PRICE
 from pipeline.core.text import category, number
-from pipeline.indexes.filters import FilterChoice, compose, read_filter
+from pipeline.indexes.filters import FilterChoice, compose, read_choice
 from pipeline.indexes.known import KnownItems
 
 _CATEGORIES, _PRICES, _POPULARITY = "filter_categories", "filter_prices", "filter_popularity"
@@ -24,7 +24,7 @@ def control(known: KnownItems, columns: Sequence[str]) -> str:
             return asked
         categories, prices = _offered(known.catalogue, known.key)
         prices = prices if PRICE in columns else None
-        choice = read_filter(asked)
+        choice = read_choice(asked)
         if choice is None or not _fits(choice, categories, prices):
             return _written(asked)
         _choose(choice, categories, prices)

@@ -59,14 +59,14 @@ def measure_quality(
     builds = settings.select(ON).unique(maintain_order=True).partition_by("index", "build", maintain_order=True)
     for n, group in enumerate(builds):
         index, build = group.row(0)[:2]
+        kind = index_type(index)
         progress(n, len(builds), f"recommending through {index}")
         try:
-            params = validate_build(index_type(index), json.loads(build), asked.vectors.shape[1], len(asked.vectors))
+            params = validate_build(kind, json.loads(build), asked.vectors.shape[1], len(asked.vectors))
         except UserError:
             continue
         with _built(engine, f"{prefix}quality_{uuid.uuid4().hex[:12]}", index, params, asked.vectors) as name:
             for search in group["search"]:
-                kind = index_type(index)
                 chosen = validate_search(kind, params, raised(kind, json.loads(search), CUTOFF), CUTOFF)
                 found = asked.found(SearchSetting(engine, name, chosen, keys))
                 own = means(asked.ranks_in(found, keys))

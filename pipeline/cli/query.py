@@ -37,25 +37,25 @@ def query(
     """
 
     def body() -> Answer:
+        from dataclasses import replace
+
         from pipeline.core.errors import UserError
-        from pipeline.core.ids import named_ids
         from pipeline.search.embedded.server import connect
-        from pipeline.serving.recommender import Query, Recommender
+        from pipeline.serving.recommender import Recommender
+        from pipeline.serving.request import Query
 
         if (session is None) == (not items):
             raise UserError("A query needs either --session ID or --items A,B,C: give one of the two.")
         opened = Workspace.open(workspace)
         recommender = Recommender(opened, model)
-        if items:
-            known = recommender.of(recommender.serving(index)).rows
-            history = recommender.known(named_ids(items, known), index)
-        else:
-            history = recommender.session(session)
         asked = Query(k, index, search, exclude_seen, filter)
-        recommender.check(history, asked)
-        with connect(opened, "query", name=recommender.serving(index)["server"]) as engine:
-            recommender.recommend(history, asked, engine)  # the first one looks the collection up, or loads it
-            return recommender.recommend(history, asked, engine)
+        if items:
+            request = recommender.check_items(items, asked)
+        else:
+            request = recommender.check(recommender.session(session), asked)
+        with connect(opened, "query", name=request.index["server"]) as engine:
+            recommender.recommend(request, engine)  # the first one looks the collection up, or loads it
+            return recommender.recommend(replace(request), engine)  # a copy, which is encoded anew: its time is told
 
     def show(answer: Answer) -> None:
         print("after " + " ▸ ".join(str(i.get("name") or i["item_id"]) for i in answer["history"]))

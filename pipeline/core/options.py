@@ -34,7 +34,7 @@ class Options(BaseModel):
 
     def replace(self, **given: Any) -> Self:
         """Give the same options with others in place of some, checked anew."""
-        return type(self)(**dict(self) | given)
+        return type(self)(**{name: getattr(self, name) for name in type(self).model_fields} | given)
 
     @classmethod
     def read(cls, name: str, text: str) -> Any:

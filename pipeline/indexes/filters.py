@@ -37,8 +37,21 @@ class FilterChoice:
     popularity: int | None = None
 
 
-def check_filter(index: dict[str, Any], expression: str) -> None:
-    """Check the columns that an expression names before Milvus reads it; raise UserError."""
+@dataclass(frozen=True)
+class Filter:
+    """An expression that was checked, as it was written and as Milvus reads it."""
+
+    written: str
+    where: str
+
+
+def read_filter(index: dict[str, Any], expression: str) -> Filter:
+    """Check an expression over an index's columns and write it for Milvus; raise UserError before that is asked."""
+    _check_columns(index, expression)
+    return Filter(expression, for_milvus(expression, index["unknown"]))
+
+
+def _check_columns(index: dict[str, Any], expression: str) -> None:
     columns = index.get("columns") or []
     if not columns:
         raise UserError(f"Index '{index['name']}' was built without columns to filter by: build it again.")
@@ -165,7 +178,7 @@ def compose(choice: FilterChoice) -> str:
     return " and ".join(parts)
 
 
-def read_filter(expression: str) -> FilterChoice | None:
+def read_choice(expression: str) -> FilterChoice | None:
     """Read an expression back to the choice that it was composed of; None where it is another one."""
     found = _LIST.match(expression)
     try:

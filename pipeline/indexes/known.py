@@ -46,27 +46,26 @@ class KnownItems:
         """Give each item's row in the catalogue, by its key in an index."""
         return {int(key): row for row, key in enumerate(self.catalogue[ITEM_IDX])}
 
-    def read(self, items: Sequence[str]) -> list[int]:
-        """Give the rows of the clicks that an encoder reads; raise UserError where it knows none of them."""
-        rows = [self.rows[item] for item in items if item in self.rows][-MAX_HISTORY:]
+    def rows_of(self, items: Sequence[str]) -> tuple[int, ...]:
+        """Give the catalogue's rows of the last clicks, oldest first; items unknown to the model are left out."""
+        rows = tuple(self.rows[item] for item in items if item in self.rows)[-MAX_HISTORY:]
         if not rows:
             raise UserError("None of these items was seen in training, so there is nothing to recommend from: add one.")
         return rows
 
     def encode(self, items: Sequence[str]) -> Floats:
         """Encode clicks, oldest first, to a (1, dim) query; items unknown to the model are left out."""
-        rows = self.read(items)
-        clicked = self.catalogue[rows]
+        return self.encode_rows(self.rows_of(items))
+
+    def encode_rows(self, rows: Sequence[int]) -> Floats:
+        """Encode clicks that are rows of the catalogue, oldest first, to a (1, dim) query."""
+        clicked = self.catalogue[list(rows)]
         histories = Histories(
             clicked[ITEM_IDX].to_numpy(), clicked[CATEGORY_IDX].to_numpy(), np.array([0]), np.array([len(rows)])
         )
         return self.encoder.encode(histories)
 
-    def exact(self, items: Sequence[str], k: int) -> list[str]:
-        """Give the model's own top k by comparing with every item."""
-        return self.nearest(self.encode(items), k)
-
-    def nearest(self, vector: Floats, k: int) -> list[str]:
+    def exact(self, vector: Floats, k: int) -> list[str]:
         """Give the k items that score best after a history of this (1, dim) vector, of equal ones the first."""
         scores = vector @ self.encoder.vectors.T
         best = largest(scores, min(k, scores.shape[1]))[1][0]

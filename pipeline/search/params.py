@@ -51,7 +51,7 @@ class Param:
         return wanted if self.kind == "float" else int(wanted)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # there is one of each, which settings of a benchmark are hashed by
 class IndexType:
     """An index type: when to use it, what can be chosen, where it works and what it takes."""
 

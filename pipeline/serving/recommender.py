@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,15 +11,15 @@ from pipeline.clicks.ingest import session_clicks
 from pipeline.core.arrays import Floats, Rows
 from pipeline.core.columns import CATEGORY, DEFAULT_MODEL, ID, ITEM_ID, ITEM_IDX, RANK, SCORE, VECTOR
 from pipeline.core.errors import NotLoaded, UserError
+from pipeline.core.ids import named_ids
 from pipeline.core.text import did_you_mean
 from pipeline.core.workspace import Workspace
-from pipeline.indexes.filters import check_filter, for_milvus
+from pipeline.indexes.filters import Filter
 from pipeline.indexes.known import KnownItems, kept_with, serving_now
-from pipeline.indexes.registry import find_index, index_in_use, of_another_training, served_search
-from pipeline.search.catalogue import index_type
+from pipeline.indexes.registry import find_index, index_in_use
 from pipeline.search.engine import Database
 from pipeline.search.measure import recall
-from pipeline.search.params import Values, parse_params, raised, validate_search
+from pipeline.serving.request import Query, Request, checked
 
 MOST_COMPARED = 50_000  # rows under a filter that recall is measured over: reading more would outlast the search
 _OTHER = (
@@ -32,17 +31,6 @@ _NOT_KEPT = (
 )
 _KEPT = 2  # trainings in memory beside the one that serves
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Query:
-    """What a person can choose of a query."""
-
-    k: int = 10
-    index: str | None = None
-    search: str = ""  # search parameters, e.g. 'ef=120'
-    exclude_seen: bool = False
-    filter: str = ""  # an expression over the index's columns, e.g. "price < 40 and category == 'skirts'"
 
 
 class Recommender:
@@ -77,160 +65,109 @@ class Recommender:
             )
         return clicks[ITEM_ID].cast(pl.String).to_list()
 
-    def known(self, items: Sequence[str], index: str | None = None) -> list[str]:
-        """Check that the index knows every item, or raise UserError naming the first that it does not."""
-        rows = self.of(self.serving(index)).rows
-        for item in items:
-            if item not in rows:
-                raise UserError(
-                    f"Item '{item}' is not among the {len(rows):,} items that the model was trained on."
-                    f"{did_you_mean(item, rows)}"
-                )
-        return list(items)
-
     def serving(self, name: str | None) -> dict[str, Any]:
         """Give the item index to search: the one named, else the one that serves."""
         if name is not None:
             return find_index(self.workspace, name)
         return index_in_use(self.workspace, self.model)
 
-    def check(self, history: Sequence[str], query: Query) -> dict[str, Any]:
-        """Check a query before any server is asked; give the index that it goes to."""
+    def check(self, history: Sequence[str], query: Query) -> Request:
+        """Make a query after these clicks, oldest first, a request; raise UserError before any server is asked."""
         index = self.serving(query.index)
-        if index["vectors"] != "items" or index["model"] != self.model:
-            raise UserError(f"Index '{index['name']}' does not hold the items of {self.model}: choose one that does.")
+        return checked(self.workspace, self.model, index, self.of(index), history, query)
+
+    def check_items(self, values: Sequence[str], query: Query) -> Request:
+        """Do as `check` does after items as a person names them; raise UserError for the first that is not known."""
+        index = self.serving(query.index)
         known = self.of(index)
-        dim = known.encoder.vectors.shape[1]
-        if index["dim"] != dim:
-            raise UserError(
-                f"Index '{index['name']}' holds vectors of {index['dim']} numbers, and the training of {self.model} "
-                f"that serves makes {dim}: refresh it on the Train page, or with `run --model {self.model}`."
-            )
-        most = _size(index, len(known.rows))
-        if not 1 <= query.k <= most:
-            raise UserError(f"k {query.k} is out of range: choose 1 to {most:,}, the size of the catalogue.")
-        if query.filter:
-            check_filter(index, query.filter)
-            for_milvus(query.filter, index["unknown"])
-        self.search_params(index, query, self._fetch(index, history, query))
-        known.read(history)
-        return index
+        history = _all_known(named_ids(values, known.rows), known)
+        return checked(self.workspace, self.model, index, known, history, query)
 
-    def _fetch(self, index: dict[str, Any], history: Sequence[str], query: Query) -> int:
-        """Ask for as many more as may have to be left out."""
-        rows = self.of(index).rows
-        seen = {item for item in history if index["changed"] or item in rows} if query.exclude_seen else set()
-        return min(query.k + len(seen), _size(index, len(rows)))
-
-    def search_params(self, index: dict[str, Any], query: Query, fetch: int) -> Values:
-        """Give what is asked with: the query's own parameters, else those that the index serves with, made to fit."""
-        kind = index_type(index["index"])
-        served = parse_params(served_search(self.workspace, index["name"]))
-        given = parse_params(query.search) if query.search else raised(kind, served, fetch)
-        return validate_search(kind, index["params"], given, fetch)
-
-    def recommend(self, history: Sequence[str], query: Query, engine: Database, exact: bool = False) -> dict[str, Any]:
-        """Search the index for the session's vector; give history, items, latency_ms and what the filter did.
-
-        With `exact` also the ids that the model itself ranks best, of all items that it knows.
-        """
-        index = self.check(history, query)
-        known = self.of(index)
-        where = for_milvus(query.filter, index["unknown"])
-        filtered = _let_through(engine, index, query.filter, where) if query.filter else None
+    def recommend(self, request: Request, engine: Database) -> dict[str, Any]:
+        """Search the index for the session's vector; give history, items, latency_ms and what the filter did."""
+        collection, where = request.index["collection"], request.where
+        filtered = None if request.filter is None else _let_through(engine, collection, request.filter)
         begin = time.perf_counter()
-        vector = known.encode(history)
+        vector = request.vector
         encoded = time.perf_counter()
-        seen = set(history) if query.exclude_seen else set()
-        fetch = self._fetch(index, history, query)
-        params = self.search_params(index, query, fetch)
-        collection = index["collection"]
-        found = _loaded(engine, collection, lambda: engine.search(collection, vector, fetch, params, where))
+        found = _loaded(
+            engine, collection, lambda: engine.search(collection, vector, request.fetch, request.search, where)
+        )
         searched = time.perf_counter()
         there = found.ids[0] >= 0
-        items = self._items(index, found.ids[0][there], found.scores[0][there], engine)
-        kept = [(key, item) for key, item in items if item["item_id"] not in seen][: query.k]
+        items = self._items(request, found.ids[0][there], found.scores[0][there], engine)
+        kept = [(key, item) for key, item in items if item["item_id"] not in request.seen][: request.k]
         took = time.perf_counter() - begin
-        note = self._note(index)
+        note = self._note(request)
         if filtered is not None:
             answered = np.array([key for key, _ in kept], np.int64)
-            filtered["recall"] = self._recall(index, filtered, where, vector, answered, query.k, seen, engine)
-            note = note if filtered["matching"] else _NOTHING.format(**filtered, name=index["name"])
-        return (
-            {
-                "history": [known.describe(i) for i in history],
-                "items": [{RANK: rank, **item} for rank, (_, item) in enumerate(kept, 1)],
-                "latency_ms": {
-                    "encode": round((encoded - begin) * 1000, 3),
-                    "search": round((searched - encoded) * 1000, 3),
-                    "total": round(took * 1000, 3),
-                },
-                "index": index["name"],
-                "note": note,
-            }
-            | ({} if filtered is None else {"filter": filtered})
-            | ({"exact": known.nearest(vector, query.k)} if exact else {})
-        )
+            filtered["recall"] = self._recall(request, filtered, answered, engine)
+            note = note if filtered["matching"] else _NOTHING.format(**filtered, name=request.index["name"])
+        return {
+            "history": [request.known.describe(i) for i in request.history],
+            "items": [{RANK: rank, **item} for rank, (_, item) in enumerate(kept, 1)],
+            "latency_ms": {
+                "encode": round((encoded - begin) * 1000, 3),
+                "search": round((searched - encoded) * 1000, 3),
+                "total": round(took * 1000, 3),
+            },
+            "index": request.index["name"],
+            "note": note,
+        } | ({} if filtered is None else {"filter": filtered})
 
-    def _note(self, index: dict[str, Any]) -> str:
+    def _note(self, request: Request) -> str:
         """Say where the answer comes from, if not from the training that serves."""
-        if not of_another_training(self.workspace, index):
-            return str(index["note"])
-        return (_NOT_KEPT if index["training"] is None else _OTHER).format(self.model)
-
-    def _by_row(self, index: dict[str, Any]) -> bool:
-        """Tell whether a key says nothing of an item: it came after the build, or no catalogue is kept since then."""
-        not_kept = index["training"] is None and of_another_training(self.workspace, index)
-        return bool(index["changed"] or (not_kept and index.get("columns")))
+        if not request.outdated:
+            return str(request.index["note"])
+        return (_NOT_KEPT if request.index["training"] is None else _OTHER).format(self.model)
 
     def _items(
-        self, index: dict[str, Any], keys: Rows, scores: Floats, engine: Database
+        self, request: Request, keys: Rows, scores: Floats, engine: Database
     ) -> list[tuple[int, dict[str, Any]]]:
         """Describe what was found, by key; where the catalogue does not know the key, by the row in the index."""
-        known = self.of(index)
+        index, known = request.index, request.known
         pairs = [(int(key), round(float(score), 6)) for key, score in zip(keys, scores, strict=True)]
-        if not self._by_row(index) and all(key in known.row_of_key for key, _ in pairs):  # else a row came just now
+        if not request.by_row and all(key in known.row_of_key for key, _ in pairs):  # else a row came just now
             return [(key, _scored(known.item(known.row_of_key[key]), score)) for key, score in pairs]
         asked = f"{ID} in {[key for key, _ in pairs]}"
         rows = engine.rows(index["collection"], asked, [ID, *index["columns"]]) if pairs else []
         by_key = {row[ID]: {name: row[name] for name in index["columns"]} for row in rows}
         return [(key, _scored(_told(index, known, by_key[key]), score)) for key, score in pairs if key in by_key]
 
-    def _recall(
-        self,
-        index: dict[str, Any],
-        filtered: dict[str, Any],
-        where: str,
-        vector: Floats,
-        answered: Rows,
-        k: int,
-        seen: set[str],
-        engine: Database,
-    ) -> float | None:
+    def _recall(self, request: Request, filtered: dict[str, Any], answered: Rows, engine: Database) -> float | None:
         """Compare an answer with the exact best among the rows let through; None where there are none, or too many."""
         if not 0 < filtered["matching"] <= MOST_COMPARED:
             return None
-        keys, vectors = self._let_through(index, where, seen, engine)
+        keys, vectors = self._let_through(request, engine)
         if not len(keys):
             return None
-        found = np.full((1, min(k, len(keys))), -1, np.int64)
+        found = np.full((1, min(request.k, len(keys))), -1, np.int64)
         found[0, : len(answered)] = answered
-        return round(recall(keys, vectors, vector, found, index.get("metric", "IP")), 4)
+        return round(recall(keys, vectors, request.vector, found, request.index.get("metric", "IP")), 4)
 
-    def _let_through(
-        self, index: dict[str, Any], expression: str, seen: set[str], engine: Database
-    ) -> tuple[Rows, Floats]:
-        """Give keys and vectors of the rows that an expression lets through, those seen left out."""
-        known = self.of(index)
-        if self._by_row(index):
-            rows = engine.rows(index["collection"], expression, [ID, ITEM_ID, VECTOR])
+    def _let_through(self, request: Request, engine: Database) -> tuple[Rows, Floats]:
+        """Give keys and vectors of the rows that the filter lets through, those seen left out."""
+        collection, known, seen = request.index["collection"], request.known, request.seen
+        if request.by_row:
+            rows = engine.rows(collection, request.where, [ID, ITEM_ID, VECTOR])
             rows = [row for row in rows if row[ITEM_ID] not in seen]
             return np.array([row[ID] for row in rows], np.int64), np.array([row[VECTOR] for row in rows], np.float32)
-        keys = [int(row[ID]) for row in engine.rows(index["collection"], expression, [ID])]
+        keys = [int(row[ID]) for row in engine.rows(collection, request.where, [ID])]
         keys = [key for key in keys if key in known.row_of_key]  # a row that came just now is not compared
         left_out = {int(known.catalogue[ITEM_IDX][known.rows[item]]) for item in seen if item in known.rows}
         kept = np.array([key for key in keys if key not in left_out], np.int64)
         return kept, known.encoder.vectors[[known.row_of_key[int(key)] for key in kept]]
+
+
+def _all_known(items: list[str], known: KnownItems) -> list[str]:
+    """Give items that the model all knows, or raise UserError naming the first that it does not."""
+    for item in items:
+        if item not in known.rows:
+            raise UserError(
+                f"Item '{item}' is not among the {len(known.rows):,} items that the model was trained on."
+                f"{did_you_mean(item, known.rows)}"
+            )
+    return items
 
 
 def _scored(item: dict[str, Any], score: float) -> dict[str, Any]:
@@ -247,21 +184,16 @@ def _told(index: dict[str, Any], known: KnownItems, row: dict[str, Any]) -> dict
 _NOTHING = "None of the {rows:,} rows of {name} matches {expression}: loosen the filter."
 
 
-def _size(index: dict[str, Any], catalogue: int) -> int:
-    return max(catalogue, index["count"] or 0) if index["changed"] else catalogue
-
-
-def _let_through(engine: Database, index: dict[str, Any], expression: str, where: str) -> dict[str, Any]:
-    """Count what an expression (`where`, for Milvus) lets through: {expression, matching, rows, selectivity}."""
-    name = index["collection"]
+def _let_through(engine: Database, collection: str, filter: Filter) -> dict[str, Any]:
+    """Count what a filter lets through: {expression, matching, rows, selectivity}."""
     try:
-        matching = _loaded(engine, name, lambda: engine.count(name, where, wait=False))
+        matching = _loaded(engine, collection, lambda: engine.count(collection, filter.where, wait=False))
     except UserError:
-        engine.count(name, expression, wait=False)  # refused in words about what was written, not about `where`
+        engine.count(collection, filter.written, wait=False)  # refused in words about what was written
         raise
-    rows = engine.count(name, wait=False)
+    rows = engine.count(collection, wait=False)
     selectivity = round(matching / rows, 4) if rows else 0.0
-    return {"expression": expression, "matching": matching, "rows": rows, "selectivity": selectivity}
+    return {"expression": filter.written, "matching": matching, "rows": rows, "selectivity": selectivity}
 
 
 def _loaded(engine: Database, collection: str, ask: Callable[[], T]) -> T:

@@ -34,13 +34,16 @@ class VectorFile(NamedTuple):
     """As an HDF5 file names it."""
     left_out: tuple[str, ...] = ()
     """Columns that are neither ids nor vectors."""
+    queries: Numbers | None = None
+    """(q, dim), where they were asked for and the file has them."""
 
 
-def read_arrays(path: Path, columns: str = "") -> VectorFile:
+def read_arrays(path: Path, columns: str = "", *, queries: bool = False) -> VectorFile:
     """Read a file; without an id column, ids are row numbers from 0.
 
     `columns`, of Parquet or CSV, says which are taken: 'id=sku,vector=embedding', 'id=sku,vector=f*' or
     'vector=x,vector=y'. Without it the vector is a column of lists, or the columns f0, f1, … of any one name.
+    With `queries`, those of an HDF5 file are read as well.
     """
     try:
         with path.open("rb") as file:
@@ -50,7 +53,7 @@ def read_arrays(path: Path, columns: str = "") -> VectorFile:
             return _columns(path, reader(path), columns)
         if columns:
             raise UserError(f"{path} has no columns to choose from: leave --columns out.")
-        return reader(path)
+        return _hdf5(path, queries) if reader is _hdf5 else reader(path)
     except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, pl.exceptions.PolarsError) as error:
         raise UserError(f"{path} is damaged or cut short ({_first_line(error)}): write or fetch it again.") from error
     except OSError as error:  # h5py's, too, which have no number
@@ -62,7 +65,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _reader(path: Path, head: bytes) -> Callable[[Path], Any]:
-    known = {b"\x93NUMPY": _npy, b"PK\x03\x04": _npz, b"PAR1": _parquet, _HDF5: _hdf5}
+    known: dict[bytes, Callable[..., Any]] = {b"\x93NUMPY": _npy, b"PK\x03\x04": _npz, b"PAR1": _parquet, _HDF5: _hdf5}
     found = next((read for magic, read in known.items() if head.startswith(magic)), None)
     if found is None and not head.strip():
         raise UserError(f"{path} is empty: give vectors as {_KINDS}.")
@@ -83,8 +86,8 @@ def _npz(path: Path) -> VectorFile:
         return _numbered(archive[archive.files[0]])
 
 
-def _hdf5(path: Path) -> VectorFile:
-    """Read the indexed part, `train`, of a file of https://github.com/erikbern/ann-benchmarks."""
+def _hdf5(path: Path, queries: bool) -> VectorFile:
+    """Read `train`, and `test` where the queries are wanted, of https://github.com/erikbern/ann-benchmarks."""
     import h5py
 
     with h5py.File(path) as file:
@@ -92,18 +95,8 @@ def _hdf5(path: Path) -> VectorFile:
             names = ", ".join(list(file)[:8]) or "none"
             raise UserError(f"{path} has no data set 'train' (it has {names}): name the one with the vectors so.")
         numbers = np.asarray(file["train"])
-        return _numbered(numbers)._replace(distance=_distance(file))
-
-
-def read_queries(path: Path) -> tuple[Numbers | None, str]:
-    """Read the queries, `test`, and the distance of a file of ann-benchmarks; None of another file, or without any."""
-    with path.open("rb") as file:
-        if not file.read(8).startswith(_HDF5):
-            return None, ""
-    import h5py
-
-    with h5py.File(path) as file:
-        return np.asarray(file["test"]) if "test" in file else None, _distance(file)
+        asked = np.asarray(file["test"]) if queries and "test" in file else None
+        return _numbered(numbers)._replace(distance=_distance(file), queries=asked)
 
 
 def _distance(file: Any) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -46,24 +47,55 @@ class BroughtConfig(Options):
 def import_vectors(workspace: Workspace, name: str, config: BroughtConfig, progress: Progress = silent) -> Done:
     """Read a file's vectors, check every one, and write items.parquet (id, vector)."""
     check_vectors_name(name)
-    path = Path(config.file)
-    if not path.is_file():
-        raise UserError(f"There is no file {path}: name one of .npy, .npz, Parquet, CSV or HDF5.")
+    path = existing(config.file)
 
     def body(folder: Path, report: Progress) -> Metrics:
-        read = read_arrays(path, config.columns)
-        report(1, 3, "checking the vectors")
-        metric = config.metric or metric_of(path, read.distance)
-        ids, vectors = checked(path, read.ids, read.numbers, metric)
-        report(2, 3, f"writing {len(vectors):,} vectors")
-        write_vectors(folder / "items.parquet", ids, vectors)
+        read = read_vectors(path, config.metric, config.columns, progress=report)
+        report(2, 3, f"writing {len(read.vectors):,} vectors")
+        write_vectors(folder / "items.parquet", read.ids, read.vectors)
         left = ", ".join(name or "'' (without a name)" for name in read.left_out[:12])
         left += ", …" if len(read.left_out) > 12 else ""
-        about = {"items": len(vectors), "dim": vectors.shape[1], "metric": metric, "brought": path.name}
+        rows, dim = read.vectors.shape
+        about = {"items": rows, "dim": dim, "metric": read.metric, "brought": path.name}
         note = f"Left out, as neither ids nor vectors: {left}; --columns takes others."
         return about | ({"notes": [note]} if left else {})
 
     return run_stage(workspace, vectors_stage(name), config, body, source=file_digest(path), progress=progress)
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What a file holds, as Milvus takes it."""
+
+    ids: pl.Series
+    """(n) text."""
+    vectors: Floats
+    """(n, dim) float32."""
+    metric: str
+    left_out: tuple[str, ...]
+    """Columns that are neither ids nor vectors."""
+    queries: Floats | None
+    """(q, dim) float32, where they were asked for and the file has them."""
+
+
+def existing(file: str) -> Path:
+    """Give the path of a file, or raise UserError where there is none."""
+    path = Path(file)
+    if not path.is_file():
+        raise UserError(f"There is no file {path}: name one of .npy, .npz, Parquet, CSV or HDF5.")
+    return path
+
+
+def read_vectors(
+    path: Path, metric: str = "", columns: str = "", *, queries: bool = False, progress: Progress = silent
+) -> Imported:
+    """Read a file once and check all that is taken of it; the metric is the one given, else the file's, else IP."""
+    read = read_arrays(path, columns, queries=queries)
+    progress(1, 3, "checking the vectors")
+    metric = metric or _metric_of(path, read.distance)
+    vectors = _checked(path, read.numbers, metric)
+    asked = None if read.queries is None else _checked(path, read.queries, metric)
+    return Imported(_checked_ids(path, read.ids), vectors, metric, read.left_out, asked)
 
 
 def check_vectors_name(name: str) -> None:
@@ -78,7 +110,7 @@ def check_vectors_name(name: str) -> None:
         )
 
 
-def metric_of(path: Path, distance: str) -> str:
+def _metric_of(path: Path, distance: str) -> str:
     """Give the metric for the distance that a file names, IP where it names none, or raise UserError."""
     if distance and distance not in DISTANCE:
         raise UserError(
@@ -88,8 +120,8 @@ def metric_of(path: Path, distance: str) -> str:
     return DISTANCE.get(distance, "IP")
 
 
-def checked(path: Path, ids: pl.Series, vectors: Any, metric: str) -> tuple[pl.Series, Floats]:
-    """Give text ids and (n, dim) float32 vectors that Milvus takes; a UserError names what it would not."""
+def _checked(path: Path, vectors: Any, metric: str) -> Floats:
+    """Give (n, dim) float32 vectors that Milvus takes; a UserError names what it would not."""
     if vectors.ndim != 2 or not vectors.shape[1]:
         raise UserError(f"{path} holds numbers of shape {vectors.shape}: give one row per vector, (rows, dimensions).")
     if vectors.dtype.kind not in "fiu":
@@ -101,8 +133,7 @@ def checked(path: Path, ids: pl.Series, vectors: Any, metric: str) -> tuple[pl.S
         )
     if dim > MOST_DIM:
         raise UserError(f"{path} has {dim:,} dimensions: Milvus takes at most {MOST_DIM:,}, so shorten the vectors.")
-    floats = usable_vectors(str(path), vectors, metric)
-    return _checked_ids(path, ids), floats
+    return usable_vectors(str(path), vectors, metric)
 
 
 def _checked_ids(path: Path, ids: pl.Series) -> pl.Series:

@@ -5,8 +5,9 @@ import pytest
 from app.benchmark.job import AskedVectors, Chosen
 from app.benchmark.load import tried
 from pipeline.bench.data.scenarios import ScenarioConfig
+from pipeline.bench.run.grid import IndexGrid
 from pipeline.bench.run.options import sweep_config
-from pipeline.bench.run.plan import IndexGrid, plan
+from pipeline.bench.run.plan import plan
 from pipeline.bench.run.presets import PRESETS
 from pipeline.bench.run.tune import Goal
 from pipeline.core.errors import UserError

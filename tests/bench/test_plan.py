@@ -8,20 +8,21 @@ import pytest
 
 from pipeline.bench import published
 from pipeline.bench.data.scenarios import ScenarioConfig
+from pipeline.bench.run.grid import IndexGrid, parse_grid, read_grid
 from pipeline.bench.run.options import from_json, sweep_config
-from pipeline.bench.run.plan import IndexGrid, SweepConfig, as_json, keyed, parse_grid, plan
+from pipeline.bench.run.plan import SweepConfig, as_json, keyed, plan
 from pipeline.bench.run.presets import PRESETS
 from pipeline.core.errors import UserError
 
 
 def _config(index: str = "HNSW", build: str = "", search: str = "", **more: Any) -> SweepConfig:
-    return SweepConfig(indexes=(IndexGrid(index, build, search),)).replace(**more)
+    return SweepConfig(indexes=(read_grid(IndexGrid(index, build, search)),)).replace(**more)
 
 
 def test_a_value_without_a_name_is_one_more_of_the_name_before_it() -> None:
-    assert parse_grid("M=16,efConstruction=500") == {"M": [16], "efConstruction": [500]}
-    assert parse_grid(" ef = 100, 200 ,M=8,16,8 ") == {"ef": [100, 200], "M": [8, 16]}
-    assert parse_grid("with_raw_data=true,false") == {"with_raw_data": [True, False]}
+    assert parse_grid("M=16,efConstruction=500") == {"M": (16,), "efConstruction": (500,)}
+    assert parse_grid(" ef = 100, 200 ,M=8,16,8 ") == {"ef": (100, 200), "M": (8, 16)}
+    assert parse_grid("with_raw_data=true,false") == {"with_raw_data": (True, False)}
     assert parse_grid("") == {}
     for wrong in ("100", "=3", "ef="):
         with pytest.raises(UserError, match="is not a parameter"):
@@ -110,9 +111,8 @@ def test_options_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
 def test_presets_take_what_they_say_and_the_published_one_is_what_was_published() -> None:
     for name, most in (("quick", 75), ("workshop", 330)):
         preset = PRESETS[name]
-        config = SweepConfig(
-            indexes=preset.indexes, nq=preset.nq, concurrency=preset.concurrency, seconds=preset.seconds
-        )
+        grids = tuple(map(read_grid, preset.indexes))
+        config = SweepConfig(indexes=grids, nq=preset.nq, concurrency=preset.concurrency, seconds=preset.seconds)
         assert plan(config, 24_500, 64, 10_000).seconds < most
     ours = {grid.index: parse_grid(grid.build) | parse_grid(grid.search) for grid in PRESETS["published"].indexes}
     theirs = published.results().filter(pl.col("device") == "cpu", pl.col("scenario") == "item-item")

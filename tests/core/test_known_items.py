@@ -29,5 +29,5 @@ def test_the_nearest_are_the_best_scores_and_of_equal_ones_the_first(scores: np.
     catalogue = pl.DataFrame({"item_id": [str(row) for row in range(len(scores))]})
     vector = np.zeros((1, vectors.shape[1]), np.float32)
     vector[0, 0] = 1
-    found = KnownItems(replace(made, vectors=vectors), catalogue, "").nearest(vector, k)
+    found = KnownItems(replace(made, vectors=vectors), catalogue, "").exact(vector, k)
     assert found == [str(row) for row in np.argsort(-scores, kind="stable")[:k]]

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from pipeline.bench.data.scenarios import ScenarioConfig
-from pipeline.bench.run.plan import IndexGrid, SweepConfig
+from pipeline.bench.run.grid import IndexGrid, read_grid
+from pipeline.bench.run.plan import SweepConfig
 from pipeline.core.options import Options
 from pipeline.core.stage import _key, _plain, run_stage
 from pipeline.core.workspace import Workspace, read_json
@@ -119,7 +120,7 @@ def test_a_training_that_was_cut_off_before_is_found(workspace: Workspace, confi
 
 def test_a_run_that_was_cut_off_before_is_found() -> None:
     assert _key({"config": _plain(SweepConfig())}) == "507359b67055c99bbe89995b"
-    grids = (IndexGrid("HNSW", "M=8,16", "ef=100"), IndexGrid("FLAT"))
+    grids = (read_grid(IndexGrid("HNSW", "M=8,16", "ef=100")), read_grid(IndexGrid("FLAT")))
     config = SweepConfig(
         scenario=ScenarioConfig(scenario="user-user"), indexes=grids, nq=(1,), rates=(100.0,), seconds=1.0
     )

@@ -12,7 +12,8 @@ from pipeline.core.errors import UserError
 from pipeline.indexes.known import KnownItems
 from pipeline.indexes.registry import use_index
 from pipeline.search.embedded import server
-from pipeline.serving.recommender import Query, Recommender
+from pipeline.serving.recommender import Recommender
+from pipeline.serving.request import Query
 from pipeline.vectors.embed import load_vectors
 from tests.conftest import SHOP, Road, cli
 
@@ -50,25 +51,26 @@ def test_with_flat_a_query_answers_as_the_models_own_ranking(road: Road) -> None
     with server.connect(road.workspace, "test") as engine:
         for session in sessions:
             history = recommender.session(str(session))
-            answer = recommender.recommend(history, Query(k=20, index="items-session-flat"), engine)
+            answer = recommender.recommend(recommender.check(history, Query(k=20, index="items-session-flat")), engine)
             assert _same_order(recommender.now, history, [i["item_id"] for i in answer["items"]]), session
 
 
 def _same_order(known: KnownItems, history: list[str], items: list[str]) -> bool:
     """Tell whether items are the model's own best in its order, but for scores that are equal within rounding."""
     scores = (known.encode(history) @ known.encoder.vectors.T)[0]
-    mine, theirs = (scores[[known.rows[item] for item in some]] for some in (known.exact(history, 20), items))
+    mine, theirs = (
+        scores[[known.rows[item] for item in some]] for some in (known.exact(known.encode(history), 20), items)
+    )
     return len(set(items)) == len(items) and np.allclose(mine, theirs, rtol=0, atol=1e-5)
 
 
 def test_an_index_serves_with_the_search_parameters_that_it_was_chosen_with(road: Road) -> None:
     recommender = Recommender(road.workspace, "session")
-    index = recommender.serving("items-session-hnsw")
-    use_index(road.workspace, index["name"], "ef=120")
+    use_index(road.workspace, "items-session-hnsw", "ef=120")
     try:
-        assert recommender.search_params(index, Query(), 10) == {"ef": 120}
-        assert recommender.search_params(index, Query(), 200) == {"ef": 200}
-        assert recommender.search_params(index, Query(search="ef=50"), 10) == {"ef": 50}
+        assert recommender.check(["A508"], Query()).search == {"ef": 120}
+        assert recommender.check(["A508"], Query(k=200)).search == {"ef": 200}
+        assert recommender.check(["A508"], Query(search="ef=50")).search == {"ef": 50}
     finally:
         (road.workspace.root / "serving.json").unlink()
 
@@ -114,11 +116,11 @@ def test_the_server_gone_in_mid_query_is_a_sentence(road: Road) -> None:
     recommender = Recommender(road.workspace, "session")
     with server.connect(road.workspace, "test") as engine:
         query = Query(k=10, index="items-session-hnsw")
-        assert recommender.recommend(["A508"], query, engine)["items"]
+        assert recommender.recommend(recommender.check(["A508"], query), engine)["items"]
         # Milvus ends with its supervisor; killed alone it would be back on the same port before the query gives up
         os.kill(int(server.status(road.workspace)["supervisor_pid"]), signal.SIGKILL)
         with pytest.raises(UserError, match="does not answer"):
-            recommender.recommend(["A508"], query, engine)
+            recommender.recommend(recommender.check(["A508"], query), engine)
         with server.connect(road.workspace, "again") as other:
             assert other.collections()  # it is back, with what it had
 

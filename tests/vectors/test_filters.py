@@ -11,9 +11,10 @@ from pipeline.core.errors import UserError
 from pipeline.core.stage import MANIFEST
 from pipeline.core.workspace import Workspace, write_json
 from pipeline.indexes.build import IndexConfig, build_index
-from pipeline.indexes.filters import FilterChoice, compose, read_filter
+from pipeline.indexes.filters import FilterChoice, compose, read_choice
 from pipeline.search.milvus.client import MilvusEngine
-from pipeline.serving.recommender import Query, Recommender
+from pipeline.serving.recommender import Recommender
+from pipeline.serving.request import Query
 from tests.conftest import cli
 from tests.vectors.made import CATEGORIES, make_road
 
@@ -58,7 +59,7 @@ def test_only_what_it_lets_through_comes_back(
     mask = allowed(shop.catalogue).to_numpy()
     pool = mask & ~shop.catalogue["item_id"].is_in(HISTORY).to_numpy() if exclude_seen else mask
     query = Query(k=10, index=NAME, exclude_seen=exclude_seen, filter=expression)
-    answer = shop.recommend(HISTORY, query, engine)
+    answer = shop.recommend(shop.check(HISTORY, query), engine)
     filtered, found = answer["filter"], [i["item_id"] for i in answer["items"]]
     assert (filtered["matching"], filtered["rows"]) == (mask.sum(), 2000)
     assert filtered["selectivity"] == pytest.approx(mask.sum() / 2000, abs=1e-4)
@@ -78,7 +79,7 @@ def test_recall_falls_where_the_search_is_lazy(
     recalls = []
     for effort in (lazy, eager):
         query = Query(k=50, index=f"items-session-{index.lower()}", search=effort, filter="price < 90")
-        answer = shop.recommend(HISTORY, query, engine)
+        answer = shop.recommend(shop.check(HISTORY, query), engine)
         found = {i["item_id"] for i in answer["items"]}
         assert answer["filter"]["recall"] == pytest.approx(len(found & best) / 50, abs=1e-4)
         recalls.append(answer["filter"]["recall"])
@@ -87,7 +88,7 @@ def test_recall_falls_where_the_search_is_lazy(
 
 
 def test_where_nothing_matches_it_says_so(shop: Recommender, engine: MilvusEngine) -> None:
-    answer = shop.recommend(HISTORY, Query(index=NAME, filter="price < 0"), engine)
+    answer = shop.recommend(shop.check(HISTORY, Query(index=NAME, filter="price < 0")), engine)
     assert answer["items"] == []
     assert answer["note"].startswith(f"None of the 2,000 rows of {NAME} matches price < 0")
     assert answer["filter"] == {
@@ -108,12 +109,12 @@ def test_the_command_line_filters(shop: Recommender) -> None:
 
 
 def test_without_a_filter_there_is_none_in_the_answer(shop: Recommender, engine: MilvusEngine) -> None:
-    assert "filter" not in shop.recommend(HISTORY, Query(index=NAME), engine)
+    assert "filter" not in shop.recommend(shop.check(HISTORY, Query(index=NAME)), engine)
 
 
 def test_a_released_index_is_loaded_for_a_filter(shop: Recommender, engine: MilvusEngine) -> None:
     engine.release(shop.serving(NAME)["collection"])
-    assert shop.recommend(HISTORY, Query(index=NAME, filter="price < 40"), engine)["items"]
+    assert shop.recommend(shop.check(HISTORY, Query(index=NAME, filter="price < 40")), engine)["items"]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,7 @@ def test_what_cannot_be_read_is_a_short_sentence(
     shop: Recommender, engine: MilvusEngine, expression: str, expected: str
 ) -> None:
     with pytest.raises(UserError, match=expected) as caught:
-        shop.recommend(HISTORY, Query(index=NAME, filter=expression), engine)
+        shop.recommend(shop.check(HISTORY, Query(index=NAME, filter=expression)), engine)
     assert len(str(caught.value)) < 330
     assert "\n" not in str(caught.value)
 
@@ -163,9 +164,9 @@ def test_an_index_without_columns_has_to_be_built_again(shop: Recommender) -> No
     ],
 )
 def test_an_expression_reads_back_to_its_choice(choice: FilterChoice) -> None:
-    assert read_filter(compose(choice)) == choice
+    assert read_choice(compose(choice)) == choice
 
 
 @pytest.mark.parametrize("expression", ["price<40", "price < 40 or price > 50", "category in [oops]", "item_id == 'a'"])
 def test_what_somebody_wrote_is_no_choice(expression: str) -> None:
-    assert read_filter(expression) is None
+    assert read_choice(expression) is None

@@ -22,7 +22,8 @@ from pipeline.indexes.update import check_items, check_sessions, put_rows, show,
 from pipeline.indexes.update_input import read_rows, read_sessions
 from pipeline.search.engine import Scalar
 from pipeline.search.milvus.client import MilvusEngine
-from pipeline.serving.recommender import Query, Recommender
+from pipeline.serving.recommender import Recommender
+from pipeline.serving.request import Query
 from tests.conftest import cli, wait_for
 from tests.vectors.made import Nothing, make_road
 
@@ -66,7 +67,7 @@ def test_new_items_and_new_vectors_answer_at_once(shop: Recommender, engine: Mil
     assert after["i7"] == before["i7"] | {"price": 2.5}  # key, category and popularity as they were
     assert {key: row["id"] for key, row in after.items() if key in before} == {k: r["id"] for k, r in before.items()}
     assert sorted(after[i]["id"] for i in ("n1", "é'\"\\,")) == [303, 304]
-    answer = shop.recommend(HISTORY, Query(k=3, index=ITEMS), engine)
+    answer = shop.recommend(shop.check(HISTORY, Query(k=3, index=ITEMS)), engine)
     assert [i["item_id"] for i in answer["items"]] == ["n1", "i7", "é'\"\\,"]
     assert answer["items"][0] == {
         "rank": 1, "item_id": "n1", "popularity": 0, "price": 1.5, "score": answer["items"][0]["score"],
@@ -76,7 +77,7 @@ def test_new_items_and_new_vectors_answer_at_once(shop: Recommender, engine: Mil
         "rank": 2, "price": 2.5, "popularity": known["train_clicks"], "score": answer["items"][1]["score"],
     }  # fmt: skip
     pl.from_dicts(answer["items"]).write_csv()  # as the page offers it
-    filtered = shop.recommend(HISTORY, Query(k=3, index=ITEMS, filter="price < 5"), engine)
+    filtered = shop.recommend(shop.check(HISTORY, Query(k=3, index=ITEMS, filter="price < 5")), engine)
     assert [i["item_id"] for i in filtered["items"]] == ["n1", "i7", "é'\"\\,"]
     assert filtered["filter"] | {"expression": ""} == {
         "expression": "", "matching": 3, "rows": 302, "selectivity": round(3 / 302, 4), "recall": 1.0,
@@ -124,7 +125,7 @@ def test_the_key_of_a_deleted_item_is_not_taken_for_it(shop: Recommender, engine
     """The catalogue's last item goes, a new one comes: it must not be shown under the old one's name."""
     take_out(shop.workspace, find_index(shop.workspace, ITEMS), ["i299", "i298"], engine)
     _put(shop, engine, ["stranger", "i298"], np.concatenate([_near(shop, 9), _near(shop, 8)]))
-    answer = shop.recommend(HISTORY, Query(k=2, index=ITEMS), engine)
+    answer = shop.recommend(shop.check(HISTORY, Query(k=2, index=ITEMS)), engine)
     assert [i["item_id"] for i in answer["items"]] == ["stranger", "i298"]
     assert "train_clicks" in answer["items"][1]
     assert min(_rows(shop, engine)[i]["id"] for i in ("stranger", "i298")) == 303
@@ -135,10 +136,10 @@ def test_the_key_of_a_deleted_item_is_not_taken_for_it(shop: Recommender, engine
 def test_seen_items_that_the_model_does_not_know_are_left_out(shop: Recommender, engine: MilvusEngine) -> None:
     _put(shop, engine, ["n1"], _near(shop, 9))
     query = Query(k=5, index=ITEMS, exclude_seen=True, filter="popularity >= 0")
-    answer = shop.recommend([*HISTORY, "n1"], query, engine)
+    answer = shop.recommend(shop.check([*HISTORY, "n1"], query), engine)
     assert len(answer["items"]) == 5
     assert not {i["item_id"] for i in answer["items"]} & {*HISTORY, "n1"}
-    assert shop.recommend(HISTORY, Query(k=301, index=ITEMS, search="ef=301"), engine)["items"]
+    assert shop.recommend(shop.check(HISTORY, Query(k=301, index=ITEMS, search="ef=301")), engine)["items"]
     with pytest.raises(UserError, match="choose 1 to 301"):
         shop.check(HISTORY, Query(k=302, index=ITEMS))
 
@@ -175,7 +176,7 @@ def test_killed_in_mid_upsert_it_is_made_whole_by_another(
     process.wait(10)
     if "under_way" in (read_json(changes) or {}):
         assert find_index(shop.workspace, ITEMS)["count"] is None
-    assert shop.recommend(HISTORY, Query(k=3, index=ITEMS, filter="item_id != 'm1'"), engine)["items"]
+    assert shop.recommend(shop.check(HISTORY, Query(k=3, index=ITEMS, filter="item_id != 'm1'")), engine)["items"]
     code, answer = cli(root, "index", "upsert", ITEMS, "--file", str(file))
     assert code == 0, answer
     assert (answer["count"], answer["added"], answer["deleted"]) == (300 + many - 2, many - 2, 0)

@@ -14,7 +14,8 @@ from pipeline.indexes.build import IndexConfig, build_index
 from pipeline.indexes.registry import find_index, index_stage
 from pipeline.indexes.update import put_rows, take_out
 from pipeline.search.milvus.client import MilvusEngine
-from pipeline.serving.recommender import Query, Recommender
+from pipeline.serving.recommender import Recommender
+from pipeline.serving.request import Query
 from pipeline.vectors.embed import embed
 from tests.conftest import cli
 from tests.vectors.made import Nothing, encoder, make_road
@@ -54,27 +55,28 @@ def road(served: Workspace, engine: MilvusEngine) -> Iterator[Workspace]:
 
 def test_names_scores_and_the_query_are_those_of_its_training(road: Workspace, engine: MilvusEngine) -> None:
     early = Recommender(road)
-    before = [early.recommend(HISTORY, query, engine) for query in QUERIES]
-    exact = early.now.exact(HISTORY, 20)
+    before = [early.recommend(early.check(HISTORY, query), engine) for query in QUERIES]
+    exact = early.now.exact(early.now.encode(HISTORY), 20)
     _trained_anew(road)
     late = Recommender(road)
     for embedded in (False, True):
         if embedded:
             embed(road, "session")
         for recommender in (early, late):  # a page keeps the early one until the model's key changes
-            after = [recommender.recommend(HISTORY, query, engine) for query in QUERIES]
+            after = [recommender.recommend(recommender.check(HISTORY, query), engine) for query in QUERIES]
             assert [a["items"] for a in after] == [b["items"] for b in before]
             assert [a["history"] for a in after] == [b["history"] for b in before]
             assert after[1]["filter"] == before[1]["filter"]
             assert after[0]["note"].startswith("The index was built from an older training")
-            assert recommender.of(find_index(road, NAME)).exact(HISTORY, 20) == exact
+            known = recommender.of(find_index(road, NAME))
+            assert known.exact(known.encode(HISTORY), 20) == exact
     code, told = cli(road.root, "query", "--items", ",".join(HISTORY), "--index", NAME, "--k", "20")
     assert code == 0, told
     assert [i["item_id"] for i in told["items"]] == exact
     build_index(road, IndexConfig(index="FLAT", label="kept"), engine)
     for recommender in (early, late):
-        answer = recommender.recommend(["i250"], QUERIES[0], engine)
-        assert [i["item_id"] for i in answer["items"]] == late.now.exact(["i250"], 20)
+        answer = recommender.recommend(recommender.check(["i250"], QUERIES[0]), engine)
+        assert [i["item_id"] for i in answer["items"]] == late.now.exact(late.now.encode(["i250"]), 20)
         assert {i["category"] for i in answer["items"]} == {"other"}
 
 
@@ -84,11 +86,12 @@ def test_one_of_an_earlier_version_names_items_by_its_rows(road: Workspace, engi
     assert manifest is not None
     del manifest["metrics"]["training"]
     write_json(path, manifest)
-    before = Recommender(road).recommend(HISTORY, QUERIES[0], engine)
+    early = Recommender(road)
+    before = early.recommend(early.check(HISTORY, QUERIES[0]), engine)
     assert before["note"].startswith("searched by brute force")
     _trained_anew(road)
     late = Recommender(road)
-    answer = late.recommend(HISTORY, QUERIES[0], engine)
+    answer = late.recommend(late.check(HISTORY, QUERIES[0]), engine)
     assert answer["note"].startswith("The index was built from an older training of session")
     found = engine.search(find_index(road, NAME)["collection"], late.now.encode(HISTORY), 20, {})
     rows = engine.rows(find_index(road, NAME)["collection"], "id >= 0", ["id", "item_id"])
@@ -99,10 +102,9 @@ def test_one_of_an_earlier_version_names_items_by_its_rows(road: Workspace, engi
 def test_a_row_that_comes_while_a_query_is_answered_has_its_own_name(road: Workspace, engine: MilvusEngine) -> None:
     recommender, query = Recommender(road), Query(k=300, index=NAME, filter="popularity >= 0")
     index = find_index(road, NAME)
-    recommender.check = lambda history, query: index  # type: ignore[method-assign]  # read before the row came
-    recommender.serving = lambda name: index  # type: ignore[method-assign]
+    request = recommender.check(HISTORY, query)  # before the row comes
     put_rows(road, index, ["late"], 1000 * recommender.now.encode(HISTORY), None, engine)
-    answer = recommender.recommend(HISTORY, query, engine)
+    answer = recommender.recommend(request, engine)
     assert answer["items"][0]["item_id"] == "late"
     take_out(road, index, ["late"], engine)
 

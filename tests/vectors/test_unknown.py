@@ -16,7 +16,8 @@ from pipeline.indexes.build import IndexConfig, build_index
 from pipeline.indexes.filters import UNKNOWN, for_milvus
 from pipeline.indexes.registry import find_index
 from pipeline.search.milvus.client import MilvusEngine
-from pipeline.serving.recommender import Query, Recommender
+from pipeline.serving.recommender import Recommender
+from pipeline.serving.request import Query
 from tests.vectors.made import make_road
 
 Row = dict[str, Any]
@@ -176,7 +177,7 @@ def shop(served: Workspace, engine: MilvusEngine) -> Recommender:
 @given(EXPRESSIONS)
 def test_milvus_lets_through_what_is_true(shop: Recommender, engine: MilvusEngine, expression: Written) -> None:
     query = Query(k=len(ROWS), index="items-session-flat-unknown", filter=expression.text)
-    answer = shop.recommend(["i1"], query, engine)
+    answer = shop.recommend(shop.check(["i1"], query), engine)
     expected = {f"i{n}" for n, row in enumerate(ROWS) if expression.of(row) is True}
     assert {item["item_id"] for item in answer["items"]} == expected, expression.text
     assert answer["filter"]["matching"] == len(expected)
@@ -192,7 +193,7 @@ def test_an_index_of_an_earlier_version_has_its_own_value(shop: Recommender, eng
     write_json(path, manifest | {"metrics": without})
     try:
         assert find_index(shop.workspace, name)["unknown"] == {"category": "", "price": -1.0}
-        answer = shop.recommend(["i1"], Query(k=5, index=name, filter="price <= 40 and price > -2"), engine)
+        answer = shop.recommend(shop.check(["i1"], Query(k=5, index=name, filter="price <= 40 and price > -2")), engine)
         assert answer["filter"]["matching"] == sum(row["price"] not in (None, -1.0) for row in ROWS)
     finally:
         write_json(path, manifest)

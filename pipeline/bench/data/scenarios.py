@@ -8,13 +8,14 @@ own          a file's vectors, and its queries or those of another file; else a 
 
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from pipeline.bench.data.sources import SYNTHETIC, Source, file_sources, source
+from pipeline.bench.data.sources import Sizes, Source, Vectors, file_sources, read_model, source
 from pipeline.core.arrays import Floats, Numbers, Rows
 from pipeline.core.checks import one_of
 from pipeline.core.columns import DEFAULT_MODEL, VECTOR
@@ -79,7 +80,13 @@ class ScenarioConfig(Options):
             raise UserError(f"{self.queries:,} queries of {self.rows:,} rows are out of range: choose at least 1.")
         if (self.scenario == OWN) != bool(self.file):
             raise UserError("Vectors of your own are --scenario own with --file FILE: give both, or neither.")
+        _ = self.vectors  # read here, for all who take them
         return self
+
+    @cached_property
+    def vectors(self) -> Vectors:
+        """Give which vectors `model` means."""
+        return read_model(self.model)
 
     @property
     def stage(self) -> str:
@@ -128,7 +135,7 @@ def prepare_scenario(workspace: Workspace, config: ScenarioConfig, progress: Pro
         return _draw(workspace, config, folder, report)
 
     brought = [file for file in (config.file, config.query_file) if file]
-    inputs = [] if brought or _is_made_up(config) else [vectors_stage(config.model)]
+    inputs = [] if brought or isinstance(config.vectors, Sizes) else [vectors_stage(config.model)]
     if inputs:
         need(workspace, inputs[0], way_to_vectors(config.model))
     content = " ".join(file_digest(Path(file)) for file in brought if Path(file).is_file())
@@ -142,10 +149,6 @@ def prepare_scenario(workspace: Workspace, config: ScenarioConfig, progress: Pro
     )
 
 
-def _is_made_up(config: ScenarioConfig) -> bool:
-    return config.model.partition(":")[0] == SYNTHETIC
-
-
 def _draw(workspace: Workspace, config: ScenarioConfig, folder: Path, report: Progress) -> Metrics:
     if config.file:
         indexed, asked, metric = file_sources(config.file, config.query_file, config.metric)
@@ -153,8 +156,8 @@ def _draw(workspace: Workspace, config: ScenarioConfig, folder: Path, report: Pr
     else:
         split = SPLITS[config.scenario]
         share, metric = split.share, config.metric or default_metric(workspace, config.model)
-        indexed = source(workspace, config.model, split.indexed)
-        asked = source(workspace, config.model, split.asked) if split.asked else None
+        indexed = source(workspace, config.vectors, split.indexed)
+        asked = source(workspace, config.vectors, split.asked) if split.asked else None
     random = np.random.default_rng(config.seed)
     order = random.permutation(indexed.rows)
     cut = indexed.rows if asked else round(indexed.rows * share)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import polars as pl
 
 from pipeline.core.arrays import Floats
 from pipeline.core.columns import VECTOR
@@ -14,8 +13,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.workspace import Workspace
 from pipeline.models.registry import KINDS
 from pipeline.vectors.embed import Entity, vectors_stage
-from pipeline.vectors.files import read_arrays, read_queries
-from pipeline.vectors.imported import checked, metric_of
+from pipeline.vectors.imported import MOST_DIM, existing, read_vectors
 
 SYNTHETIC = "synthetic"
 _BLOCK = 65_536  # rows
@@ -92,31 +90,51 @@ class MadeUp:
             yield centres[random.integers(0, self.groups, count)] + _SPREAD * noise
 
 
-def source(workspace: Workspace, model: str, entity: Entity) -> Source:
-    """Find a model's items or sessions, those brought as a file, or 'synthetic:ITEMS,SESSIONS,DIM'."""
-    if model.partition(":")[0] == SYNTHETIC:
-        items, sessions, dim = synthetic_size(model)
-        groups = max(2, items // _GROUP)  # of both, so that a session is near to items
-        return MadeUp(items, dim, 1, groups) if entity == "items" else MadeUp(sessions, dim, 2, groups)
-    path = workspace.stage(vectors_stage(model)) / f"{entity}.parquet"
-    if not path.exists():
-        where = "was brought as a file, which holds items and no sessions" if model not in KINDS else "has no sessions"
-        raise UserError(f"'{model}' {where}: choose the scenario item-item.")
-    return Parquet(path)
+@dataclass(frozen=True)
+class Sizes:
+    """How many made-up vectors there are."""
+
+    items: int
+    sessions: int
+    dim: int
 
 
-def synthetic_size(model: str) -> tuple[int, int, int]:
-    """Read 'synthetic:ITEMS,SESSIONS,DIM' – the last two may be left out: as many sessions as items, 64 dimensions."""
+Vectors = Sizes | str
+"""Which vectors: made-up ones, or those of a model or a file under their name."""
+
+
+def read_model(model: str) -> Vectors:
+    """Read 'synthetic:ITEMS,SESSIONS,DIM' – the last two may be left out: as many sessions as items, 64 dimensions.
+
+    Anything else is a name; UserError for what is no size.
+    """
+    kind, _, text = model.partition(":")
+    if kind != SYNTHETIC:
+        return model
     try:
-        numbers = [int(part.replace("_", "")) for part in model.partition(":")[2].split(",")]
+        numbers = [int(part.replace("_", "")) for part in text.split(",")]
     except ValueError:
         numbers = []
     if not 1 <= len(numbers) <= 3 or not all(2 <= n <= _MOST for n in numbers):
         raise UserError(f"'{model}' is no size: write synthetic:ITEMS,SESSIONS,DIM, such as synthetic:49008,100000,64.")
     items, sessions, dim = (*numbers, *(numbers[0], _DIM)[len(numbers) - 1 :])
-    if dim > 32_768:
-        raise UserError(f"{dim:,} dimensions are out of range: Milvus takes up to 32,768.")
-    return items, sessions, dim
+    if dim > MOST_DIM:
+        raise UserError(f"{dim:,} dimensions are out of range: Milvus takes up to {MOST_DIM:,}.")
+    return Sizes(items, sessions, dim)
+
+
+def source(workspace: Workspace, vectors: Vectors, entity: Entity) -> Source:
+    """Find the items or the sessions of a model, of a file that was imported, or made up."""
+    if isinstance(vectors, Sizes):
+        groups = max(2, vectors.items // _GROUP)  # of both, so that a session is near to items
+        rows, seed = (vectors.items, 1) if entity == "items" else (vectors.sessions, 2)
+        return MadeUp(rows, vectors.dim, seed, groups)
+    path = workspace.stage(vectors_stage(vectors)) / f"{entity}.parquet"
+    if not path.exists():
+        imported = vectors not in KINDS
+        where = "was brought as a file, which holds items and no sessions" if imported else "has no sessions"
+        raise UserError(f"'{vectors}' {where}: choose the scenario item-item.")
+    return Parquet(path)
 
 
 def file_sources(file: str, query_file: str, metric: str) -> tuple[Source, Source | None, str]:
@@ -124,27 +142,12 @@ def file_sources(file: str, query_file: str, metric: str) -> tuple[Source, Sourc
 
     The metric is the one given, else that of the distance that HDF5 names, else IP.
     """
-    path = _existing(file)
-    test, distance = read_queries(path)
-    metric = metric or metric_of(path, distance)
-    vectors = _read(path, metric)
-    own = None if test is None else ArraySource(checked(path, pl.Series(np.arange(len(test))), test, metric)[1])
-    queries = _read(_existing(query_file), metric) if query_file else own
-    if queries is not None and queries.dim != vectors.dim:
+    path = existing(file)
+    read = read_vectors(path, metric, queries=not query_file)
+    queries = read_vectors(existing(query_file), read.metric).vectors if query_file else read.queries
+    if queries is not None and queries.shape[1] != read.vectors.shape[1]:
         raise UserError(
-            f"{query_file or file} has queries of {queries.dim:,} dimensions and the vectors have {vectors.dim:,}: "
-            "bring both of one length."
+            f"{query_file or file} has queries of {queries.shape[1]:,} dimensions and the vectors have "
+            f"{read.vectors.shape[1]:,}: bring both of one length."
         )
-    return vectors, queries, metric
-
-
-def _existing(file: str) -> Path:
-    path = Path(file)
-    if not path.is_file():
-        raise UserError(f"There is no file {path}: name one of .npy, .npz, Parquet, CSV or HDF5.")
-    return path
-
-
-def _read(path: Path, metric: str) -> ArraySource:
-    ids, numbers = read_arrays(path)[:2]
-    return ArraySource(checked(path, ids, numbers, metric)[1])
+    return ArraySource(read.vectors), None if queries is None else ArraySource(queries), read.metric

@@ -1,11 +1,12 @@
 """A collection that others built, on a server that is connected: read and asked, never changed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pipeline.bench.data.scenarios import Scenario
-from pipeline.bench.run.plan import IndexGrid, SweepConfig
+from pipeline.bench.run.grid import Grid, IndexGrid
+from pipeline.bench.run.plan import SweepConfig
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.workspace import Workspace
@@ -20,7 +21,7 @@ class Given:
     """What is asked: the collection's own vectors as a scenario, and its index as a grid of one build."""
 
     scenario: Scenario
-    indexes: tuple[IndexGrid, ...]
+    indexes: tuple[Grid, ...]
 
 
 def read_collection(workspace: Workspace, config: SweepConfig, progress: Progress = silent) -> Given:
@@ -39,4 +40,9 @@ def read_collection(workspace: Workspace, config: SweepConfig, progress: Progres
     scenario = Scenario(config.collection, vectors, queries, len(vectors), about["metric"], keys, about["vector"])
     known = {p.name for p in entry.build}
     params = {name: read_value(str(value)) for name, value in about["params"].items() if name in known}
-    return Given(scenario, tuple(IndexGrid(entry.name, format_params(params), grid.search) for grid in config.indexes))
+    text, choices = format_params(params), {name: (value,) for name, value in params.items()}
+    built = (
+        replace(grid, written=IndexGrid(entry.name, text, grid.written.search), index=entry, build=choices)
+        for grid in config.indexes
+    )
+    return Given(scenario, tuple(built))

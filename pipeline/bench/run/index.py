@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.bench.data.scenarios import Scenario
-from pipeline.bench.run.plan import Build
+from pipeline.bench.run.grid import Build
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.text import duration
@@ -17,7 +17,6 @@ from pipeline.core.workspace import Workspace
 from pipeline.indexes.work import cpu_of, of_build
 from pipeline.jobs.past import Past
 from pipeline.jobs.pieces import Pieces
-from pipeline.search.catalogue import index_type
 from pipeline.search.embedded.abandoned import leaving
 from pipeline.search.embedded.cpu import Memory, memory_of, settled
 from pipeline.search.milvus.client import MilvusEngine
@@ -61,29 +60,29 @@ def build(
 
     `home` is the embedded server's, `pids` are the roots of the server's processes where they run on this machine.
     """
-    rows, dim = scenario.vectors.shape
+    (rows, dim), name = scenario.vectors.shape, asked.index.name
     before, held = _files_mb(home), settled(pids)
     collection = f"{workspace.prefix}{_PART}{uuid.uuid4().hex[:12]}"
     work = pieces or Pieces([], Past(workspace), silent)
-    filling, building, loading, _ = of_build(index_type(asked.index), asked.values, rows, dim, home is not None)
-    with work.doing(filling, f"inserting {rows:,} vectors for {asked.index}"):
+    filling, building, loading, _ = of_build(asked.index, asked.values, rows, dim, home is not None)
+    with work.doing(filling, f"inserting {rows:,} vectors for {name}"):
         engine.create(collection, dim, scenario.metric)
         engine.insert(collection, np.arange(rows), scenario.vectors, {}, lambda *_: work.say("inserting vectors"))
-    takes = estimate(index_type(asked.index), asked.values, dim, rows)
+    takes = estimate(asked.index, asked.values, dim, rows)
     began = time.monotonic()
     try:
         with (
-            leaving(workspace, home is not None, "of a benchmark", asked.index, rows, building.expected_s(work.past)),
-            work.doing(building, f"building {asked.index}", cpu_of(workspace) if home is not None else None),
+            leaving(workspace, home is not None, "of a benchmark", name, rows, building.expected_s(work.past)),
+            work.doing(building, f"building {name}", cpu_of(workspace) if home is not None else None),
         ):
             told: Progress = lambda done, total, text="", point=None: work.say(text)  # noqa: E731
-            built = engine.build(collection, asked.index, asked.values, scenario.metric, told, limit_s)
+            built = engine.build(collection, name, asked.values, scenario.metric, told, limit_s)
     except UserError as error:
         if time.monotonic() - began < limit_s:
             raise
-        raise TooSlow(f"Building {asked.index} took longer than {duration(limit_s)}: raise --build-limit.") from error
+        raise TooSlow(f"Building {name} took longer than {duration(limit_s)}: raise --build-limit.") from error
     began = time.monotonic()
-    with work.doing(loading, f"loading {asked.index}"):
+    with work.doing(loading, f"loading {name}"):
         engine.load(collection)
     load_s = round(time.monotonic() - began, 3)
     disk = _grown(before, _files_mb(home))

@@ -13,15 +13,15 @@ from pipeline.bench.data.scenarios import Scenario
 from pipeline.bench.data.truth import recall_with_interval
 from pipeline.bench.load.fleet import Load, LoadFigures
 from pipeline.bench.load.requests import Search, asked_by, found, split_requests
+from pipeline.bench.run.grid import Build
 from pipeline.bench.run.index import BuiltIndex, TooSlow, build, given
-from pipeline.bench.run.plan import Build, Point, SweepConfig
+from pipeline.bench.run.plan import Point, SweepConfig
 from pipeline.bench.run.target import Served
 from pipeline.bench.runs import Recorder
 from pipeline.core.arrays import Rows
 from pipeline.core.errors import UserError
 from pipeline.core.workspace import Workspace
 from pipeline.jobs.pieces import Pieces
-from pipeline.search.catalogue import index_type
 from pipeline.search.measure import shares
 
 PointRow = dict[str, Any]
@@ -88,7 +88,7 @@ class Measuring:
         where = {
             "scenario": self.scenario.name,
             "server": self.config.server,
-            "device": index_type(point.build.index).device,
+            "device": point.build.index.device,
             "metric": self.scenario.metric,
             "at": runs.now(),
         }

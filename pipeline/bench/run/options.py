@@ -4,12 +4,12 @@ from typing import Any
 
 from pipeline.bench import runs
 from pipeline.bench.data.scenarios import ScenarioConfig
-from pipeline.bench.run.plan import IndexGrid, SweepConfig, as_json
-from pipeline.bench.run.presets import PRESETS
+from pipeline.bench.run.grid import Grid, IndexGrid, read_grid
+from pipeline.bench.run.plan import SweepConfig, as_json
+from pipeline.bench.run.presets import PRESETS, Preset
 from pipeline.core.checks import one_of
 from pipeline.core.errors import UserError
 from pipeline.core.workspace import Workspace
-from pipeline.search.catalogue import index_type
 from pipeline.search.embedded.server import server_name
 
 
@@ -37,10 +37,9 @@ def sweep_config(
     chosen = PRESETS[one_of(preset, PRESETS, "preset")] if preset else None
     usual = SweepConfig()
     if chosen:
-        names = ("indexes", "nq", "concurrency", "seconds", "repeats")
-        usual = usual.replace(**{name: getattr(chosen, name) for name in names})
+        usual = usual.replace(**{name: getattr(chosen, name) for name in ("nq", "concurrency", "seconds", "repeats")})
     given: dict[str, Any] = {
-        "indexes": _grids(indexes, builds, searches) if indexes or builds or searches else None,
+        "indexes": _grids(indexes, builds, searches, chosen),
         "nq": _numbers("nq", nq, int),
         "nq_fits": nq is None,
         "concurrency": _numbers("concurrency", concurrency, int),
@@ -58,8 +57,13 @@ def sweep_config(
     return config.replace(**{name: value for name, value in given.items() if value is not None})
 
 
-def _grids(indexes: list[str] | None, builds: list[str] | None, searches: list[str] | None) -> tuple[IndexGrid, ...]:
-    names = [index_type(name).name for name in indexes or ["HNSW"]]
+def _grids(
+    indexes: list[str] | None, builds: list[str] | None, searches: list[str] | None, preset: Preset | None
+) -> tuple[Grid, ...]:
+    """Read the grids that are given, else a preset's, else HNSW as it is."""
+    if preset and not (indexes or builds or searches):
+        return tuple(map(read_grid, preset.indexes))
+    names = indexes or ["HNSW"]
     parts = []
     for option, values in (("--build", builds), ("--search", searches)):
         if values and len(values) != len(names):
@@ -67,7 +71,7 @@ def _grids(indexes: list[str] | None, builds: list[str] | None, searches: list[s
                 f"{option} is given {len(values)} times for {len(names)} --index: give it for each or none."
             )
         parts.append(values or [""] * len(names))
-    return tuple(IndexGrid(*grid) for grid in zip(names, *parts, strict=True))
+    return tuple(read_grid(IndexGrid(*grid)) for grid in zip(names, *parts, strict=True))
 
 
 def _numbers(option: str, text: str | None, kind: type[int] | type[float]) -> tuple[Any, ...] | None:
@@ -89,7 +93,8 @@ def resumed(workspace: Workspace, name: str) -> SweepConfig:
 
 def from_json(plain: dict[str, Any]) -> SweepConfig:
     """Make a config of what a run keeps of it; what one of an older version lacks has its default."""
-    grids = tuple(IndexGrid(**grid) for grid in plain["indexes"])
-    config = SweepConfig(**plain | {"indexes": grids, "scenario": ScenarioConfig(**plain["scenario"])})
+    lists = {name: tuple(value) for name, value in plain.items() if isinstance(value, list)}
+    grids = tuple(read_grid(IndexGrid(**grid)) for grid in plain["indexes"])
+    config = SweepConfig(**plain | lists | {"indexes": grids, "scenario": ScenarioConfig(**plain["scenario"])})
     assert as_json(config) == as_json(SweepConfig()) | plain
     return config

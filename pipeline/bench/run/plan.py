@@ -2,13 +2,13 @@
 
 import itertools
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, InstanceOf, field_serializer, model_validator
 
 from pipeline.bench.data.scenarios import ScenarioConfig
+from pipeline.bench.run.grid import Build, Grid, IndexGrid, Params, read_grid
 from pipeline.bench.runs import packed
 from pipeline.core.checks import one_of
 from pipeline.core.errors import UserError
@@ -17,11 +17,8 @@ from pipeline.core.text import per_request
 from pipeline.indexes.work import of_build
 from pipeline.jobs.past import Past
 from pipeline.jobs.pieces import Piece, seconds_of
-from pipeline.search.catalogue import index_type
 from pipeline.search.compatibility import EMBEDDED
-from pipeline.search.params import IndexType, Param, Value, Values, read_value, validate_build, validate_search
 
-Grid = dict[str, list[Value]]
 CLIENTS = ("raw", "pymilvus")
 MOST_NQ = 16_384  # https://milvus.io/docs/v2.3.x/limitations.md
 Nq = Annotated[int, Field(ge=1, le=MOST_NQ)]
@@ -33,22 +30,12 @@ _START_S = 8.0  # a server's
 _COMPARED = 1e10  # numbers a second, in the search for the exact neighbours
 
 
-@dataclass(frozen=True)
-class IndexGrid:
-    """An index type with the values of its parameters that are tried."""
-
-    index: str
-    build: str = ""
-    """'M=16,32,efConstruction=500': a value without a name is one more of the name before it."""
-    search: str = ""
-
-
 class SweepConfig(Options):
     """What a run measures; two of the same are the same run."""
 
     scenario: ScenarioConfig = Field(default=ScenarioConfig(), description="Which vectors.")
-    indexes: tuple[IndexGrid, ...] = Field(
-        default=(IndexGrid("HNSW"),), description="Index types with the values that are tried."
+    indexes: tuple[InstanceOf[Grid], ...] = Field(
+        default=(read_grid(IndexGrid("HNSW")),), description="Index types with the values that are tried."
     )
     server: str = Field(default="embedded", description="Where the indexes are built.")
     nq: tuple[Nq, ...] = Field(default=(1, 1000), strict=False, description="Queries in a request.")
@@ -78,6 +65,10 @@ class SweepConfig(Options):
         description="A Dask scheduler whose workers are the clients; empty: processes of this machine.",
     )
 
+    @field_serializer("indexes")
+    def _as_written(self, indexes: tuple[Grid, ...]) -> list[dict[str, str]]:
+        return [asdict(grid.written) for grid in indexes]
+
     @model_validator(mode="after")
     def _measures_something(self) -> Self:
         for client in self.clients:
@@ -88,24 +79,11 @@ class SweepConfig(Options):
 
 
 @dataclass(frozen=True)
-class Build:
-    """An index to build once for many searches."""
-
-    index: str
-    params: tuple[tuple[str, Value], ...]
-
-    @property
-    def values(self) -> dict[str, Value]:
-        """Give the parameters by name."""
-        return dict(self.params)
-
-
-@dataclass(frozen=True)
 class Point:
     """One figure to measure."""
 
     build: Build
-    search: tuple[tuple[str, Value], ...]
+    search: Params
     top_k: int
     nq: int
     concurrency: int
@@ -117,7 +95,7 @@ class Point:
     def row(self) -> dict[str, Any]:
         """Give the columns that say what was measured."""
         return {
-            "index": self.build.index,
+            "index": self.build.index.name,
             "build": packed(self.build.params),
             "search": packed(self.search),
             "top_k": self.top_k,
@@ -131,7 +109,7 @@ class Point:
 
     def __str__(self) -> str:
         search = [f"{name} {value}" for name, value in self.search]
-        return " ".join([self.build.index, *search, f"{per_request(self.nq)}, {self.concurrency} clients"])
+        return " ".join([self.build.index.name, *search, f"{per_request(self.nq)}, {self.concurrency} clients"])
 
 
 @dataclass(frozen=True)
@@ -149,21 +127,6 @@ class Plan:
         return list(dict.fromkeys(point.build for point in self.points))
 
 
-def parse_grid(text: str) -> Grid:
-    """Read 'ef=100,200,M=16' to {'ef': [100, 200], 'M': [16]}; raise UserError where that is not what it says."""
-    grid: Grid = {}
-    name = ""
-    for part in filter(None, (p.strip() for p in text.split(","))):
-        before, equals, value = (p.strip() for p in part.partition("="))
-        name, value = (before, value) if equals else (name, before)
-        if not name or not value:
-            raise UserError(f"'{part}' is not a parameter: write NAME=VALUE, such as M=16, or ef=100,200 for both.")
-        values = grid.setdefault(name, [])
-        if (read := read_value(value)) not in values:
-            values.append(read)
-    return grid
-
-
 def plan(config: SweepConfig, rows: int, dim: int, queries: int, past: Past | None = None) -> Plan:
     """List the points over `rows` vectors of `dim` dimensions and `queries` queries; UserError for what cannot be.
 
@@ -173,9 +136,8 @@ def plan(config: SweepConfig, rows: int, dim: int, queries: int, past: Past | No
     notes: list[str] = []
     points: list[Point] = []
     for grid in config.indexes:
-        index = index_type(grid.index)
-        for build in _builds(index, grid, dim, rows, notes):
-            searches = [(k, s) for k in config.top_k for s in _searches(index, grid, build, k, notes)]
+        for build in grid.builds(dim, rows, notes):
+            searches = [(k, s) for k in config.top_k for s in grid.searches(build, k, notes)]
             loads = itertools.product(
                 _nq(config, queries, notes), config.concurrency, config.rates or (None,), config.clients
             )
@@ -199,7 +161,7 @@ def pieces_of(config: SweepConfig, points: list[Point], rows: int, dim: int, bui
     """List what these points are made of, with their builds, other than the one that is `built`."""
     builds = {} if config.collection else dict.fromkeys(p.build for p in points if p.build != built)
     ours = config.server == EMBEDDED.name
-    made = [piece for b in builds for piece in of_build(index_type(b.index), b.values, rows, dim, ours)[:3]]
+    made = [piece for b in builds for piece in of_build(b.index, b.values, rows, dim, ours)[:3]]
     return [*made, *(measured(config) for _ in points)]
 
 
@@ -220,50 +182,6 @@ def _nq(config: SweepConfig, queries: int, notes: list[str]) -> tuple[int, ...]:
     if (most := max(config.nq)) > queries:
         notes.append(f"nq {most:,} is asked as nq {queries:,}: the scenario has no more queries.")
     return tuple(dict.fromkeys(min(nq, queries) for nq in config.nq))
-
-
-def _builds(index: IndexType, grid: IndexGrid, dim: int, rows: int, notes: list[str]) -> list[Build]:
-    found: dict[tuple[tuple[str, Value], ...], None] = {}
-    for values in _expanded(parse_grid(grid.build)):
-        moved = fitted(index.build, values, {"rows": rows, "dim": dim}, index.name, notes)
-        found[tuple(validate_build(index, moved, dim, rows).items())] = None
-    return [Build(index.name, params) for params in found]
-
-
-def _searches(
-    index: IndexType, grid: IndexGrid, build: Build, top_k: int, notes: list[str]
-) -> list[tuple[tuple[str, Value], ...]]:
-    found: dict[tuple[tuple[str, Value], ...], None] = {}
-    for values in _expanded(parse_grid(grid.search)):
-        moved = fitted(index.search, values, {**build.values, "top_k": top_k}, index.name, notes)
-        found[tuple(validate_search(index, build.values, moved, top_k).items())] = None
-    return list(found)
-
-
-def _expanded(grid: Grid) -> list[dict[str, Value]]:
-    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
-
-
-def fitted(
-    params: tuple[Param, ...], values: Values, context: Mapping[str, Value], index: str, notes: list[str]
-) -> dict[str, Value]:
-    """Move values to the limit that another value sets, and note it: there they behave alike, and are one point."""
-    known = {p.name: p for p in params}
-    found = dict(values)
-    for name, value in values.items():
-        param = known.get(name)
-        if param is None or param.kind in ("bool", "choice") or isinstance(value, bool | str):
-            continue
-        low, high = param.limits({**context, **found})
-        moved = min(max(value, low), high)
-        if moved != value and param.low <= value <= param.high:
-            limit, bound = ("at least", param.at_least) if moved > value else ("at most", param.at_most)
-            found[name] = int(moved) if param.kind == "int" else moved
-            notes.append(
-                f"{index}: {name} {value} behaves as {name} {moved:g}, as it is {limit} {' and '.join(bound)}: "
-                "one point in place of two."
-            )
-    return found
 
 
 def keyed(point: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pipeline.bench.run.plan import IndexGrid
+from pipeline.bench.run.grid import IndexGrid
 
 
 @dataclass(frozen=True)

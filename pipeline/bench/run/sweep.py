@@ -11,21 +11,11 @@ from pipeline.bench import runs
 from pipeline.bench.data.scenarios import Scenario, prepare_scenario
 from pipeline.bench.data.truth import truth
 from pipeline.bench.run.collection import read_collection
+from pipeline.bench.run.grid import Build
 from pipeline.bench.run.index import drop_all
 from pipeline.bench.run.machine import hardware, versions
 from pipeline.bench.run.measuring import Measuring, PointRow
-from pipeline.bench.run.plan import (
-    Build,
-    Plan,
-    Point,
-    SweepConfig,
-    as_json,
-    keyed,
-    measured,
-    pieces_of,
-    plan,
-    start_pieces,
-)
+from pipeline.bench.run.plan import Plan, Point, SweepConfig, as_json, keyed, measured, pieces_of, plan, start_pieces
 from pipeline.bench.run.target import Served
 from pipeline.bench.runs import Recorder, Run
 from pipeline.core.errors import UserError
@@ -34,7 +24,6 @@ from pipeline.core.spread import kept, told_apart
 from pipeline.core.workspace import Workspace
 from pipeline.jobs.past import Past
 from pipeline.jobs.pieces import Pieces
-from pipeline.search.catalogue import index_type
 from pipeline.search.compatibility import ServerFacts, why_not
 from pipeline.search.embedded import server
 
@@ -62,8 +51,10 @@ def prepared(workspace: Workspace, config: SweepConfig, progress: Progress = sil
     rows, dim = scenario.vectors.shape
     made = plan(config, rows, dim, len(scenario.queries), Past(workspace))
     for grid in config.indexes:
-        if scenario.metric not in (allowed := index_type(grid.index).metrics):
-            raise UserError(f"{grid.index} has no metric '{scenario.metric}': choose --metric {' or '.join(allowed)}.")
+        if scenario.metric not in (allowed := grid.index.metrics):
+            raise UserError(
+                f"{grid.index.name} has no metric '{scenario.metric}': choose --metric {' or '.join(allowed)}."
+            )
     return Prepared(config, scenario, made)
 
 
@@ -77,7 +68,7 @@ def resumable(workspace: Workspace, config: SweepConfig, goal: Any = None) -> st
 
 def fresh_name(config: SweepConfig, kind: str = "") -> str:
     """Name a run by its scenario, its index and the time."""
-    kinds = sorted({grid.index.lower() for grid in config.indexes})
+    kinds = sorted({grid.index.name.lower() for grid in config.indexes})
     what = config.collection.lower() or config.scenario.scenario
     parts = (kind, what, kinds[0] if len(kinds) == 1 else "indexes", f"{datetime.now(UTC):%Y%m%d-%H%M%S}")
     return "-".join(filter(None, parts))
@@ -136,7 +127,7 @@ def _asked(config: SweepConfig, goal: Any) -> dict[str, Any]:
 
 def _check_types(config: SweepConfig, facts: ServerFacts) -> None:
     for grid in config.indexes:
-        if reason := why_not(index_type(grid.index), facts):
+        if reason := why_not(grid.index, facts):
             raise UserError(reason)
 
 

@@ -8,17 +8,17 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipeline.bench.analysis.settings import label
+from pipeline.bench.run.grid import Build, Choices, build_of, search_of
 from pipeline.bench.run.index import BuiltIndex
 from pipeline.bench.run.measuring import Measuring, PointRow
-from pipeline.bench.run.plan import Build, Point, fitted, keyed, measured, parse_grid
+from pipeline.bench.run.plan import Point, keyed, measured
 from pipeline.bench.run.sweep import Prepared, measuring
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.spread import MAYBE_CHANCE, Spread, kept, told_apart
 from pipeline.core.workspace import Workspace
 from pipeline.indexes.work import of_build
-from pipeline.search.catalogue import index_type
-from pipeline.search.params import Context, IndexType, Param, Value, validate_build, validate_search
+from pipeline.search.params import Context, IndexType, Param, Value
 
 _EASY = 10  # trials at random before the model of what is good begins to choose
 _FACTORS = (0.5, 1.0, 2.0)  # of a build parameter's default, where no values are given: each costs a build
@@ -126,7 +126,7 @@ class _Tuning:
         pieces = [measured(self.config)] * left
         if self._built:
             last, builds = list(self._built)[-1], round(left * len(self._built) / max(len(self.known), 1))
-            made = of_build(index_type(last.index), last.values, self.rows, self.dim, self.measuring.served.embedded)
+            made = of_build(last.index, last.values, self.rows, self.dim, self.measuring.served.embedded)
             pieces += made[:3] * min(builds, left)
         self.measuring.pieces.left = pieces
 
@@ -159,27 +159,25 @@ class _Tuning:
     def _point(self, trial: Any) -> Point:
         names = [str(n) for n in range(len(self.config.indexes))]
         grid = self.config.indexes[int(trial.suggest_categorical("index", names) if len(names) > 1 else 0)]
-        index, top_k = index_type(grid.index), self.config.top_k[0]
+        index, top_k = grid.index, self.config.top_k[0]
         size: Context = {"rows": self.rows, "dim": self.dim}
-        built = self._suggested(trial, index, index.build, parse_grid(grid.build), size, _builds)
-        params = validate_build(index, fitted(index.build, built, size, index.name, []), self.dim, self.rows)
-        context = {**params, "top_k": top_k}
-        searched = self._suggested(trial, index, index.search, parse_grid(grid.search), {"top_k": top_k, **size}, None)
-        search = validate_search(index, params, fitted(index.search, searched, context, index.name, []), top_k)
-        build = Build(index.name, tuple(params.items()))
+        built = self._suggested(trial, index, index.build, grid.build, size, _builds)
+        build = build_of(index, built, self.dim, self.rows, [])
+        searched = self._suggested(trial, index, index.search, grid.search, {"top_k": top_k, **size}, None)
+        search = search_of(build, searched, top_k, [])
         first = (self.config.nq[0], self.config.concurrency[0], self.config.clients[0])
         rate = self.config.rates[0] if self.config.rates else None
-        return Point(build, tuple(search.items()), top_k, *first, rate, 0)
+        return Point(build, search, top_k, *first, rate, 0)
 
     def _suggested(
-        self, trial: Any, index: IndexType, params: tuple[Param, ...], grid: Any, context: Context, few: Any
+        self, trial: Any, index: IndexType, params: tuple[Param, ...], grid: Choices, context: Context, few: Any
     ) -> dict[str, Value]:
         """Let the trial choose: of the given values, of a `few` where each costs a build, or of a range."""
         found: dict[str, Value] = {}
         for param in params:
             name = f"{index.name} {param.name}"
             if param.name in grid:
-                found[param.name] = trial.suggest_categorical(name, grid[param.name])
+                found[param.name] = trial.suggest_categorical(name, list(grid[param.name]))
             elif param.optional or param.kind in ("bool", "choice"):
                 continue
             elif few:
