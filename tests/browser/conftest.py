@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from pipeline.core.project import PROJECT
 from pipeline.core.workspace import Workspace
 from tests.conftest import Road, ours, wait_for
 
@@ -23,7 +24,6 @@ _FLAGS = [
     "--no-first-run",
 ]
 expect.set_options(timeout=30_000)  # parts of a page are loaded when they are needed, on a machine that others use
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def chromium() -> str:
@@ -40,7 +40,7 @@ def serve(workspace: Path, script: str = "app/main.py") -> "tuple[subprocess.Pop
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port)]
     process = subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | {"CLICK_ROAD_WORKSPACE": str(workspace)}, stdout=subprocess.DEVNULL
+        command, cwd=PROJECT, env=os.environ | {"CLICK_ROAD_WORKSPACE": str(workspace)}, stdout=subprocess.DEVNULL
     )
     address = f"http://127.0.0.1:{port}"
 

@@ -14,10 +14,10 @@ from pipeline.bench.runs import Recorder, list_runs, load
 from pipeline.core.workspace import Workspace
 from pipeline.figures.figure import SAVED_WIDTH
 from pipeline.indexes.registry import served_search, serving
-from tests.bench.made import point
 from tests.browser.conftest import laid_out, serve, settled
 from tests.browser.test_pages import ERRORS
 from tests.conftest import wait_for
+from tests.made.points import point
 
 pytestmark = pytest.mark.browser
 FRONT = ((100, 0.96, 3000.0), (200, 0.985, 2000.0), (400, 0.995, 1000.0))

@@ -14,9 +14,9 @@ from pipeline.bench.analysis.settings import summarise, where
 from pipeline.figures import benchmark, charts, fairness, models
 from pipeline.figures.figure import SAVED_WIDTH, Figure
 from pipeline.figures.rates import rates
-from tests.app import test_benchcharts, test_charts, test_ratecharts
-from tests.bench.made import point
-from tests.bench.made import points as made
+from tests.figures import test_benchmark, test_charts, test_rates
+from tests.made.points import point
+from tests.made.points import points as made
 
 pytestmark = pytest.mark.browser
 WIDTHS = (358, SAVED_WIDTH)  # of a figure on a phone of 390 px, and of a picture that is saved, with its title
@@ -45,12 +45,12 @@ def _drawn() -> dict[str, Figure]:
     ]
     many = [point(0.97, 800.0 + n, concurrency=n) for n in (1, 2, 4, 8, 9, 10)]
     alone = test_charts.POINTS[:3]
-    side = where(test_benchcharts.MADE, {"index": "IVF_FLAT"})
+    side = where(test_benchmark.MADE, {"index": "IVF_FLAT"})
     return (
         test_charts.figures("light")
-        | {f"bench {name}": figure for name, figure in test_benchcharts.figures("light").items()}
+        | {f"bench {name}": figure for name, figure in test_benchmark.figures("light").items()}
         | {
-            "rates": rates(test_ratecharts.settings_at([50, 90, 95, 100, 200]), "light"),
+            "rates": rates(test_rates.settings_at([50, 90, 95, 100, 200]), "light"),
             "one point": benchmark.frontier(one, "light"),
             "one latency": benchmark.latencies(one, "light"),
             "one over": fairness.over(at_equal_recall(side, side), "HNSW", "IVF_FLAT", "light"),

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from pipeline.bench.runs import Recorder, find
 from pipeline.cli import app
 from pipeline.core.workspace import Workspace
-from tests.bench.made import point
+from tests.made.points import point
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from pipeline.clicks import ClickSource, datasets, download, read
 from pipeline.clicks.download import Wanted
 from pipeline.core.errors import Cancelled, UserError
 from pipeline.core.workspace import write_json
-from tests.clicks.serving import Site, serving
+from tests.clicks.site import Site, serving
 from tests.conftest import cli
 
 BODY = os.urandom(400_000)
