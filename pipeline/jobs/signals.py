@@ -14,13 +14,14 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 class Cancel:
     """Raise `Cancelled` where a signal finds the job, and again where that was lost.
 
-    Python drops what is raised in a finaliser or in a callback from C, and a library may swallow it: the next signal
-    or the next report finds that.
+    Python drops what a finaliser raises, and libraries swallow what they do not expect: pymilvus does, while it writes
+    a request (entity_is_sparse_matrix). The next report finds that, or the next signal.
     """
 
     asked = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Take a signal."""
         again, self.asked = self.asked, True
         if not again:
             raise Cancelled

@@ -1,4 +1,4 @@
-"""No module of the app, no page and no module of the pipeline imports what is heavy; the command line answers at once."""
+"""No module, no page and no command imports what is heavy before it needs it."""
 
 import json
 import subprocess
