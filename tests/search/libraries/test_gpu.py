@@ -53,20 +53,6 @@ def test_no_more_than_a_block_of_similarities_is_held(points: np.ndarray) -> Non
     assert arrays.largest == 100 * 1000
 
 
-@pytest.mark.parametrize("metric", ["IP", "L2", "COSINE"])
-def test_the_exact_engine_gives_ids_and_scores(points: np.ndarray, metric: str) -> None:
-    engine = gpu_exact.GpuExactEngine(numpy_arrays())
-    engine.create("t", points.shape[1], metric)
-    engine.insert("t", np.arange(len(points)) * 3 + 7, points, {})
-    engine.build("t", "GPU_BRUTE_FORCE", {}, metric)
-    engine.load("t")
-    found = engine.search("t", points[:20], 5, {})
-    if metric != "IP":  # by the product a longer vector can be nearer than itself
-        assert (found.ids[:, 0] == np.arange(20) * 3 + 7).all()
-        assert np.allclose(found.scores[:, 0], 0 if metric == "L2" else 1, atol=1e-4)
-    assert (engine.search("t", points[:1], 6001, {}).ids[0, -1:] == -1).all()
-
-
 @pytest.mark.parametrize(
     ("index", "params", "metric", "build", "search"),
     [
