@@ -12,10 +12,8 @@ from hypothesis import strategies as st
 
 from pipeline.bench.analysis import reread
 from pipeline.bench.analysis.advise import Wish, advise
-from pipeline.bench.analysis.compare import at_equal_recall
 from pipeline.bench.analysis.cost import with_cost
-from pipeline.bench.analysis.prices import Price
-from pipeline.bench.analysis.settings import summarise, where
+from pipeline.bench.analysis.settings import summarise
 from pipeline.figures import benchmark, fairness
 from pipeline.figures.figure import Figure, log_axis
 from pipeline.figures.marks import hover, index_colour
@@ -23,40 +21,7 @@ from pipeline.figures.rates import rates
 from pipeline.figures.theme import PALETTES
 from pipeline.search.catalogue import CATALOGUE
 from tests.made.points import ends, point, points
-
-PRICE = Price("test", 0.03, 0.004)
-
-
-def _made(**other: Any) -> pl.DataFrame:
-    rows = [
-        point(r, q * (1 + 0.1 * (repeat - 1)), {"M": 16}, {"ef": ef}, repeat=repeat, concurrency=c, **other)
-        for repeat in range(3)
-        for c in (1, 4)
-        for ef, r, q in ((100, 0.96, 1000.0 * c), (200, 0.99, 600.0 * c), (150, 0.9, 300.0 * c))
-    ]
-    rows += [point(0.97, 700, {"nlist": 64}, {"nprobe": 8}, index="IVF_FLAT", build_s=2.0, memory_mb=400)]
-    return with_cost(summarise(points(*rows)), PRICE)
-
-
-MADE = _made()
-PUBLISHED = where(reread.settings(), {"scenario": "user-user"})
-SIDES = at_equal_recall(where(MADE, {"index": "HNSW"}), where(MADE, {"index": "IVF_FLAT"}))
-
-
-def figures(mode: str) -> dict[str, Figure]:
-    return {
-        "qps": benchmark.frontier(MADE.filter(pl.col("concurrency") == 4), mode),
-        "cost": benchmark.frontier(MADE, mode, "usd_million"),
-        "published": benchmark.frontier(PUBLISHED, mode),
-        "latency": benchmark.latencies(MADE, mode),
-        "load": benchmark.concurrency(MADE, mode),
-        "build": benchmark.building(MADE, mode),
-        "over": fairness.over(SIDES, "HNSW", "IVF_FLAT", mode),
-        "speed-ups": fairness.speed_ups(reread.fair(), mode),
-        "as published": fairness.as_published(reread.pairs(), "item-item", mode),
-        "ceiling": fairness.ceiling(reread.pairs(), mode),
-        "bits": fairness.bits(reread.pairs(), "item-item", mode),
-    }
+from tests.made.settings import MADE, PRICE, figures, made
 
 
 def _title(figure: Figure) -> str:
@@ -117,7 +82,7 @@ def test_what_was_published_is_hollow_and_a_gpu_is_a_diamond() -> None:
 
 
 def test_a_point_where_the_client_was_the_limit_has_a_ring_and_says_so() -> None:
-    bound = _made(client_bound=True)
+    bound = made(client_bound=True)
     rings = [t for t in benchmark.frontier(bound, "light").data if t.marker.symbol == "circle-open"]
     assert len(rings) == 1
     assert "the server can do more" in rings[0].name

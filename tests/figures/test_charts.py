@@ -2,9 +2,7 @@
 
 import itertools
 import math
-from typing import Any
 
-import plotly.graph_objects as go
 import polars as pl
 import pytest
 from hypothesis import given
@@ -14,81 +12,9 @@ from app.train import lesson
 from pipeline.bench import published
 from pipeline.figures import charts
 from pipeline.figures import models as modelcharts
-from pipeline.figures.figure import blank, few, share_range, title
+from pipeline.figures.figure import few, share_range
 from pipeline.figures.theme import PALETTES, Palette
-
-EVALUATION = {
-    "popularity": {"recall@10": 0.1, "recall@20": 0.2, "mrr@20": 0.05, "ndcg@20": 0.08},
-    "two_tower": {"recall@10": 0.3, "recall@20": 0.5, "mrr@20": 0.15, "ndcg@20": 0.2},
-}
-BOUNDS = {
-    "two_tower": {"recall@20": (0.45, 0.56), "mrr@20": (0.14, 0.16)},
-    "popularity": {"recall@20": (0.18, 0.22)},
-}
-TITLES = {"two_tower": "Two-tower", "popularity": "Popularity"}
-POINTS = [
-    {"step": 1, "loss": 6.0},
-    {"step": 2, "loss": 5.0},
-    {"step": 2, "validation_recall@20": 0.31},
-    {"step": 4, "validation_recall@20": 0.42},
-]
-CURVES = {"session-1": POINTS, "session-2": [{"step": 2, "loss": 5.5}, {"step": 2, "validation_recall@20": 0.4}]}
-ITEMS = pl.DataFrame(
-    {
-        "item_id": ["a", "b", "c"],
-        "x": [0.0, 1.0, 2.0],
-        "y": [0.0, 1.0, 0.0],
-        "category": ["1", "1", "2"],
-        "name": ["A", "B", "C"],
-    }
-)
-SLICES = pl.DataFrame(
-    {
-        "model": ["two_tower", "two_tower", "popularity", "popularity"],
-        "part": ["1 click", "2", "1 click", "2"],
-        "examples": [100, 50, 100, 50],
-        "mean": [0.4, 0.6, 0.2, 0.1],
-        "low": [0.35, 0.5, 0.15, 0.05],
-        "high": [0.45, 0.7, 0.25, 0.15],
-    }
-)
-
-BUILT = [
-    {
-        "name": "a-hnsw",
-        "index": "HNSW",
-        "recall@10": 0.99,
-        "p50_ms": 3.0,
-        "p50_ms_low": 2.9,
-        "p50_ms_high": 3.2,
-        "device": "cpu",
-    },
-    {"name": "a-ivf", "index": "IVF_FLAT", "recall@10": 0.9, "p50_ms": 2.0, "device": "cpu"},
-    {
-        "name": "a-cagra",
-        "index": "GPU_CAGRA",
-        "recall@10": 0.96,
-        "p50_ms": 2.5,
-        "p50_ms_low": 2.4,
-        "p50_ms_high": 2.6,
-        "device": "gpu",
-    },
-]
-
-
-def figures(mode: str) -> dict[str, go.Figure]:
-    return {
-        "training": modelcharts.training(POINTS, mode),
-        "trainings": modelcharts.trainings(CURVES, mode),
-        "evaluation": modelcharts.evaluation(EVALUATION, BOUNDS, TITLES, ["popularity"], mode),
-        "slices": modelcharts.slices(SLICES, TITLES, ["popularity"], mode, "recall@20", "session length"),
-        "map": charts.item_map(ITEMS, mode, path=["a", "c"], found=["b"]),
-        "histogram": charts.histogram(pl.DataFrame({"value": [1, 2], "count": [3, 4]}), mode, "Half", "clicks", "n"),
-        "tail": charts.long_tail(pl.Series([90, 5, 3, 2]), mode),
-        "published": charts.published_devices(published.best_qps(0.95), 0.95, mode),
-        "quality": charts.index_quality(BUILT, mode),
-        "latency": charts.latency({"encode": 0.2, "search": 2.0, "total": 2.5}, mode),
-    }
+from tests.made.tables import BOUNDS, CURVES, EVALUATION, ITEMS, POINTS, SLICES, TITLES, figures
 
 
 def test_the_map_calls_what_was_searched_for_found() -> None:
@@ -104,21 +30,6 @@ def test_every_figure_has_a_title_and_units(mode: str) -> None:
         if name != "map":
             lowest = figure.layout.xaxis2 if name == "trainings" else figure.layout.xaxis
             assert lowest.title.text or name in ("evaluation", "published"), name
-
-
-def test_titles_say_the_finding() -> None:
-    found = figures("light")
-    assert found["training"].layout.title.text == "Validation recall@20 reached 0.420"
-    best = "session-1: validation recall@20 reached 0.420, session-2 0.400; between two trainings that may be chance"
-    assert found["trainings"].layout.title.text.replace("<br>", " ") == best
-    assert "other sessions" in modelcharts.trainings(CURVES, "light", alike=False).layout.title.text.replace(
-        "<br>", " "
-    )
-    assert "Two-tower leads with recall@20 0.500" in found["evaluation"].layout.title.text.replace("<br>", " ")
-    assert "from 0.40 (1 click) to 0.60 (2)" in found["slices"].layout.title.text.replace("<br>", " ")
-    assert "2.5 ms" in found["latency"].layout.title.text
-    assert "a-cagra has the lowest latency at recall ≥ 0.95" in found["quality"].layout.title.text.replace("<br>", " ")
-    assert "3.0 to 3.5 times" in found["published"].layout.title.text.replace("<br>", " ")
 
 
 def test_what_was_published_is_hollow_and_a_gpu_is_a_diamond() -> None:
@@ -140,14 +51,6 @@ def test_the_lesson_draws_both_curves_of_one_measure() -> None:
     assert "1.0 %" in figure.layout.title.text.replace("<br>", " ")
     assert [list(trace.x) for trace in figure.data] == [[0, 10], [0, 10]]
     assert list(figure.data[1].y) == pytest.approx([1.0, 1.01])
-
-
-def test_a_title_is_one_text_whatever_the_lines_of_a_saved_picture() -> None:
-    told = "A finding that goes on " * 12
-    figure, _ = blank("light", told)
-    assert "<br>" in figure.layout.title.text
-    assert title(figure) == told.strip()
-    assert figure.layout.margin.t > blank("light", "Short")[0].layout.margin.t
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=5))
@@ -208,47 +111,6 @@ def test_colours_can_be_told_apart(mode: str) -> None:
     for group in (meanings, list(palette.categories)):
         for one, other in itertools.combinations(group, 2):
             assert math.dist(_lab(one), _lab(other)) > 20, (one, other)
-
-
-def _quality(*rows: dict[str, Any]) -> str:
-    return str(charts.index_quality(rows, "light").layout.title.text).replace("<br>", " ")
-
-
-def test_an_index_is_the_quickest_only_where_its_p50_is_told_apart() -> None:
-    hnsw, _, cagra = BUILT
-    ends = ("p50_ms_low", "p50_ms_high")
-    assert _quality(hnsw, cagra | {"p50_ms_high": 2.95}).endswith("that may be chance")
-    old = [{k: v for k, v in row.items() if k not in ends} for row in (hnsw, cagra)]
-    assert (
-        _quality(*old)
-        == "At recall ≥ 0.95, a-cagra came first with 2.5 ms, ahead of a-hnsw with 3.0 ms; that may be chance"
-    )
-    same = {"p50_ms": 2.98, "p50_ms_low": 2.98, "p50_ms_high": 2.98}
-    assert "have the same latency" in _quality(hnsw | dict.fromkeys(("p50_ms", *ends), 3.0), cagra | same)
-
-
-def test_an_index_that_is_out_of_date_is_marked_and_never_wins() -> None:
-    hnsw, _, cagra = BUILT
-    figure = charts.index_quality([hnsw, cagra | {"stale": True}], "light")
-    assert "a-hnsw is the only index with recall ≥ 0.95" in figure.layout.title.text.replace("<br>", " ")
-    assert figure.data[1].marker.symbol == "diamond-open"
-    assert "out of date" in figure.data[1].name
-    assert "out of date" in _quality(cagra | {"stale": True})
-
-
-def test_models_whose_intervals_overlap_are_not_ranked_unless_they_differ_on_the_same_sessions() -> None:
-    near = {"popularity": {"recall@20": 0.49}, "two_tower": {"recall@20": 0.5}}
-    bounds = {"popularity": {"recall@20": (0.44, 0.54)}, "two_tower": {"recall@20": (0.45, 0.56)}}
-
-    def title(models: dict[str, dict[str, float]], certain: Any = ()) -> str:
-        figure = modelcharts.evaluation(models, bounds, TITLES, ["popularity"], "light", certain=certain)
-        return str(figure.layout.title.text).replace("<br>", " ")
-
-    assert title(near) == "Two-tower has recall@20 0.500, Popularity 0.490: the difference may be chance"
-    assert "leads" in title(near, {("two_tower", "popularity")})
-    level = near | {"popularity": {"recall@20": 0.4999}}
-    assert title(level, {("two_tower", "popularity")}) == "Two-tower and Popularity are level with recall@20 0.500"
-    assert title({}) == "No model is measured yet"
 
 
 def test_empty_tables_are_drawn_too() -> None:

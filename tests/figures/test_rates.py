@@ -1,24 +1,9 @@
 """The figure of open loops: the setting that bears the most, what was kept, and what was not."""
 
-from collections.abc import Sequence
-
-import polars as pl
-
 from pipeline.bench.analysis.settings import summarise
 from pipeline.figures.rates import rates
 from tests.made.points import point, points
-
-RATES = (50.0, 100.0, 200.0)
-
-
-def settings_at(offered: Sequence[float] = RATES) -> pl.DataFrame:
-    """Make the settings of two open loops at these rates."""
-    rows = [
-        point(0.97, min(rate, most), {"M": 16}, {"ef": ef}, loop="open", rate=rate, p99_ms=ef / 50)
-        for ef, most in ((100, 150.0), (200, 90.0))
-        for rate in offered
-    ]
-    return summarise(points(*rows, point(0.97, 3000.0)))
+from tests.made.settings import RATES, settings_at
 
 
 def test_the_setting_that_keeps_the_highest_rate_is_drawn_with_its_three_percentiles() -> None:

@@ -1,60 +1,24 @@
 """Sweeps on a real server through the command line: figures, resume, what is left out, and what goes wrong."""
 
-import contextlib
 import json
-import os
-import signal
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-import psutil
 import pytest
-from pymilvus import Collection, CollectionSchema, DataType, FieldSchema
-from typer.testing import CliRunner
 
 from pipeline.bench import runs
 from pipeline.bench.load.messages import TIME_SLICES
 from pipeline.bench.run import index as built
-from pipeline.bench.run.options import resumed
-from pipeline.cli import app
-from pipeline.core.errors import UserError
 from pipeline.core.workspace import Workspace
-from pipeline.jobs.job import cancel, jobs
-from pipeline.search.embedded.server import status
-from pipeline.search.milvus import foreign
-from tests.bench.conftest import Served
-from tests.conftest import wait_for
+from tests.bench.sweeps import VECTORS, bench
 
 pytestmark = pytest.mark.milvus
+
 FIGURES = {
     "index", "build", "search", "nq", "concurrency", "recall", "qps", "p50_ms", "p95_ms", "p99_ms", "client_cpu",
     "server_cpu", "client_bound", "build_s", "memory_mb", "server_memory_mb", "server_growth_mb",
 }  # fmt: skip
-VECTORS = ("--model", "synthetic:3000,400,16", "--scenario", "user-item")
-
-
-def bench(root: Path, *arguments: str, code: int = 0) -> dict[str, Any]:
-    ended = CliRunner().invoke(app, ["bench", *arguments, "--workspace", str(root), "--json"])
-    assert ended.exit_code == code, ended.output
-    answer: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
-    return answer
-
-
-def _clients(parent: int) -> list[psutil.Process]:
-    """List the client processes of one load generator: others may run on this machine."""
-    return [p for p in psutil.Process(parent).children(recursive=True) if "pipeline.bench.load.client" in p.cmdline()]
-
-
-@pytest.fixture
-def root(served: Served) -> Path:
-    """Give a workspace whose server runs already."""
-    return served.workspace.root
 
 
 def test_a_sweep_measures_each_point_and_keeps_it(root: Path, tmp_path: Path) -> None:
@@ -128,124 +92,6 @@ def test_a_sample_of_queries_has_an_interval(root: Path) -> None:
     assert row["recall_low"] < row["recall"] < row["recall_high"]
 
 
-def test_a_killed_sweep_goes_on_without_repeating_a_point(served: Served, root: Path) -> None:
-    options = [
-        *VECTORS,
-        "--index",
-        "FLAT",
-        "--nq",
-        "1,10,100",
-        "--concurrency",
-        "1,2",
-        "--top-k",
-        "7",
-        "--seconds",
-        "0.7",
-    ]
-    command = [sys.executable, "-m", "pipeline", "bench", *options, "--workspace", str(root), "--name", "killed"]
-    running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    path = root / "benchmarks" / "killed" / "rows.jsonl"
-    wait_for(lambda: path.exists() and path.read_text().count("\n") >= 2, 60)
-    clients = _clients(running.pid)
-    running.send_signal(signal.SIGKILL)
-    running.wait()
-    assert psutil.wait_procs(clients, 20)[1] == [], "its clients end with it"
-    before = runs.load(served.workspace, "killed")
-    assert runs.find(served.workspace, "killed").status == "interrupted"
-    assert 2 <= before.height < 6
-    answer = bench(root, *options)
-    assert answer["run"] == "killed"
-    after = runs.load(served.workspace, "killed")
-    assert after.head(before.height).equals(before)
-    assert after.height == 6
-    assert after.unique(["nq", "concurrency"]).height == 6
-    left = [name for name in served.engine.collections() if "bench_" in name]
-    assert left == [], "what the killed one built is gone"
-    assert bench(root, *options, "--dry-run")["plan"]["points"] == 6
-    assert bench(root, "--resume", "killed")["points"] == 6
-    assert resumed(served.workspace, "killed").top_k == (7,)
-
-
-def test_a_cancelled_sweep_keeps_its_points(served: Served, root: Path) -> None:
-    options = [*VECTORS, "--index", "FLAT", "--nq", "1", "--concurrency", "1,2", "--top-k", "8", "--seconds", "2"]
-    command = [sys.executable, "-m", "pipeline", "bench", *options, "--workspace", str(root), "--name", "cancelled"]
-    running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    path = root / "benchmarks" / "cancelled" / "rows.jsonl"
-    wait_for(lambda: path.exists() and path.read_text().count("\n") == 1, 60)
-    cancel(jobs(served.workspace)[0])
-    assert running.wait(10) == 130
-    run = runs.find(served.workspace, "cancelled")
-    assert (run.status, run.points) == ("cancelled", 1)
-
-
-def test_a_killed_server_comes_back_and_the_sweep_goes_on(served: Served, root: Path) -> None:
-    def kill() -> None:
-        path = root / "benchmarks" / "survives" / "rows.jsonl"
-        wait_for(lambda: path.exists() and path.read_text().count("\n") == 1, 60)
-        time.sleep(0.5)
-        psutil.Process(int(status(served.workspace)["pid"])).kill()
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    options = (
-        "--index",
-        "IVF_FLAT",
-        "--build",
-        "nlist=16",
-        "--search",
-        "nprobe=4",
-        "--nq",
-        "1,10",
-        "--concurrency",
-        "1,2",
-    )
-    answer = bench(root, *VECTORS, *options, "--top-k", "5", "--seconds", "1.5", "--name", "survives")
-    killer.join()
-    assert [row["error"] for row in answer["rows"]] == [None] * 4
-    assert len({row["recall"] for row in answer["rows"]}) == 1, "the same rows answer after the restart"
-    assert status(served.workspace)["restarts"] == 1
-
-
-@pytest.mark.long
-def test_a_server_that_dies_under_each_build_is_an_error_of_its_points_and_the_others_follow(tmp_path: Path) -> None:
-    """As the kernel ends it where memory is short: killed while it builds, and again whenever that is repeated."""
-    workspace = Workspace.open(tmp_path / "ws")
-    over = threading.Event()
-
-    def kill() -> None:
-        while not over.wait(0.2):
-            building = "building HNSW" in str(jobs(workspace)[:1] and jobs(workspace)[0].progress.get("text"))
-            pid = status(workspace).get("pid")
-            with contextlib.suppress(psutil.Error):  # it ended by itself meanwhile
-                if building and pid and psutil.Process(int(pid)).cpu_percent(0.5) > 30:
-                    psutil.Process(int(pid)).kill()
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    vectors = ("--model", "synthetic:60000,400,64", "--scenario", "user-item")
-    grids = ("--index", "HNSW", "--build", "M=32,efConstruction=2000", "--index", "FLAT", "--build", "")
-    loads = ("--nq", "1", "--concurrency", "1", "--top-k", "10", "--seconds", "0.3")
-    hnsw, flat = bench(workspace.root, *vectors, *grids, *loads)["rows"]
-    over.set()
-    killer.join()
-    assert "ended or stopped answering while" in hnsw["error"]
-    assert (flat["error"], flat["recall"]) == (None, 1.0)
-
-
-def test_a_client_that_dies_costs_no_point(served: Served, root: Path) -> None:
-    def kill() -> None:
-        wait_for(lambda: bool(_clients(os.getpid())), 60)
-        time.sleep(1.0)
-        _clients(os.getpid())[0].kill()
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    options = ("--index", "FLAT", "--nq", "1", "--concurrency", "2", "--top-k", "9", "--seconds", "1.5")
-    answer = bench(root, *VECTORS, *options)
-    killer.join()
-    assert [row["error"] for row in answer["rows"]] == [None]
-
-
 def test_an_index_that_cannot_be_built_in_time_is_an_error_of_its_points_and_the_others_follow(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,51 +132,6 @@ def test_dominated_settings_are_measured_once(root: Path) -> None:
     if first[5]["recall"] >= first[4000]["recall"]:
         assert {row["search"]["ef"] for row in left_out} == {4000}
         assert len(left_out) == 3
-
-
-def test_a_collection_of_others_is_asked_as_it_is(served: Served, root: Path) -> None:
-    before = served.engine.describe("ready")
-    options = ("--search", "nprobe=1,16", "--nq", "50", "--concurrency", "1", "--top-k", "10", "--seconds", "0.2")
-    answer = bench(root, "--collection", "ready", *options, "--queries", "200")
-    low, high = answer["rows"]
-    assert (low["index"], low["build"], low["scenario"]) == ("IVF_FLAT", {"nlist": 16}, "ready")
-    assert low["recall"] < high["recall"] == 1.0
-    assert low["build_s"] is low["server_growth_mb"] is None
-    assert served.engine.describe("ready") == before
-    assert "There is no collection 'raedy'" in bench(root, "--collection", "raedy", code=2)["error"]
-
-
-@pytest.fixture
-def texts(served: Served) -> Iterator[str]:
-    """Make a collection as others do, whose rows have text for keys."""
-    fields = [
-        FieldSchema("name", DataType.VARCHAR, is_primary=True, max_length=40),
-        FieldSchema("embedding", DataType.FLOAT_VECTOR, dim=served.vectors.shape[1]),
-    ]
-    made = Collection("texts", CollectionSchema(fields), using=served.engine.alias, num_shards=1)
-    made.insert([[f"item {n}" for n in range(len(served.vectors))], list(served.vectors)])
-    made.flush()
-    made.create_index("embedding", {"index_type": "IVF_FLAT", "metric_type": "IP", "params": {"nlist": 16}})
-    made.load()
-    yield "texts"
-    made.drop()
-
-
-def test_a_collection_with_text_for_keys_is_asked_and_compared(served: Served, root: Path, texts: str) -> None:
-    options = ("--search", "nprobe=1,16", "--nq", "50", "--concurrency", "1", "--top-k", "10", "--seconds", "0.2")
-    for client in ("raw", "pymilvus"):
-        answer = bench(root, "--collection", texts, *options, "--queries", "200", "--client", client)
-        few, all_of_them = answer["rows"][-2:]
-        assert few["recall"] < all_of_them["recall"] == 1.0
-    found = foreign.neighbours(served.engine, texts, 5, queries=3)
-    assert all(
-        key.startswith("item ") and len(answer) == 5
-        for key, answer in zip(found["queries"], found["answers"], strict=True)
-    )
-    ours = foreign.compare(served.engine, texts, texts, 10, 20)
-    assert ours["in_common"] == 1
-    with pytest.raises(UserError, match="names its rows by numbers and the other by text"):
-        foreign.compare(served.engine, texts, "ready", 10, 20)
 
 
 @pytest.mark.parametrize(
