@@ -138,6 +138,13 @@ def road(tmp_path_factory: pytest.TempPathFactory) -> Road:
     return Road(Workspace.open(copy), json.loads(measured.stdout.splitlines()[-1]), measured)
 
 
+def copy_of(road: Road, folder: Path) -> Workspace:
+    """Copy a road whose server has ended, for who changes what it has or kills its server."""
+    wait_for(lambda: not ours(str(road.workspace.root)), 60, "Milvus to stop")
+    shutil.copytree(road.workspace.root, folder / "ws", symlinks=True)
+    return Workspace.open(folder / "ws")
+
+
 @dataclass(frozen=True)
 class _Server:
     """One real server for all tests of this process that only ask; those that kill one start their own."""

@@ -16,7 +16,7 @@ from pipeline.bench.runs import Recorder
 from pipeline.core.project import PROJECT
 from pipeline.core.workspace import Workspace
 from tests.browser.benchmarked import points
-from tests.conftest import Road, ours, wait_for
+from tests.conftest import Road, copy_of, wait_for
 from tests.made.points import point
 
 _FLAGS = [
@@ -69,10 +69,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def shop(road: Road, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Copy the road, so that what is trained and built from the pages stays among these tests."""
-    wait_for(lambda: not ours(str(road.workspace.root)), 60, "Milvus to stop")
-    copy = tmp_path_factory.mktemp("shop") / "ws"
-    shutil.copytree(road.workspace.root, copy, symlinks=True)
-    return Workspace.open(copy)
+    return copy_of(road, tmp_path_factory.mktemp("shop"))
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """What a person does on more than one page, and waits for."""
 
+import pytest
 from playwright.sync_api import Page
 
 from pipeline.core.workspace import Workspace
@@ -7,6 +8,12 @@ from pipeline.jobs.job import jobs
 from tests.browser.conftest import settled
 
 ERRORS = "[data-testid=stException], [data-testid=stAlertContentError]"
+LOOKS = [  # each width and each scheme; the other two pairs lay out and draw the same
+    (1440, "dark"),
+    (390, "light"),
+    pytest.param(1440, "light", marks=pytest.mark.long),
+    pytest.param(390, "dark", marks=pytest.mark.long),
+]
 PATIENCE_S = 300  # for a job, on a machine that others use
 
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from app.benchmark.views import RATES, VIEWS
 from pipeline.figures.figure import SAVED_WIDTH
 from tests.browser.conftest import laid_out, settled
-from tests.browser.steps import ERRORS
+from tests.browser.steps import ERRORS, LOOKS
 
 pytestmark = pytest.mark.browser
 
@@ -20,8 +20,7 @@ def page(bench_page: Page) -> Page:
     return bench_page
 
 
-@pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
 def test_every_view_draws_without_error_or_overflow(
     browser: Browser, bench: str, width: int, scheme: Literal["light", "dark"]
 ) -> None:

@@ -9,15 +9,14 @@ from playwright.sync_api import Browser, Page, expect
 from app.routes import PAGES
 from tests.browser.access import STREAMLITS, findings
 from tests.browser.conftest import laid_out, serve, settled
-from tests.browser.steps import ERRORS
+from tests.browser.steps import ERRORS, LOOKS
 
 pytestmark = [pytest.mark.browser, pytest.mark.milvus, pytest.mark.merlin]
 
 AXE = ((390, "light"), (1440, "dark"))  # what axe-core looks at: it takes a second or two a page
 
 
-@pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
 def test_every_page_draws_without_error_or_overflow(
     browser: Browser, app: str, width: int, scheme: Literal["light", "dark"]
 ) -> None:

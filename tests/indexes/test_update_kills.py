@@ -20,7 +20,7 @@ from tests.indexes.changed import HISTORY, ITEMS, rows_of
 pytestmark = pytest.mark.milvus
 
 
-@pytest.mark.parametrize("after_s", [0.0, 0.3])
+@pytest.mark.parametrize("after_s", [0.3, pytest.param(0.0, marks=pytest.mark.long)])
 def test_killed_in_mid_upsert_it_is_made_whole_by_another(
     shop: Recommender, engine: MilvusEngine, tmp_path: Path, after_s: float
 ) -> None:

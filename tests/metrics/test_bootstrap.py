@@ -5,8 +5,8 @@ import pytest
 
 from pipeline.metrics.bootstrap import interval, resample
 
-RANDOM = np.random.default_rng(0)
-HITS = (RANDOM.random((900, 1)) < 0.3).astype(np.float32)
+
+HITS = (np.random.default_rng(0).random((900, 1)) < 0.3).astype(np.float32)
 
 
 def test_the_interval_of_a_share_is_the_normal_one() -> None:
@@ -22,8 +22,9 @@ def test_ten_equal_examples_of_a_session_tell_no_more_than_one() -> None:
 
 
 def test_a_difference_of_two_models_is_paired() -> None:
-    sessions = np.sort(RANDOM.integers(0, 200, 900))
-    other = RANDOM.random((900, 1))
+    random = np.random.default_rng(1)
+    sessions = np.sort(random.integers(0, 200, 900))
+    other = random.random((900, 1))
     apart = resample(HITS, sessions) - resample(other, sessions)
     assert np.allclose(apart, resample(HITS - other, sessions))
     assert np.std(resample(HITS, sessions) - resample(HITS, sessions)) == 0

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -14,7 +15,7 @@ from pipeline.indexes.registry import serve
 from pipeline.search.embedded import server
 from pipeline.serving.recommender import Query, Recommender
 from pipeline.vectors.embed import load_vectors
-from tests.conftest import SHOP, Road, cli
+from tests.conftest import SHOP, Road, cli, copy_of
 
 pytestmark = [pytest.mark.milvus, pytest.mark.merlin]
 
@@ -110,16 +111,17 @@ def test_a_bad_query_is_one_sentence(road: Road, arguments: list[str], expected:
     assert expected in answer["error"]
 
 
-def test_the_server_gone_in_mid_query_is_a_sentence(road: Road) -> None:
-    recommender = Recommender(road.workspace, "session")
-    with server.connect(road.workspace, "test") as engine:
+def test_the_server_gone_in_mid_query_is_a_sentence(road: Road, tmp_path: Path) -> None:
+    workspace = copy_of(road, tmp_path)
+    recommender = Recommender(workspace, "session")
+    with server.connect(workspace, "test") as engine:
         query = Query(k=10, index="items-session-hnsw")
         assert recommender.recommend(["A508"], query, engine)["items"]
         # Milvus ends with its supervisor; killed alone it would be back on the same port before the query gives up
-        os.kill(int(server.status(road.workspace)["supervisor_pid"]), signal.SIGKILL)
+        os.kill(int(server.status(workspace)["supervisor_pid"]), signal.SIGKILL)
         with pytest.raises(UserError, match="does not answer"):
             recommender.recommend(["A508"], query, engine)
-        with server.connect(road.workspace, "again") as other:
+        with server.connect(workspace, "again") as other:
             assert other.collections()  # it is back, with what it had
 
 

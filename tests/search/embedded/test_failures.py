@@ -55,9 +55,9 @@ def _stopped(workspace: Workspace) -> None:
     ("damaged", "told"),
     [
         ("etcd.data/member/snap/db", "failed to open database"),
-        ("etcd.data/member/wal/*.wal", "failed to init embedded Etcd server"),
         ("rocksmq/MANIFEST-*", "fail to init rocksmq: Corruption"),
-        ("rocksmq_meta_kv/CURRENT", "fail to init rocksmq: Corruption"),
+        pytest.param("etcd.data/member/wal/*.wal", "failed to init embedded Etcd server", marks=pytest.mark.long),
+        pytest.param("rocksmq_meta_kv/CURRENT", "fail to init rocksmq: Corruption", marks=pytest.mark.long),
     ],
 )
 def test_damaged_data_are_named_and_moved_away_it_starts(workspace: Workspace, damaged: str, told: str) -> None:
