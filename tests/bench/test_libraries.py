@@ -15,7 +15,7 @@ from pipeline.core.workspace import Workspace
 from pipeline.search.measure import measure, recall
 from pipeline.search.milvus.client import MilvusEngine
 from pipeline.vectors.embed import EmbedConfig, vectors_stage
-from tests.conftest import cli
+from tests.conftest import cli_here
 
 SHARED = {"index", "metric", "build", "search", "rows", "dim", "queries", "k", "insert_s", "build_s", "recall"}
 
@@ -109,7 +109,7 @@ def test_the_command_measures_the_workspaces_vectors(embedded: Path) -> None:
         "--threads",
         "1",
     )
-    code, answer = cli(embedded, "library", "bench", "--library", "faiss", *options)
+    code, answer = cli_here(embedded, "library", "bench", "--library", "faiss", *options)
     assert code == 0, answer
     assert answer["recall"] == 1.0
     assert (answer["rows"], answer["queries"], answer["threads"]) == (6000, 100, 1)
@@ -127,13 +127,13 @@ def test_the_command_measures_the_workspaces_vectors(embedded: Path) -> None:
     ],
 )
 def test_what_the_user_can_mend_is_a_sentence(embedded: Path, options: list[str], expected: str) -> None:
-    code, answer = cli(embedded, "library", "bench", *options)
+    code, answer = cli_here(embedded, "library", "bench", *options)
     assert code == 2
     assert expected in answer["error"]
 
 
 def test_the_command_lists_the_libraries(tmp_path: Path) -> None:
-    code, answer = cli(tmp_path / "ws", "library", "list")
+    code, answer = cli_here(tmp_path / "ws", "library", "list")
     assert code == 0
     assert [row["name"] for row in answer["libraries"]] == ["faiss", "cuvs", "gpu_exact"]
     assert answer["libraries"][0]["reason"] is None

@@ -6,7 +6,7 @@ from pipeline.core.workspace import Workspace
 from pipeline.indexes.build import IndexConfig, build_index
 from pipeline.indexes.registry import drop_index, dropped, find_index, set_aside
 from pipeline.search.milvus.client import MilvusEngine
-from tests.conftest import cli
+from tests.conftest import cli_here
 from tests.made.road import make_road
 
 pytestmark = [
@@ -29,6 +29,6 @@ def test_two_of_one_name_are_dropped_one_by_one(served: Workspace, engine: Milvu
     assert {older, newer} <= set(engine.collections())
     drop_index(served, CONFIG.name, engine)
     assert (older in engine.collections(), newer in engine.collections()) == (True, False)
-    assert cli(served.root, "index", "drop", CONFIG.name, "--aside", str(aside))[0] == 0
+    assert cli_here(served.root, "index", "drop", CONFIG.name, "--aside", str(aside))[0] == 0
     assert older not in engine.collections()
     assert dropped(served, CONFIG.name) == []

@@ -14,7 +14,7 @@ from pipeline.indexes.build import IndexConfig, build_index
 from pipeline.indexes.filters import Choice, compose, read
 from pipeline.search.milvus.client import MilvusEngine
 from pipeline.serving.recommender import Query, Recommender
-from tests.conftest import cli
+from tests.conftest import cli_here
 from tests.made.road import CATEGORIES, make_road
 
 pytestmark = pytest.mark.milvus
@@ -97,12 +97,12 @@ def test_where_nothing_matches_it_says_so(shop: Recommender, engine: MilvusEngin
 
 def test_the_command_line_filters(shop: Recommender) -> None:
     arguments = ["--items", ",".join(HISTORY), "--index", NAME, "--k", "3", "--exclude-seen"]
-    code, answer = cli(shop.workspace.root, "query", *arguments, "--filter", "price < 40 and category == 'skirts'")
+    code, answer = cli_here(shop.workspace.root, "query", *arguments, "--filter", "price < 40 and category == 'skirts'")
     assert code == 0
     assert len(answer["items"]) == 3
     assert all(i["price"] < 40 and i["category"] == "skirts" for i in answer["items"])
     assert set(answer["filter"]) == {"expression", "matching", "rows", "selectivity", "recall"}
-    code, answer = cli(shop.workspace.root, "query", *arguments, "--filter", "prise < 40")
+    code, answer = cli_here(shop.workspace.root, "query", *arguments, "--filter", "prise < 40")
     assert code == 2
     assert "Did you mean price?" in answer["error"]
 

@@ -16,7 +16,7 @@ from pipeline.indexes.update import put, take_out
 from pipeline.search.milvus.client import MilvusEngine
 from pipeline.serving.recommender import Query, Recommender
 from pipeline.vectors.embed import embed
-from tests.conftest import cli
+from tests.conftest import cli_here
 from tests.made.road import Nothing, encoder, make_road
 
 pytestmark = pytest.mark.milvus
@@ -68,7 +68,7 @@ def test_names_scores_and_the_query_are_those_of_its_training(road: Workspace, e
             assert after[1]["filter"] == before[1]["filter"]
             assert after[0]["note"].startswith("The index was built from an older training")
             assert recommender.of(find_index(road, NAME)).exact(HISTORY, 20) == exact
-    code, told = cli(road.root, "query", "--items", ",".join(HISTORY), "--index", NAME, "--k", "20")
+    code, told = cli_here(road.root, "query", "--items", ",".join(HISTORY), "--index", NAME, "--k", "20")
     assert code == 0, told
     assert [i["item_id"] for i in told["items"]] == exact
     build_index(road, IndexConfig(index="FLAT", label="kept"), engine)

@@ -14,7 +14,7 @@ from pipeline.indexes.registry import find_index
 from pipeline.indexes.update import check_items, check_sessions, put, show, take_out
 from pipeline.search.milvus.client import MilvusEngine
 from pipeline.serving.recommender import Query, Recommender
-from tests.conftest import cli
+from tests.conftest import cli_here
 from tests.indexes.changed import HISTORY, ITEMS, SESSIONS, rows_of
 from tests.made.road import make_road
 
@@ -65,16 +65,16 @@ def test_what_the_list_and_the_server_say(shop: Recommender, engine: MilvusEngin
     assert untouched["freshness"] == untouched["created"]
     sleep(1.1)  # times are in whole seconds
     put_items(shop, engine, ["n1", "n2", "i7"], np.concatenate([near(shop, 1)] * 3))
-    code, answer = cli(root, "index", "delete", ITEMS, "--ids", "n2,i1, i2,i2,nobody")
+    code, answer = cli_here(root, "index", "delete", ITEMS, "--ids", "n2,i1, i2,i2,nobody")
     assert code == 0, answer
     assert answer == {
         "index": ITEMS, "taken_out": 3, "not_there": ["nobody"], "count": 299, "added": 1, "deleted": 2,
     }  # fmt: skip
-    _, listed = cli(root, "index", "list")
+    _, listed = cli_here(root, "index", "list")
     row = next(row for row in listed["indexes"] if row["name"] == ITEMS)
     assert [row[k] for k in ("rows", "count", "added", "deleted", "changed")] == [300, 299, 1, 2, True]
     assert row["freshness"] > row["created"]
-    code, shown = cli(root, "index", "show", ITEMS)
+    code, shown = cli_here(root, "index", "show", ITEMS)
     assert code == 0
     assert {k: shown[k] for k in row} == row
     assert shown["loaded"]
@@ -84,13 +84,13 @@ def test_what_the_list_and_the_server_say(shop: Recommender, engine: MilvusEngin
 def test_an_id_with_a_comma_is_named_as_it_stands(shop: Recommender, engine: MilvusEngine) -> None:
     root = shop.workspace.root
     put_items(shop, engine, ["i1,i2", "x,y"], np.concatenate([near(shop, 9)] * 2))
-    code, answer = cli(root, "index", "delete", ITEMS, "--ids", "i1,i2", "--ids", "i3, x", "--ids", "x,y")
+    code, answer = cli_here(root, "index", "delete", ITEMS, "--ids", "i1,i2", "--ids", "i3, x", "--ids", "x,y")
     assert code == 0, answer
     assert (answer["taken_out"], answer["not_there"]) == (3, ["x"])
     left = rows_of(shop, engine)
     assert {"i1", "i2"} <= left.keys()
     assert not {"i1,i2", "x,y", "i3"} & left.keys()
-    code, answer = cli(root, "index", "delete", ITEMS, "--ids", " , ", "--ids", "")
+    code, answer = cli_here(root, "index", "delete", ITEMS, "--ids", " , ", "--ids", "")
     assert code == 2
     assert "names no id" in answer["error"]
 

@@ -13,7 +13,7 @@ from pipeline.indexes.registry import find_index
 from pipeline.indexes.update import check_items, put
 from pipeline.search.milvus.client import MilvusEngine
 from pipeline.serving.recommender import Recommender
-from tests.conftest import cli
+from tests.conftest import cli_here
 from tests.indexes.changed import BROUGHT, SESSIONS
 from tests.made.road import Nothing, make_road
 
@@ -26,7 +26,7 @@ def test_sessions_are_appended_and_replaced(served: Workspace, engine: MilvusEng
     name, shop, log = f"{SESSIONS}-grow", Recommender(served), tmp_path / "log.csv"
     clicks = [("7", "i1"), ("7", "unknown"), ("new", "i2"), ("new", "i3"), ("none", "unknown")]
     log.write_text("session,time,item\n" + "".join(f"{s},2024-01-01,{i}\n" for s, i in clicks))
-    code, answer = cli(served.root, "index", "append", name, "--clicks", str(log))
+    code, answer = cli_here(served.root, "index", "append", name, "--clicks", str(log))
     assert code == 0, answer
     told = ("new", "replaced", "skipped", "unknown_clicks", "count", "added", "deleted")
     assert [answer[k] for k in told] == [1, 1, 1, 2, 401, 1, 0]
@@ -36,14 +36,14 @@ def test_sessions_are_appended_and_replaced(served: Workspace, engine: MilvusEng
         assert [row["id"] for row in rows] == [key]
         assert np.allclose(rows[0]["vector"], shop.now.encode(history)[0], atol=1e-5)
     log.write_text("session,time,item\nnew,2024-01-02,i9\n")
-    code, answer = cli(
+    code, answer = cli_here(
         served.root, "index", "append", name, "--clicks", str(log), "--columns", "session=session,time=time,item=item"
     )
     assert (answer["new"], answer["replaced"], answer["count"]) == (0, 1, 401)
     rows = engine.rows(collection, "session_id == 'new'", ["vector"])
     assert np.allclose(rows[0]["vector"], shop.now.encode(["i9"])[0], atol=1e-5)
     log.write_text("session,time,item\nx,2024-01-02,nothing\n")
-    _, answer = cli(served.root, "index", "append", name, "--clicks", str(log))
+    _, answer = cli_here(served.root, "index", "append", name, "--clicks", str(log))
     assert [answer[k] for k in told] == [0, 0, 1, 1, 401, 1, 0]
 
 

@@ -5,7 +5,6 @@ import pytest
 
 from pipeline.metrics.bootstrap import interval, resample
 
-
 HITS = (np.random.default_rng(0).random((900, 1)) < 0.3).astype(np.float32)
 
 

@@ -9,7 +9,7 @@ import pytest
 from pipeline.core.columns import FIRST_IDX, ITEM_IDX, SESSION_ID, TIMESTAMP
 from pipeline.core.workspace import Workspace
 from pipeline.sessions import preprocess
-from tests.conftest import cli
+from tests.conftest import cli_here
 
 pytestmark = pytest.mark.merlin
 BEGIN = datetime(2024, 3, 1, tzinfo=UTC)
@@ -25,7 +25,7 @@ def clicked(tmp_path_factory: pytest.TempPathFactory) -> Path:
             rows.append(f"{n},{(BEGIN + timedelta(days=n, minutes=step)).isoformat()},{item}")
     root = tmp_path_factory.mktemp("split")
     (root / "clicks.csv").write_text("\n".join(rows) + "\n")
-    assert cli(root / "ws", "ingest", "--clicks", str(root / "clicks.csv"))[0] == 0
+    assert cli_here(root / "ws", "ingest", "--clicks", str(root / "clicks.csv"))[0] == 0
     return root / "ws"
 
 
@@ -34,7 +34,7 @@ def _sessions(root: Path, part: str) -> set[int]:
 
 
 def test_the_last_fifth_to_end_is_test_and_single_clicks_go(clicked: Path) -> None:
-    code, answer = cli(clicked, "preprocess")
+    code, answer = cli_here(clicked, "preprocess")
     assert code == 0, answer
     train, test = _sessions(clicked, "train"), _sessions(clicked, "test")
     assert 4 not in train | test
@@ -54,7 +54,7 @@ def test_training_knows_nothing_of_the_test(clicked: Path) -> None:
 
 
 def test_a_boundary_of_ones_own(clicked: Path) -> None:
-    assert cli(clicked, "preprocess", "--test-from", "2024-03-06")[0] == 0
+    assert cli_here(clicked, "preprocess", "--test-from", "2024-03-06")[0] == 0
     assert _sessions(clicked, "train") == {0, 1, 2, 3}
     assert _sessions(clicked, "test") == {5, 6, 7, 8, 9}
 
@@ -70,7 +70,7 @@ def test_a_boundary_of_ones_own(clicked: Path) -> None:
 )
 def test_a_boundary_that_leaves_nothing_is_a_sentence(clicked: Path, option: list[str], expected: str) -> None:
     before = (Workspace.open(clicked).manifest("data") or {}).get("key")
-    code, answer = cli(clicked, "preprocess", *option)
+    code, answer = cli_here(clicked, "preprocess", *option)
     assert code == 2, answer
     assert expected in answer["error"]
     assert (Workspace.open(clicked).manifest("data") or {}).get("key") == before

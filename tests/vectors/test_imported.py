@@ -12,7 +12,7 @@ from pipeline.search.embedded import server
 from pipeline.vectors import imported
 from pipeline.vectors.embed import load_vectors
 from pipeline.vectors.imported import BroughtConfig, import_vectors
-from tests.conftest import cli
+from tests.conftest import cli_here
 from tests.vectors.imports import NUMBERS, import_file, npy
 
 
@@ -88,21 +88,23 @@ def test_the_command_line_indexes_them(workspace: Workspace, tmp_path: Path, poi
     ids = [f"sku-{row * 7}" for row in range(len(points))]
     pl.DataFrame({"id": ids, "vector": points.tolist()}).write_parquet(tmp_path / "own.parquet")
     root = workspace.root
-    code, answer = cli(root, "vectors", "import", str(tmp_path / "own.parquet"), "--name", "mine", "--metric", "l2")
+    code, answer = cli_here(
+        root, "vectors", "import", str(tmp_path / "own.parquet"), "--name", "mine", "--metric", "l2"
+    )
     assert (code, answer["metrics"]["items"]) == (0, len(points))
-    assert cli(root, "vectors", "list")[1]["vectors"][0]["from"] == "own.parquet"
-    assert "6,000 vectors of your own" in [s["figure"] for s in cli(root, "status")[1]["stages"]]
+    assert cli_here(root, "vectors", "list")[1]["vectors"][0]["from"] == "own.parquet"
+    assert "6,000 vectors of your own" in [s["figure"] for s in cli_here(root, "status")[1]["stages"]]
     with server.connect(workspace, "test") as engine:
-        code, answer = cli(root, "index", "build", "--model", "mine", "--index", "HNSW")
+        code, answer = cli_here(root, "index", "build", "--model", "mine", "--index", "HNSW")
         assert code == 0, answer
         assert (answer["metrics"]["metric"], answer["metrics"]["indexed_rows"]) == ("L2", len(points))
         assert answer["metrics"]["recall@10"] > 0.95
-        assert cli(root, "index", "list")[1]["indexes"][0]["rows"] == len(points)
+        assert cli_here(root, "index", "list")[1]["indexes"][0]["rows"] == len(points)
         collection = answer["metrics"]["collection"]
         found = engine.search(collection, points[:1], 5, {"ef": 200}).ids[0]
         rows = engine.rows(collection, f"id in {found.tolist()}", ["source_id"], 5)
         exact = np.argsort(((points - points[0]) ** 2).sum(1))[:5]
         assert {row["source_id"] for row in rows} == {ids[i] for i in exact}
-        code, answer = cli(root, "index", "build", "--model", "mine", "--vectors", "sessions")
+        code, answer = cli_here(root, "index", "build", "--model", "mine", "--vectors", "sessions")
         assert code == 2
         assert "holds items and no sessions" in answer["error"]

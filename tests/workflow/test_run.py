@@ -1,23 +1,27 @@
 """The whole road on a made-up shop: what `run` answers, and that the answer holds."""
 
 import json
-import os
-import signal
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.core.errors import UserError
 from pipeline.indexes.known import Known
 from pipeline.indexes.registry import serve
 from pipeline.search.embedded import server
 from pipeline.serving.recommender import Query, Recommender
 from pipeline.vectors.embed import load_vectors
-from tests.conftest import SHOP, Road, cli, copy_of
+from tests.conftest import SHOP, Road, cli, cli_here
 
 pytestmark = [pytest.mark.milvus, pytest.mark.merlin]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _held(road: Road) -> Iterator[None]:
+    """Hold the road's server, which each test would start again."""
+    with server.connect(road.workspace, "tests"):
+        yield
 
 
 def test_run_answers_as_it_promises(road: Road) -> None:
@@ -44,7 +48,7 @@ def test_a_second_run_has_nothing_to_do(road: Road) -> None:
 
 
 def test_with_flat_a_query_answers_as_the_models_own_ranking(road: Road) -> None:
-    code, built = cli(road.workspace.root, "index", "build", "--index", "FLAT")
+    code, built = cli_here(road.workspace.root, "index", "build", "--index", "FLAT")
     assert code == 0, built
     recommender = Recommender(road.workspace, "session")
     sessions = load_vectors(road.workspace, "session", "sessions")[0].sample(60, seed=1)
@@ -75,7 +79,7 @@ def test_an_index_serves_with_the_search_parameters_that_it_was_chosen_with(road
 
 
 def test_query_by_session(road: Road) -> None:
-    code, answer = cli(road.workspace.root, "query", "--session", "2735", "--k", "5")
+    code, answer = cli_here(road.workspace.root, "query", "--session", "2735", "--k", "5")
     assert code == 0
     assert len(answer["history"]) > 1
     assert [i["rank"] for i in answer["items"]] == [1, 2, 3, 4, 5]
@@ -84,8 +88,8 @@ def test_query_by_session(road: Road) -> None:
 
 
 def test_query_by_items_without_what_was_seen(road: Road) -> None:
-    _, with_seen = cli(road.workspace.root, "query", "--items", "A508,H199", "--k", "803")
-    _, without = cli(road.workspace.root, "query", "--items", "A508,H199", "--k", "801", "--exclude-seen")
+    _, with_seen = cli_here(road.workspace.root, "query", "--items", "A508,H199", "--k", "803")
+    _, without = cli_here(road.workspace.root, "query", "--items", "A508,H199", "--k", "801", "--exclude-seen")
     assert {"A508", "H199"} <= {i["item_id"] for i in with_seen["items"]}
     assert not {"A508", "H199"} & {i["item_id"] for i in without["items"]}
     assert len(without["items"]) == 801
@@ -106,23 +110,9 @@ def test_query_by_items_without_what_was_seen(road: Road) -> None:
     ],
 )
 def test_a_bad_query_is_one_sentence(road: Road, arguments: list[str], expected: str) -> None:
-    code, answer = cli(road.workspace.root, "query", *arguments)
+    code, answer = cli_here(road.workspace.root, "query", *arguments)
     assert code == 2
     assert expected in answer["error"]
-
-
-def test_the_server_gone_in_mid_query_is_a_sentence(road: Road, tmp_path: Path) -> None:
-    workspace = copy_of(road, tmp_path)
-    recommender = Recommender(workspace, "session")
-    with server.connect(workspace, "test") as engine:
-        query = Query(k=10, index="items-session-hnsw")
-        assert recommender.recommend(["A508"], query, engine)["items"]
-        # Milvus ends with its supervisor; killed alone it would be back on the same port before the query gives up
-        os.kill(int(server.status(workspace)["supervisor_pid"]), signal.SIGKILL)
-        with pytest.raises(UserError, match="does not answer"):
-            recommender.recommend(["A508"], query, engine)
-        with server.connect(workspace, "again") as other:
-            assert other.collections()  # it is back, with what it had
 
 
 def test_a_wrong_password_is_a_sentence(road: Road) -> None:
@@ -134,10 +124,10 @@ def test_a_wrong_password_is_a_sentence(road: Road) -> None:
 
 
 def test_status_and_list_tell_what_exists(road: Road) -> None:
-    _, status = cli(road.workspace.root, "status")
+    _, status = cli_here(road.workspace.root, "status")
     assert {s["stage"] for s in status["stages"]} >= {"clicks", "data", "models/session", "maps/session"}
     assert all(s["state"] == "ready" for s in status["stages"])
-    _, listed = cli(road.workspace.root, "index", "list")
+    _, listed = cli_here(road.workspace.root, "index", "list")
     rows = {row["name"]: row for row in listed["indexes"]}
     assert rows["items-session-hnsw"]["note"].startswith("searched by brute force")
     assert rows["sessions-session-hnsw"]["indexed_rows"] == rows["sessions-session-hnsw"]["rows"] == 2_555
@@ -166,13 +156,15 @@ def test_vectors_and_map_are_parquet_of_ids(road: Road) -> None:
 
 def test_an_index_can_be_dropped_and_built_again(road: Road) -> None:
     root = road.workspace.root
-    assert cli(root, "index", "build", "--index", "IVF_FLAT", "--build", "nlist=16")[0] == 0
-    assert cli(root, "index", "release", "items-session-ivf_flat")[0] == 0
-    assert cli(root, "index", "load", "items-session-ivf_flat")[0] == 0
-    code, answer = cli(root, "query", "--items", "A508", "--index", "items-session-ivf_flat", "--search", "nprobe=99")
+    assert cli_here(root, "index", "build", "--index", "IVF_FLAT", "--build", "nlist=16")[0] == 0
+    assert cli_here(root, "index", "release", "items-session-ivf_flat")[0] == 0
+    assert cli_here(root, "index", "load", "items-session-ivf_flat")[0] == 0
+    code, answer = cli_here(
+        root, "query", "--items", "A508", "--index", "items-session-ivf_flat", "--search", "nprobe=99"
+    )
     assert (code, "nprobe 99 is over the index's nlist" in answer["error"]) == (2, True)
-    assert cli(root, "index", "drop", "items-session-ivf_flat")[0] == 0
-    code, answer = cli(root, "index", "drop", "items-session-ivf_flat")
+    assert cli_here(root, "index", "drop", "items-session-ivf_flat")[0] == 0
+    code, answer = cli_here(root, "index", "drop", "items-session-ivf_flat")
     assert (code, "There is no index" in answer["error"]) == (2, True)
 
 

@@ -8,7 +8,7 @@ from pipeline.bench.analysis import prices
 from pipeline.bench.analysis.prices import Price
 from pipeline.core.errors import UserError
 from pipeline.core.workspace import Workspace
-from tests.conftest import cli
+from tests.conftest import cli_here
 
 MINE = Price("mine", 0.02, 0.003, "our contract, page 3", "2026-01-31")
 
@@ -93,22 +93,22 @@ def test_a_file_edited_by_hand_is_checked_as_well(workspace: Workspace, text: st
 
 def test_the_command_line_changes_and_lists_them(workspace: Workspace) -> None:
     root = workspace.root
-    assert cli(root, "prices", "list")[1]["own"] is False
+    assert cli_here(root, "prices", "list")[1]["own"] is False
     given = ["--vcpu-hour", "0.02", "--gb-hour", "0.003", "--source", "our contract, page 3", "--date", "2026-01-31"]
-    assert cli(root, "prices", "set", "mine", *given)[0] == 0
+    assert cli_here(root, "prices", "set", "mine", *given)[0] == 0
     assert prices.load(workspace)[-1] == MINE
     assert [row.name for row in prices.load(workspace)][:-1] == [row.name for row in prices._read(prices.SHIPPED)]
-    code, answer = cli(root, "prices", "set", "gcp-n1-custom", "--gb-hour", "0.005")
+    code, answer = cli_here(root, "prices", "set", "gcp-n1-custom", "--gb-hour", "0.005")
     assert (code, answer["vcpu_hour_usd"], answer["gb_hour_usd"], answer["source"]) == (0, 0.033174, 0.005, "")
-    answer = cli(root, "prices", "set", "mine", "--date", "2026-02-28")[1]
+    answer = cli_here(root, "prices", "set", "mine", "--date", "2026-02-28")[1]
     assert (answer["source"], answer["date"]) == (MINE.source, "2026-02-28")
-    answer = cli(
+    answer = cli_here(
         root, "prices", "set", "mine", "--gpu-hour", "1.5", "--gpu-source", "ours", "--gpu-date", "2026-03-01"
     )[1]
     assert (answer["gpu_hour_usd"], answer["gpu_source"], answer["gpu_date"]) == (1.5, "ours", "2026-03-01")
-    answer = cli(root, "prices", "set", "mine", "--gpu-hour", "2")[1]
+    answer = cli_here(root, "prices", "set", "mine", "--gpu-hour", "2")[1]
     assert (answer["source"], answer["gpu_source"], answer["gpu_date"]) == (MINE.source, "", "")
-    assert cli(root, "prices", "list")[1]["prices"][-1]["name"] == "mine"
+    assert cli_here(root, "prices", "list")[1]["prices"][-1]["name"] == "mine"
     for bad, expected in (
         (["mine", "--gb-hour", "-1"], "gb_hour_usd '-1' of the prices 'mine' is no price"),
         (["mine", "--vcpu-hour", "x"], "vcpu_hour_usd 'x'"),
@@ -116,6 +116,6 @@ def test_the_command_line_changes_and_lists_them(workspace: Workspace) -> None:
         (["mine", "--gpu-date", "1.3.2026"], "The date '1.3.2026' of the prices 'mine' is none"),
         (["mien", "--vcpu-hour", "1"], "There are no prices 'mien' yet: give --vcpu-hour and --gb-hour. Did you mean"),
     ):
-        code, answer = cli(root, "prices", "set", *bad)
+        code, answer = cli_here(root, "prices", "set", *bad)
         assert code == 2
         assert expected in answer["error"]

@@ -12,7 +12,7 @@ from pipeline.core.workspace import Workspace
 from pipeline.search.embedded import server
 from pipeline.search.milvus import foreign, profiles
 from pipeline.search.milvus.client import MilvusEngine
-from tests.conftest import cli
+from tests.conftest import cli_here
 
 pytestmark = pytest.mark.milvus
 
@@ -52,11 +52,13 @@ def test_a_server_is_tested_and_kept_without_its_secret(named: Workspace, engine
 
 
 def test_the_command_line_keeps_and_forgets(workspace: Workspace, engine: MilvusEngine) -> None:
-    code, answer = cli(workspace.root, "server", "add", "mine", engine.endpoint.uri, MILVUS_TOKEN=engine.endpoint.token)
+    code, answer = cli_here(
+        workspace.root, "server", "add", "mine", engine.endpoint.uri, MILVUS_TOKEN=engine.endpoint.token
+    )
     assert (code, answer["name"]) == (0, "mine")
     assert engine.endpoint.token not in json.dumps(answer)
-    assert [s["name"] for s in cli(workspace.root, "server", "list")[1]["servers"]] == ["embedded", "mine"]
-    assert cli(workspace.root, "server", "remove", "mine")[0] == 0
+    assert [s["name"] for s in cli_here(workspace.root, "server", "list")[1]["servers"]] == ["embedded", "mine"]
+    assert cli_here(workspace.root, "server", "remove", "mine")[0] == 0
     assert not list((workspace.root / "servers").iterdir())
 
 
