@@ -196,8 +196,8 @@ def cli(root: Path, *arguments: str, **environment: str) -> tuple[int, dict[str,
     return ended.returncode, json.loads(ended.stdout.splitlines()[-1])
 
 
-def cli_here(root: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
+def cli_here(root: Path, *arguments: str, **environment: str) -> tuple[int, dict[str, Any]]:
     """Answer as `cli`, in this process: what is read and refused needs none of its own, which takes a second."""
-    ended = CliRunner().invoke(app, [*arguments, "--workspace", str(root), "--json"])
+    ended = CliRunner(env=environment).invoke(app, [*arguments, "--workspace", str(root), "--json"])
     assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
     return ended.exit_code, json.loads(ended.stdout.splitlines()[-1])
