@@ -26,7 +26,12 @@ pytestmark = pytest.mark.milvus
 
 def clients(parent: int) -> list[psutil.Process]:
     """List the client processes of one load generator: others may run on this machine."""
-    return [p for p in psutil.Process(parent).children(recursive=True) if "pipeline.bench.load.client" in p.cmdline()]
+    found = []
+    for process in psutil.Process(parent).children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it ended meanwhile
+            if "pipeline.bench.load.client" in process.cmdline():
+                found.append(process)
+    return found
 
 
 def test_a_killed_sweep_goes_on_without_repeating_a_point(served: Served, root: Path) -> None:
@@ -135,14 +140,19 @@ def test_a_server_that_dies_under_each_build_is_an_error_of_its_points_and_the_o
 
 
 def test_a_client_that_dies_costs_no_point(served: Served, root: Path) -> None:
+    killed: list[int] = []
+
     def kill() -> None:
         wait_for(lambda: bool(clients(os.getpid())), 60)
         time.sleep(1.0)
-        clients(os.getpid())[0].kill()
+        (first, *_) = clients(os.getpid())
+        first.kill()
+        killed.append(first.pid)
 
     killer = threading.Thread(target=kill)
     killer.start()
     options = ("--index", "FLAT", "--nq", "1", "--concurrency", "2", "--top-k", "9", "--seconds", "1.5")
     answer = bench(root, *VECTORS, *options)
     killer.join()
+    assert killed
     assert [row["error"] for row in answer["rows"]] == [None]
