@@ -23,7 +23,7 @@ lint: setup      ## formatter, linter, types, the order of the rooms
 
 test: setup lint ## everything but what takes minutes: unit, real Milvus, real browser
 	@scripts/browser.sh
-	$(PYTHON) -m pytest -m "not long"
+	$(PYTHON) -m pytest -m "not long" --durations=10
 
 test-long: setup ## what takes minutes: sixty kills, the image from an empty folder; generated inputs drawn anew
 	@scripts/browser.sh

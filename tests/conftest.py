@@ -13,15 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
+import numpy as np
 import psutil
 import pytest
+from typer.testing import CliRunner
 
+from pipeline.cli import app
 from pipeline.core.locks import lock
+from pipeline.core.project import PROJECT
 from pipeline.core.workspace import Workspace
+from pipeline.search.embedded.server import connect
 from pipeline.search.embedded.supervisor import GRACE_VARIABLE
+from pipeline.search.milvus.client import MilvusEngine
 from tests.measure import Measured, measure
 
-REALDATA_DIR = Path(os.environ.get("REALDATA_DIR", Path(__file__).resolve().parents[2] / "shared" / "data"))
+REALDATA_DIR = Path(os.environ.get("REALDATA_DIR", PROJECT.parent / "shared" / "data"))
 os.environ[GRACE_VARIABLE] = "2"  # servers of tests need not wait half a minute for a next user
 for _variable in ("MILVUS_URI", "MILVUS_TOKEN", "CLICK_ROAD_WORKSPACE"):
     os.environ.pop(_variable, None)
@@ -134,6 +140,46 @@ def road(tmp_path_factory: pytest.TempPathFactory) -> Road:
     return Road(Workspace.open(copy), json.loads(measured.stdout.splitlines()[-1]), measured)
 
 
+def copy_of(road: Road, folder: Path) -> Workspace:
+    """Copy a road whose server has ended, for who changes what it has or kills its server."""
+    wait_for(lambda: not ours(str(road.workspace.root)), 60, "Milvus to stop")
+    shutil.copytree(road.workspace.root, folder / "ws", symlinks=True)
+    return Workspace.open(folder / "ws")
+
+
+@dataclass(frozen=True)
+class _Server:
+    """One real server for all tests of this process that only ask; those that kill one start their own."""
+
+    workspace: Workspace
+    engine: MilvusEngine
+
+
+@pytest.fixture(scope="session")
+def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Server]:
+    workspace = Workspace.open(tmp_path_factory.mktemp("served") / "ws")
+    with connect(workspace, "tests") as engine:
+        yield _Server(workspace, engine)
+
+
+@pytest.fixture(scope="session")
+def served(_server: _Server) -> Workspace:
+    return _server.workspace
+
+
+@pytest.fixture(scope="session")
+def engine(_server: _Server) -> MilvusEngine:
+    return _server.engine
+
+
+@pytest.fixture(scope="session")
+def points() -> np.ndarray:
+    """Make synthetic item vectors in groups, as a model's are: (6000, 32) float32."""
+    random = np.random.default_rng(3)
+    centres = random.normal(size=(150, 32))
+    return (centres[random.integers(0, 150, 6000)] + 0.35 * random.normal(size=(6000, 32))).astype(np.float32)
+
+
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the folder that all processes of this run of the tests share."""
     base = tmp_path_factory.getbasetemp()
@@ -148,3 +194,10 @@ def cli(root: Path, *arguments: str, **environment: str) -> tuple[int, dict[str,
     )
     assert "Traceback" not in ended.stdout + ended.stderr
     return ended.returncode, json.loads(ended.stdout.splitlines()[-1])
+
+
+def cli_here(root: Path, *arguments: str, **environment: str) -> tuple[int, dict[str, Any]]:
+    """Answer as `cli`, in this process: what is read and refused needs none of its own, which takes a second."""
+    ended = CliRunner(env=environment).invoke(app, [*arguments, "--workspace", str(root), "--json"])
+    assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
+    return ended.exit_code, json.loads(ended.stdout.splitlines()[-1])

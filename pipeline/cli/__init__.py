@@ -5,9 +5,10 @@ import sys
 from typer.exceptions import Abort, TyperException
 
 # Each module adds its commands to `app` when it is imported.
-from pipeline.cli import (  # noqa: F401  # noqa: F401
+from pipeline.cli import (  # noqa: F401
     admin,
     bench,
+    commands,
     data,
     evaluation,
     index,

@@ -42,7 +42,9 @@ def evaluate(
 ) -> None:
     """Rank the next click of each revealed test session, and compare the models.
 
-    Example: python -m pipeline evaluate --against vsknn (or --index items-session-hnsw --search ef=64)
+    Example: python -m pipeline evaluate --against vsknn
+
+    Example: python -m pipeline evaluate --index items-session-hnsw --search ef=64
     """
 
     def body() -> Answer:

@@ -135,7 +135,9 @@ def train(
 ) -> None:
     """Train a model; loss and recall stream out on the way.
 
-    Example: python -m pipeline train --model session --budget 5 (or --model vsknn --set sample=2000)
+    Example: python -m pipeline train --model session --budget 5
+
+    Example: python -m pipeline train --model vsknn --set sample=2000
     """
 
     def work(opened: Workspace, job: Running) -> Done:

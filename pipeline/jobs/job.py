@@ -30,6 +30,7 @@ from pipeline.core.project import PROJECT
 from pipeline.core.workspace import Workspace, read_json, write_json
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "killed"]
+_ASK_EVERY_S = 1.0  # what a signal raises may be lost: see signals.py
 KEPT = 60  # jobs whose logs are kept
 JOB_VARIABLE = "PIPELINE_JOB"
 CANCELLED = "Cancelled; earlier results are unchanged."
@@ -207,10 +208,10 @@ def cancel(target: Job, grace_s: float = 8.0) -> None:
         raise UserError(f"Job {target.id} ('{target.title}') is {target.state}: there is nothing to cancel.")
     (target.folder / "cancel").touch()  # one whose process only begins finds this
     tree: list[psutil.Process] = []
-    deadline = time.monotonic() + grace_s
-    while target.alive and time.monotonic() < deadline:
-        if not tree and (process := target.process()) is not None:
-            tree = _tree(process)
+    asked, deadline = -_ASK_EVERY_S, time.monotonic() + grace_s
+    while target.alive and (now := time.monotonic()) < deadline:
+        if now - asked >= _ASK_EVERY_S and not target.end and (process := target.process()) is not None:
+            asked, tree = now, tree or _tree(process)
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.terminate()
         time.sleep(0.02)

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from pipeline.core import strict_json
@@ -20,10 +19,10 @@ from pipeline.core.workspace import Workspace, read_json, write_json
 from pipeline.jobs.forecast import Forecast, time_left_words
 from pipeline.jobs.job import CANCELLED, JOB_VARIABLE, Job, create, jobs
 from pipeline.jobs.past import Past
+from pipeline.jobs.signals import SIGNALS, Cancel, cancelled_by_signals
 
 _WRITE_EVERY_S = 0.25
 _SAY_EVERY_S = 10.0
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 CODES = {"done": 0, "cancelled": 130}  # exit codes; 2 is what the user can mend, 1 a defect: both failed
 
 
@@ -36,8 +35,8 @@ class _Process:
 class Running:
     """A job in its own process: hands out the progress of each step, and takes the result."""
 
-    def __init__(self, workspace: Workspace, job: Job, steps: int = 1) -> None:
-        self.workspace, self.job = workspace, job
+    def __init__(self, workspace: Workspace, job: Job, steps: int, cancel: Cancel) -> None:
+        self.workspace, self.job, self.cancel = workspace, job, cancel
         self.steps = steps
         self.step = 0
         self.result: dict[str, Any] = {}
@@ -89,6 +88,7 @@ class _Reporter:
         self(0, 1, "")
 
     def __call__(self, done: float, total: float, text: str = "", point: Mapping[str, float] | None = None) -> None:
+        self.running.cancel.check()
         now = time.time()
         if point is not None:
             with (self.folder / "curve.jsonl").open("a") as file:
@@ -139,14 +139,14 @@ def _millions(workspace: Workspace) -> float:
 def running(workspace: Workspace, title: str, *, steps: int = 1, wait: bool = False) -> Iterator[Running]:
     """Run the block as the workspace's one writing job; refuse or (with `wait`) queue while another one writes."""
     job = _Process.job or _create(workspace, title)
-    with _stopping_on_signals():
+    with cancelled_by_signals() as cancel:
         code, error, result = 1, None, None
         try:
             writer = _become_writer(workspace, job, wait or job is _Process.job)
             try:
                 (job.folder / "started").touch()
                 workspace.sweep()
-                active = Running(workspace, job, steps)
+                active = Running(workspace, job, steps, cancel)
                 yield active
                 active.end_step()
                 code, result = 0, active.result
@@ -162,7 +162,7 @@ def running(workspace: Workspace, title: str, *, steps: int = 1, wait: bool = Fa
             error = f"A defect of the program: {type(defect).__name__}: {defect}"
             raise
         finally:
-            for number in _SIGNALS:
+            for number in SIGNALS:
                 signal.signal(number, signal.SIG_IGN)  # it has ended: that is written down, whoever cancels it now
             if sys.stderr.isatty():
                 print(file=sys.stderr)
@@ -237,16 +237,3 @@ def _busy(workspace: Workspace) -> str:
         f"Wait for it, add --wait to queue behind it, or end it with `python -m pipeline jobs cancel {holder.id} "
         f"--workspace {shlex.quote(str(workspace.root))}`."
     )
-
-
-@contextlib.contextmanager
-def _stopping_on_signals() -> Iterator[None]:
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise Cancelled
-
-    before = {s: signal.signal(s, stop) for s in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

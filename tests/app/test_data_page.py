@@ -7,9 +7,10 @@ from streamlit.testing.v1 import AppTest
 
 from pipeline.clicks import ClickSource
 from pipeline.clicks.ingest import ingest
+from pipeline.core.project import PROJECT
 from pipeline.core.workspace import MANIFEST, WORKSPACE_VARIABLE, Workspace, write_json
 
-PAGE = Path(__file__).resolve().parents[2] / "pages" / "data.py"
+PAGE = PROJECT / "pages" / "data.py"
 
 
 def _said(page: AppTest) -> str:

@@ -1,15 +1,14 @@
 """What a URL says is untrusted: every reader takes any text, and gives what is allowed or None."""
 
 import re
-from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from app import url
+from pipeline.core.project import PROJECT
 
-ROOT = Path(__file__).resolve().parents[2]
 NASTY = st.one_of(
     st.text(max_size=60),
     st.sampled_from(
@@ -74,6 +73,6 @@ def test_a_browser_that_misses_a_run_still_has_the_value_and_not_the_widgets_own
 
 
 def test_no_page_binds_a_widget_to_the_url_in_another_way() -> None:
-    files = [*ROOT.glob("app/**/*.py"), *ROOT.glob("pages/*.py")]
+    files = [*PROJECT.glob("app/**/*.py"), *PROJECT.glob("pages/*.py")]
     found = [f.name for f in files if re.search(r"st\.query_params", f.read_text()) and f.name != "url.py"]
     assert not found

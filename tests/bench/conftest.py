@@ -27,7 +27,7 @@ class Served:
 
     @property
     def target(self) -> Target:
-        """Give the server's processes as they are now: other tests kill it, and it comes back as another."""
+        """Give the server's processes."""
         return target(self.workspace, self.engine.endpoint)
 
 

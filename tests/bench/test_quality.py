@@ -12,8 +12,8 @@ from pipeline.core.errors import UserError
 from pipeline.core.workspace import Workspace
 from pipeline.evaluation.index_loss import RevealedSessions
 from pipeline.search.libraries.faiss import FaissEngine
-from tests.bench.made import point
-from tests.vectors.made import make_road
+from tests.made.points import point
+from tests.made.road import make_road
 
 
 def _asked(rows: int = 3000) -> RevealedSessions:

@@ -22,9 +22,9 @@ from app.routes import PAGES
 from pipeline.bench.runs import Recorder
 from pipeline.core.text import duration
 from pipeline.core.workspace import Workspace
-from tests.bench.made import point
 from tests.browser.conftest import chromium, serve
 from tests.conftest import run_road
+from tests.made.points import point
 
 TIMES, PAINTS = 10, 5
 POINTS = 2000

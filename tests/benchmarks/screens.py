@@ -7,7 +7,8 @@ from typing import Literal
 from playwright.sync_api import sync_playwright
 
 from app.routes import PAGES
-from tests.browser.conftest import ROOT, chromium, serve, settled
+from pipeline.core.project import PROJECT
+from tests.browser.conftest import chromium, serve, settled
 
 LINKS = {"recommend": "recommend?session=37412&after=4", "map": "map?session=37412", "overview": ""}
 MODES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -27,7 +28,7 @@ def main() -> None:
                 height = page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollHeight")
                 page.set_viewport_size({"width": 1280, "height": max(860, min(int(height), 1700))})
                 page.wait_for_timeout(800)
-                page.screenshot(path=ROOT / "docs" / "screens" / f"{name}-{mode}.png")
+                page.screenshot(path=PROJECT / "docs" / "screens" / f"{name}-{mode}.png")
                 page.set_viewport_size({"width": 1280, "height": 860})
         browser.close()
     process.terminate()

@@ -12,8 +12,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from pipeline.bench.runs import Recorder
+from pipeline.core.project import PROJECT
 from pipeline.core.workspace import Workspace
-from tests.conftest import Road, ours, wait_for
+from tests.browser.benchmarked import points
+from tests.conftest import Road, copy_of, wait_for
+from tests.made.points import point
 
 _FLAGS = [
     "--no-sandbox",
@@ -23,7 +27,6 @@ _FLAGS = [
     "--no-first-run",
 ]
 expect.set_options(timeout=30_000)  # parts of a page are loaded when they are needed, on a machine that others use
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def chromium() -> str:
@@ -40,7 +43,7 @@ def serve(workspace: Path, script: str = "app/main.py") -> "tuple[subprocess.Pop
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port)]
     process = subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | {"CLICK_ROAD_WORKSPACE": str(workspace)}, stdout=subprocess.DEVNULL
+        command, cwd=PROJECT, env=os.environ | {"CLICK_ROAD_WORKSPACE": str(workspace)}, stdout=subprocess.DEVNULL
     )
     address = f"http://127.0.0.1:{port}"
 
@@ -66,10 +69,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def shop(road: Road, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Copy the road, so that what is trained and built from the pages stays among these tests."""
-    wait_for(lambda: not ours(str(road.workspace.root)), 60, "Milvus to stop")
-    copy = tmp_path_factory.mktemp("shop") / "ws"
-    shutil.copytree(road.workspace.root, copy, symlinks=True)
-    return Workspace.open(copy)
+    return copy_of(road, tmp_path_factory.mktemp("shop"))
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +83,39 @@ def app(shop: Workspace) -> Iterator[str]:
 @pytest.fixture
 def page(browser: Browser, app: str) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1440, "height": 1000}, base_url=app)
+    opened = context.new_page()
+    opened.set_default_timeout(60_000)
+    yield opened
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Give a workspace with one run, and no model: the page needs none."""
+    workspace = Workspace.open(tmp_path_factory.mktemp("measured") / "ws")
+    with Recorder(workspace, "at-rates") as run:  # before 'mine', which is the newest
+        run.begin({}, {"cores": 2}, {}, 0, 2)
+        for rate, qps in ((50.0, 50.0), (200.0, 120.0)):
+            run.add(point(0.97, qps, loop="open", rate=rate))
+    with Recorder(workspace, "mine") as run:
+        rows = list(points())
+        run.begin({"preset": "quick"}, {"cpu": "a processor", "cores": 2}, {"milvus": "2.3.5"}, 7, len(rows))
+        for row in rows:
+            run.add(row)
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def bench(measured: Workspace) -> Iterator[str]:
+    process, address = serve(measured.root)
+    yield address
+    process.terminate()
+    process.wait(20)
+
+
+@pytest.fixture
+def bench_page(browser: Browser, bench: str) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1440, "height": 1400}, base_url=bench, accept_downloads=True)
     opened = context.new_page()
     opened.set_default_timeout(60_000)
     yield opened

@@ -14,9 +14,9 @@ from pipeline.bench.analysis.settings import summarise, where
 from pipeline.figures import benchmark, charts, fairness, models
 from pipeline.figures.figure import SAVED_WIDTH, Figure
 from pipeline.figures.rates import rates
-from tests.app import test_benchcharts, test_charts, test_ratecharts
-from tests.bench.made import point
-from tests.bench.made import points as made
+from tests.made import settings, tables
+from tests.made.points import point
+from tests.made.points import points as made
 
 pytestmark = pytest.mark.browser
 WIDTHS = (358, SAVED_WIDTH)  # of a figure on a phone of 390 px, and of a picture that is saved, with its title
@@ -40,17 +40,15 @@ _READ = """() => [...document.querySelectorAll('.js-plotly-plot')].map(plot => {
 def _drawn() -> dict[str, Figure]:
     """Give every figure, and those that were drawn badly: one point, the most recall, many values near each other."""
     one = summarise(made(point(1.0, 900.0)))
-    near = [
-        dict(test_charts.BUILT[0], name=f"items-session-{n}", p50_ms=3 + n / 20) | {"recall@10": 1.0} for n in range(6)
-    ]
+    near = [dict(tables.BUILT[0], name=f"items-session-{n}", p50_ms=3 + n / 20) | {"recall@10": 1.0} for n in range(6)]
     many = [point(0.97, 800.0 + n, concurrency=n) for n in (1, 2, 4, 8, 9, 10)]
-    alone = test_charts.POINTS[:3]
-    side = where(test_benchcharts.MADE, {"index": "IVF_FLAT"})
+    alone = tables.POINTS[:3]
+    side = where(settings.MADE, {"index": "IVF_FLAT"})
     return (
-        test_charts.figures("light")
-        | {f"bench {name}": figure for name, figure in test_benchcharts.figures("light").items()}
+        tables.figures("light")
+        | {f"bench {name}": figure for name, figure in settings.figures("light").items()}
         | {
-            "rates": rates(test_ratecharts.settings_at([50, 90, 95, 100, 200]), "light"),
+            "rates": rates(settings.settings_at([50, 90, 95, 100, 200]), "light"),
             "one point": benchmark.frontier(one, "light"),
             "one latency": benchmark.latencies(one, "light"),
             "one over": fairness.over(at_equal_recall(side, side), "HNSW", "IVF_FLAT", "light"),
@@ -59,7 +57,7 @@ def _drawn() -> dict[str, Figure]:
             "one pass": models.training(alone, "light"),
             "one pass each": models.trainings({"session-1": alone, "session-2": alone}, "light"),
             "many clients": benchmark.concurrency(summarise(made(*many)), "light"),
-            "path up": charts.item_map(test_charts.ITEMS, "light", path=["a", "b"]),
+            "path up": charts.item_map(tables.ITEMS, "light", path=["a", "b"]),
         }
     )
 

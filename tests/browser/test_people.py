@@ -2,11 +2,11 @@
 
 import asyncio
 import re
-from pathlib import Path
 
 import psutil
 import pytest
 
+from pipeline.core.project import PROJECT
 from pipeline.core.workspace import Workspace
 from tests.browser.conftest import serve
 from tests.visitor import Visitor
@@ -40,5 +40,5 @@ def test_memory_stays_flat_over_two_thousand_reruns(shop: Workspace) -> None:
 
 
 def test_streamlit_does_not_collect_after_every_rerun() -> None:
-    config = (Path(__file__).resolve().parents[2] / ".streamlit" / "config.toml").read_text()
+    config = (PROJECT / ".streamlit" / "config.toml").read_text()
     assert re.search(r"(?m)^postScriptGC = false", config)

@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from pipeline.core.workspace import Workspace
 from tests.browser.conftest import settled
-from tests.browser.test_pages import ERRORS
+from tests.browser.steps import ERRORS
 from tests.conftest import cli
 
 pytestmark = [pytest.mark.browser, pytest.mark.milvus, pytest.mark.merlin]

@@ -1,17 +1,16 @@
 """The URL and the widgets of every page: each change counts, Back undoes it, and no value breaks a page."""
 
 import re
-from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from app.routes import PAGES
+from pipeline.core.project import PROJECT
 from tests.browser.conftest import settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.milvus, pytest.mark.merlin]
-ROOT = Path(__file__).resolve().parents[2]
 NAMES = [
     "a", "after", "b", "budget", "by", "client", "collection", "concurrency", "cores", "data", "device", "do",
     "filter", "find", "index", "indexes", "items", "k", "keep", "loop", "measure", "memory", "merged", "model", "most",
@@ -28,7 +27,7 @@ def _expect_query(page: Page, name: str, value: str | None) -> None:
 
 
 def test_every_value_that_a_page_reads_is_tried_here() -> None:
-    source = "".join(f.read_text() for f in [*ROOT.glob("app/**/*.py"), *ROOT.glob("pages/*.py")])
+    source = "".join(f.read_text() for f in [*PROJECT.glob("app/**/*.py"), *PROJECT.glob("pages/*.py")])
     read = set(re.findall(r"url\.(?:bound|choice|segments|value)\(\s*\"(\w+)\"", source))
     assert read
     assert read <= set(NAMES), read - set(NAMES)

@@ -1,6 +1,8 @@
 """`bench advise` and its neighbours answer from a run on disk, and from what was published."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,9 @@ from typer.testing import CliRunner
 from pipeline.bench.runs import Recorder, find_run
 from pipeline.cli import app
 from pipeline.core.workspace import Workspace
-from tests.bench.made import point
+from pipeline.search.catalogue import CATALOGUE
+from tests.conftest import cli
+from tests.made.points import point
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +112,19 @@ def test_what_the_user_can_mend_is_a_sentence_and_code_2(root: Path, arguments: 
     code, answer = _bench(root, *arguments)
     assert code == 2
     assert expected in answer["error"]
+
+
+def test_doctor_and_catalogue_answer(tmp_path: Path) -> None:
+    _, doctor = cli(tmp_path / "ws", "doctor")
+    assert {c["check"] for c in doctor["checks"]} >= {"Python", "platform", "memory", "disk", "packages"}
+    assert all(c["way_out"] for c in doctor["checks"] if not c["ok"])
+    _, types = cli(tmp_path / "ws", "index", "types")
+    assert [t["name"] for t in types["types"]] == list(CATALOGUE)
+    _, data = cli(tmp_path / "ws", "data", "list", CLICK_ROAD_DATA=str(tmp_path))
+    assert [d["name"] for d in data["data"]] == ["shop", "eshop", "yoochoose", "synthetic:20000"]
+
+
+def test_an_empty_workspace_says_what_to_do(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pipeline", "status", "--workspace", str(tmp_path / "ws")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "run --clicks shop" in ended.stdout

@@ -1,127 +1,113 @@
-"""The command line's contract: help with examples, exit codes, one JSON object on the last line."""
+"""The contract of every command that can be typed: help, --json, exit codes, sentences, and its place in the docs."""
 
 import json
-import subprocess
-import sys
+import shlex
+import typing
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.core.workspace import write_json
-from pipeline.search.catalogue import CATALOGUE
-from tests.conftest import cli
+from pipeline.cli.commands import Command, manual, tree
+from pipeline.core.project import PROJECT
 
-COMMANDS = [
-    "run", "ingest", "preprocess", "train", "embed", "map", "evaluate", "query", "status", "doctor",
-    "index types", "index build", "index list", "index load", "index release", "index drop",
-    "server list", "server add", "server test", "server remove", "server look", "server compare",
-    "jobs list", "jobs show", "jobs cancel", "jobs stop", "data list", "data fetch", "data import",
-    "milvus start", "milvus stop", "milvus status",
-    "milvus restart", "index serve", "index append", "index upsert", "index delete", "index show",
-    "library list", "library bench", "trainings list", "trainings serve", "trainings delete",
-    "vectors import", "vectors describe", "vectors list", "prices list", "prices set",
-    "bench advise", "bench front", "bench compare", "bench quality", "bench published", "bench report", "bench note",
-    "bench", "bench list", "bench show", "bench export", "bench drop", "bench data", "bench tune",
-]  # fmt: skip
+COMMANDS = {command.name: command for command in tree()}
+RUN = {name: command for name, command in COMMANDS.items() if command.runs}
+SERVERS = {"milvus start", "milvus restart"}  # start Milvus wherever they are told to: see tests/search/embedded
+MORE = {  # with which a command gets as far as to look at its other options
+    "ingest": "--clicks synthetic:20", "run": "--clicks synthetic:20", "query": "--items a",
+    "bench": "--model synthetic:3000,400,16 --dry-run", "bench data": "--model synthetic:300,40,16",
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_has_an_example_and_the_common_options(command: str) -> None:
-    ended = CliRunner().invoke(app, [*command.split(), "--help"])
+def _required(command: Command, folder: Path) -> list[str]:
+    """Give what a command has to be given, of things that do not exist."""
+    given = []
+    for param in command.does.params:
+        if param.required:
+            value = "1" if _is_number(param) else str(folder / "x") if param.name in ("out", "to") else "x"
+            given += [value] if param.param_type_name == "argument" else [param.opts[-1], value]
+    return given
+
+
+def _is_number(param: Any) -> bool:
+    annotation = param.type_descriptor.annotation
+    return not {int, float}.isdisjoint({annotation, *typing.get_args(annotation)})
+
+
+def _answer(command: Command, folder: Path, *more: str) -> tuple[int, str, dict[str, Any]]:
+    """Run a command with --json on a workspace that is empty; give its exit code, what it said, and its answer."""
+    given = [*_required(command, folder), *more, "--workspace", str(folder / "ws"), "--json"]
+    ended = CliRunner().invoke(app, [*command.name.split(), *given])
+    assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
+    assert "Traceback" not in ended.output
+    last = ended.stdout.splitlines()[-1] if ended.stdout else "{}"
+    return ended.exit_code, ended.output, json.loads(last) if last.startswith("{") else {}
+
+
+def test_the_tree_is_walked() -> None:
+    assert {"run", "bench", "index build", "jobs list", "commands"} <= RUN.keys()
+    assert {"index", "jobs"} <= COMMANDS.keys() - RUN.keys()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_is_one_sentence_with_examples_and_the_common_options(name: str) -> None:
+    command = COMMANDS[name]
+    ended = CliRunner().invoke(app, [*name.split(), "--help"])
     assert ended.exit_code == 0
-    assert f"python -m pipeline {command.split(maxsplit=1)[0]}" in ended.stdout
-    assert "Example:" in ended.stdout
-    assert "--workspace" in ended.stdout
-    assert "--json" in ended.stdout
+    assert command.sentence.endswith(".")
+    assert ". " not in command.sentence
+    assert command.sentence in " ".join(ended.stdout.split())
+    if command.runs:
+        assert command.hidden or command.examples
+        assert {"workspace", "json"} <= {param.name for param in command.does.params}
+        assert all(param.help for param in command.does.params if param.name != "help")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (["run"], "name your clicks with --clicks"),
-        (["run", "--clicks", "nowhere"], "There is no file nowhere"),
-        (
-            ["run", "--clicks", "shop", "--model", "popularity"],
-            "makes no vectors to search with: choose one that does, such as session or two_tower",
-        ),
-        (["run", "--clicks", "shop", "--model", "two_towre"], "Did you mean two_tower or two_tower_published?"),
-        (["run", "--clicks", "shop", "--index", "HNWS"], "Did you mean HNSW?"),
-        (["run", "--clicks", "shop", "--epochs", "0"], "epochs 0 is out of range"),
-        (["run", "--clicks", "shop", "--budget", "0"], "budget 0.0 is out of range: choose 0.01 to 10000"),
-        (["preprocess"], "is not there yet"),
-        (["train"], "is not there yet"),
-        (["train", "--model", "vsknn", "--set", "neighbors=3"], "Did you mean neighbours?"),
-        (["train", "--model", "vsknn", "--set", "sample=x"], "sample 'x' is not a number"),
-        (["train", "--model", "vsknn", "--set", "sample=5"], "choose 1 to sample, 5"),
-        (["embed"], "run `train --model session`"),
-        (["map"], "run `embed --model session`"),
-        (["map", "--n-neighbors", "1"], "n_neighbors 1 is out of range"),
-        (["evaluate"], "No model is trained yet"),
-        (["evaluate", "--index", "x"], "There is no index 'x'"),
-        (["evaluate", "--index", "x", "--exclude-seen"], "leave --exclude-seen out"),
-        (["query", "--items", "a"], "run `train --model session`"),
-        (["index", "build", "--build", "M=x"], "M 'x' is not a whole number"),
-        (["index", "build", "--vectors", "users"], "There are no vectors of 'users'"),
-        (["index", "build", "--serve", "--vectors", "sessions"], "Only an index of items can serve"),
-        (["index", "build", "--serve", "--search", "nprobe=8"], "HNSW has no parameter 'nprobe'"),
-        (["index", "drop", "x"], "There is no index 'x'"),
-        (["index", "append", "x", "--clicks", "shop"], "There is no index 'x'"),
-        (["index", "upsert", "x", "--file", "y.parquet"], "There is no index 'x'"),
-        (["index", "delete", "x", "--ids", "a"], "There is no index 'x'"),
-        (["index", "show", "x"], "There is no index 'x'"),
-        (["jobs", "show", "9"], "There is no job '9'"),
-        (["trainings", "serve", "x"], "There is no training 'x': the newest are none yet; `train` makes one"),
-        (["trainings", "delete", "x"], "There is no training 'x'"),
-        (["library", "bench"], "run `embed --model session`"),
-        (["bench"], "run `embed --model session`"),
-        (["bench", "show", "x"], "There is no benchmark run 'x'"),
-    ],
+    ("name", "example"), [(n, example) for n, command in RUN.items() for example in command.examples]
 )
-def test_what_the_user_can_mend_is_a_sentence_and_code_2(tmp_path: Path, arguments: list[str], expected: str) -> None:
-    ended = CliRunner().invoke(app, [*arguments, "--workspace", str(tmp_path / "ws"), "--json"])
-    assert ended.exit_code == 2, ended.output
-    assert expected in json.loads(ended.stdout.splitlines()[-1])["error"]
+def test_examples_can_be_typed(name: str, example: str) -> None:
+    """Nothing is run: the example is read as its command reads it."""
+    _, typed, rest = example.partition("python -m pipeline ")
+    assert typed
+    words, does, path = shlex.split(rest), typer.main.get_command(app), []
+    while words and words[0] in getattr(does, "commands", {}):
+        path.append(words.pop(0))
+        does = does.commands[path[-1]]  # type: ignore[attr-defined]
+    assert " ".join(path) == name, "an example of another command"
+    does.make_context(name, words)
 
 
-def test_a_defect_is_code_1_and_is_written_down(tmp_path: Path) -> None:
-    write_json(tmp_path / "workspace.json", {"format": 1})  # no id: nobody but us writes that
-    code, answer = cli(tmp_path, "ingest", "--clicks", "synthetic:100")
-    assert code == 0, answer
-    (tmp_path / "stages" / "clicks" / "manifest.json").write_text('{"metrics": 3}')
-    code, answer = cli(tmp_path, "status")
-    assert code == 1
-    assert "A defect of the program" in answer["error"]
-    assert "Traceback" in (tmp_path / "defect.log").read_text()
+@pytest.mark.parametrize("name", sorted(RUN.keys() - SERVERS))
+def test_on_an_empty_workspace_it_answers_or_says_what_is_missing(name: str, tmp_path: Path) -> None:
+    code, said, answer = _answer(RUN[name], tmp_path)
+    assert code in (0, 2), said
+    assert answer, "the last line is one JSON object"
+    assert (code == 2) == ("error" in answer)
+    if code == 2:
+        assert answer["error"].endswith((".", "?", "…`."))
+        assert "\n" not in answer["error"]
+        assert not (tmp_path / "ws" / "milvus").exists(), "no server is started for what is refused"
 
 
-def test_another_versions_workspace_is_refused(tmp_path: Path) -> None:
-    write_json(tmp_path / "workspace.json", {"format": 7, "id": "x"})
-    code, answer = cli(tmp_path, "status")
-    assert code == 2
-    assert "has format 7, this version reads format 1" in answer["error"]
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [(n, p.opts[-1]) for n, command in sorted(RUN.items()) for p in command.does.params if _is_number(p)],
+)
+def test_a_number_out_of_range_is_a_sentence(name: str, option: str, tmp_path: Path) -> None:
+    more = MORE.get(name, "").split()
+    code, said, answer = _answer(RUN[name], tmp_path, *more, f"{option}=-1")
+    assert code == 2, said
+    assert answer.get("error", "").endswith((".", "?")) or "Invalid value for" in said
 
 
-def test_doctor_and_catalogue_answer(tmp_path: Path) -> None:
-    _, doctor = cli(tmp_path / "ws", "doctor")
-    assert {c["check"] for c in doctor["checks"]} >= {"Python", "platform", "memory", "disk", "packages"}
-    assert all(c["way_out"] for c in doctor["checks"] if not c["ok"])
-    _, types = cli(tmp_path / "ws", "index", "types")
-    assert [t["name"] for t in types["types"]] == list(CATALOGUE)
-    _, data = cli(tmp_path / "ws", "data", "list", CLICK_ROAD_DATA=str(tmp_path))
-    assert [d["name"] for d in data["data"]] == ["shop", "eshop", "yoochoose", "synthetic:20000"]
-
-
-def test_an_empty_workspace_says_what_to_do(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pipeline", "status", "--workspace", str(tmp_path / "ws")]
-    ended = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "run --clicks shop" in ended.stdout
-
-
-def test_json_errors_are_json_too(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pipeline", "query", "--workspace", str(tmp_path / "ws"), "--json"]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ended.returncode == 2
-    assert json.loads(ended.stdout.splitlines()[-1])["error"]
-    assert ended.stderr.startswith("Error: ")
+def test_every_command_is_documented() -> None:
+    document = (PROJECT / "docs" / "commands.md").read_text()
+    assert document == manual(), "run `python -m pipeline commands --markdown > docs/commands.md`"
+    headings = {line.lstrip("# ") for line in document.splitlines() if line.startswith("##")}
+    assert headings == {name for name, command in COMMANDS.items() if not command.hidden}
+    assert "docs/commands.md" in (PROJECT / "README.md").read_text()

@@ -13,7 +13,7 @@ from pipeline.models.baselines.item_to_item import ItemKnnConfig, RulesConfig
 from pipeline.models.baselines.vsknn import VsKnnConfig
 from pipeline.models.contract import TrainingInput
 from pipeline.models.registry import KINDS
-from tests.models import made
+from tests.made import clicks as made
 
 ITEMS = 30
 FRAME, SESSIONS = made.clicks(150, ITEMS)

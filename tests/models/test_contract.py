@@ -25,7 +25,7 @@ from pipeline.models.registry import KINDS, baselines, encoder_kind, retrievers
 from pipeline.sessions.histories import Histories
 from pipeline.training.train import load_encoder, load_model, train
 from pipeline.vectors.embed import embed
-from tests.models import made
+from tests.made import clicks as made
 
 
 class CircleConfig(Options):

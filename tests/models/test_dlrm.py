@@ -18,7 +18,7 @@ from pipeline.models.dlrm.model import PUBLISHED, DlrmConfig, load
 from pipeline.models.dlrm.pairs import PairFeatures, retrieve
 from pipeline.models.registry import KINDS, baselines
 from pipeline.sessions.histories import Histories, hold_out, next_clicks
-from tests.models import made
+from tests.made import clicks as made
 
 ITEMS = 40
 FRAME, _ = made.clicks(1200, ITEMS, seed=3)

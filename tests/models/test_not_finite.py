@@ -29,7 +29,7 @@ from pipeline.models.two_tower_published import model as two_tower_published
 from pipeline.models.two_tower_published.model import PublishedConfig
 from pipeline.sessions import sparse
 from pipeline.vectors.embed import load_vectors, vectors_stage, write_vectors
-from tests.models import made
+from tests.made import clicks as made
 from tests.models.test_dlrm import Blind
 
 ITEMS = 40

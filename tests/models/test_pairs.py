@@ -11,7 +11,7 @@ from pipeline.core.columns import CATEGORY_IDX, FIRST_IDX, OUT_OF_VOCABULARY
 from pipeline.metrics.ranking import Scores
 from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS, PairFeatures, RetrievedItems, retrieve
 from pipeline.sessions.histories import Histories
-from tests.models import made
+from tests.made import clicks as made
 
 ITEMS, K, RARE = 30, 10, 15
 FRAME, SESSIONS = made.clicks(150, ITEMS)

@@ -15,7 +15,7 @@ from pipeline.models.session import growth, model
 from pipeline.models.session.encoder import SessionEncoder
 from pipeline.models.session.examples import TrainingExamples
 from pipeline.vectors.new_items import describe_items
-from tests.models.test_session import CONFIG, ITEMS, Listener, catalogue, clicks
+from tests.made.rings import CONFIG, ITEMS, Listener, catalogue, clicks
 
 pytestmark = pytest.mark.merlin
 

@@ -26,7 +26,7 @@ from pipeline.search.params import parse_params, validate_search
 from pipeline.serving.recommender import Recommender
 from pipeline.serving.request import Query, checked
 from tests.calls import counted
-from tests.vectors.made import make_road
+from tests.made.road import make_road
 
 pytestmark = pytest.mark.milvus
 ITEMS, NAME, HISTORY = 1500, "items-session-hnsw", ["i1", "i2", "i3"]

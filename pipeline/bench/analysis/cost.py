@@ -3,6 +3,7 @@
 import polars as pl
 
 from pipeline.bench.analysis.prices import HOURS, Price, monthly_usd
+from pipeline.core.errors import UserError
 
 MONEY = ("usd_month", "usd_million")
 _MB = 1e6  # bytes, as everywhere else but in the clouds' prices
@@ -17,8 +18,10 @@ def with_cost(
     index's memory, as it is estimated; on a GPU a month of the instance whose whole price the list has. `replicas`:
     instances that answer `qps` together, one where no load is given. `usd_month`: all of them. `usd_million`: a million
     queries, by an instance that is busy all the time. Null where the cores or the index's memory are not known, and on
-    a GPU without a price: nothing that is not known is free.
+    a GPU without a price: nothing that is not known is free. UserError for no cores.
     """
+    if cores is not None and not cores > 0:
+        raise UserError(f"cores {cores:g} is out of range: choose more than 0.")
     instance = [_instance(row, price, cores) for row in settings.select("device", "cores", "memory_mb").rows()]
     table = settings.with_columns(pl.Series("usd_instance", instance, pl.Float64))
     return table.with_columns(

@@ -78,6 +78,8 @@ class ScenarioConfig(Options):
             one_of(self.metric, METRICS, "metric")
         if self.queries < 1 or self.rows < 0:
             raise UserError(f"{self.queries:,} queries of {self.rows:,} rows are out of range: choose at least 1.")
+        if self.seed < 0:
+            raise UserError(f"seed {self.seed} is out of range: choose 0 or more.")
         if (self.scenario == OWN) != bool(self.file):
             raise UserError("Vectors of your own are --scenario own with --file FILE: give both, or neither.")
         _ = self.vectors  # read here, for all who take them

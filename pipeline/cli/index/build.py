@@ -92,6 +92,7 @@ def build(
 
     def body() -> Answer:
         from pipeline.core.errors import UserError
+        from pipeline.core.stage import need
         from pipeline.indexes.build import IndexConfig, build_index, index_name
         from pipeline.indexes.registry import index_in_use
         from pipeline.indexes.registry import use_index as serve_index
@@ -99,6 +100,7 @@ def build(
         from pipeline.search.compatibility import why_not
         from pipeline.search.embedded.server import connect, server_facts, server_name
         from pipeline.search.params import check_build, parse_params, validate_search
+        from pipeline.vectors.embed import vectors_stage, way_to_vectors
         from pipeline.vectors.imported import default_metric
 
         name = server or server_name()
@@ -119,6 +121,9 @@ def build(
         validate_search(index_type(index), parse_params(build), parse_params(search), 1)
         if "://" not in name and (reason := why_not(index_type(index), server_facts(Workspace.open(workspace), name))):
             raise UserError(reason)
+        need(
+            Workspace.open(workspace), vectors_stage(model), way_to_vectors(model)
+        )  # before a server is started for it
         with (
             writing(workspace, f"index {called}", wait, 2) as (opened, job),
             connect(opened, f"job {job.job.id}", job.progress("milvus"), name) as engine,
