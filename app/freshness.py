@@ -25,13 +25,13 @@ _KINDS = {
 def out_of_date(model: str) -> list[str]:
     """List the stages behind a model's answers that were made from something replaced since, in order."""
     workspace = state.workspace()
-    index = serving(model)
+    index = index_in_use(model)
     stages = ["data", f"models/{model}", f"vectors/{model}", *([registry.index_stage(index["name"])] if index else [])]
     stages += [evaluation_stage(model), f"maps/{model}"]
     return [stage for stage in stages if is_stale(workspace, stage)]
 
 
-def serving(model: str) -> dict[str, Any] | None:
+def index_in_use(model: str) -> dict[str, Any] | None:
     """Give the index that answers for a model, None where none is built."""
     rows = registry.list_indexes(state.workspace())
     if not any(row["vectors"] == "items" and row["model"] == model for row in rows):
@@ -59,16 +59,16 @@ def notice(model: str) -> bool:
 
 
 def _commands(model: str, stale: list[str]) -> list[list[str]]:
-    """Give the commands that refresh a model's stages, and then the index that serves where `run` builds another."""
-    index = serving(model)
+    """Give the commands that refresh a model's stages, and then the index in use where `run` builds another."""
+    index = index_in_use(model)
     usual = index_name(state.workspace(), IndexConfig(model=model, server=server_name()))
     again = index is not None and index["stale"] and index["name"] != usual
     only_index = all(stage.startswith("indexes/") for stage in stale)
     run = [] if again and only_index else [["run", "--model", model]]
-    return [*run, *([build_again(index, serve=True)] if index is not None and again else [])]
+    return [*run, *([build_again(index, use=True)] if index is not None and again else [])]
 
 
-def build_again(index: dict[str, Any], *, serve: bool = False) -> list[str]:
+def build_again(index: dict[str, Any], *, use: bool = False) -> list[str]:
     """Give the command that builds an index again as it was, over the vectors that there are now."""
     manifest = state.workspace().manifest(registry.index_stage(index["name"])) or {}
     config = manifest["config"]
@@ -76,5 +76,5 @@ def build_again(index: dict[str, Any], *, serve: bool = False) -> list[str]:
     command += ["--server", config["server"], "--metric", config.get("metric", "IP")]
     for option, value in (("--build", config.get("params")), ("--label", config.get("label"))):
         command += [option, value] if value else []
-    search = registry.served_search(state.workspace(), index["name"])
-    return [*command, "--serve", *(["--search", search] if search else [])] if serve else command
+    search = registry.used_search(state.workspace(), index["name"])
+    return [*command, "--use", *(["--search", search] if search else [])] if use else command

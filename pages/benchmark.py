@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import cards, making, url
+from app import layout, making, url
 from app.benchmark import (
     adviser,
     data,
@@ -20,7 +20,7 @@ STUDY = "Published study"
 
 
 def main() -> None:
-    cards.heading(
+    layout.heading(
         "Which index gives the recall you need for the least money?",
         "Every setting is measured against the exact answers and under load; the server is measured, not its client.",
     )
@@ -36,7 +36,7 @@ def _results() -> None:
     view = _view(bool(known))
     if view == STUDY:
         if not known and not making.show("bench"):
-            cards.empty("Nothing has been measured here yet: press Run above. Until then, here are published results:")
+            layout.empty("Nothing has been measured here yet: press Run above. Until then, here are published results:")
         published.show()
         return
     for run in known:
@@ -44,12 +44,12 @@ def _results() -> None:
             form.progress(run.points, run.planned)
     names = data.choose_runs(known)
     if not names:
-        cards.empty("No run is chosen: choose one above, or 'published'.")
+        layout.empty("No run is chosen: choose one above, or 'published'.")
         return
     settings, failed = data.read(names, known)
     runs.failures(failed)
     if settings.is_empty():
-        cards.empty("No point yet: the first appears when its index is built.")
+        layout.empty("No point yet: the first appears when its index is built.")
         return
     given = data.choose_load(settings)
     figure, panel = st.columns([2, 1], gap="large")

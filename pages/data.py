@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import cards, draw, freshness, making, refused, state, tray, url
+from app import draw, freshness, layout, making, refused, state, terms, tray, url
 from app.data import uploads
 from app.errors import errors
 from pipeline.clicks import datasets
@@ -28,14 +28,14 @@ _TOGETHER = 20  # clicks: longer sessions are one bar
 
 
 def main() -> None:
-    cards.heading(
+    layout.heading(
         "Which clicks do we learn from?", "Choose a data set or upload your own, then run the pipeline on it."
     )
     _choose()
     manifest = state.workspace().manifest("clicks")
     if manifest is None:
         if not making.show("clicks"):
-            cards.empty(
+            layout.empty(
                 "There are no clicks yet: press “Run the whole pipeline” above, and this page shows what is in them."
             )
         return
@@ -118,12 +118,12 @@ def _file() -> list[str] | None:
 
 def _facts(manifest: dict[str, Any]) -> None:
     found = manifest["metrics"]
-    st.markdown(f"**Read last: {cards.escaped(Path(manifest['config']['clicks']).name)}**")
+    st.markdown(f"**Read last: {terms.escaped(Path(manifest['config']['clicks']).name)}**")
     for column, (label, value, term) in zip(
         st.columns(4),
         (
             ("Clicks", number(found["clicks"]), None),
-            ("Sessions", number(found["sessions"]), cards.TERMS["session"]),
+            ("Sessions", number(found["sessions"]), terms.TERMS["session"]),
             ("Items", number(found["items"]), None),
             ("Days", number(_days(found)), f"From {found['first'][:10]} to {found['last'][:10]}, UTC."),
         ),

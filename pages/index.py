@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import cards, costs, draw, freshness, making, refused, servers, state, tray, url
+from app import costs, draw, freshness, layout, making, refused, servers, state, table, tray, url
 from app.errors import errors
 from app.index import build_form, foreign, library, side_by_side
 from pipeline.core.text import duration, named, number, size
@@ -32,13 +32,13 @@ MAIN = ("index", "state", "recall@10", "p50", "memory", "a month")  # what fits 
 
 
 def main() -> None:
-    cards.heading(
+    layout.heading(
         "Which index finds the nearest vectors fastest?",
         "Build several indexes over the same vectors and compare them; each is a collection in Milvus.",
     )
     if not state.workspace().stages("vectors"):
         if not making.show("vectors"):
-            cards.empty("There are no vectors to index yet.", "train", "Train a model on the Train page")
+            layout.empty("There are no vectors to index yet.", "train", "Train a model on the Train page")
         return
     freshness.notice(state.model())
     chosen = servers.choose()
@@ -56,24 +56,24 @@ def _built() -> None:
     rows = registry.list_indexes(state.workspace())
     if not rows:
         if not making.show("indexes"):
-            cards.empty("No index is built yet: choose a type above and press Build.")
+            layout.empty("No index is built yet: choose a type above and press Build.")
         return
-    serving = _serving(rows)
-    _newer(rows, serving)
+    in_use = _in_use(rows)
+    _newer(rows, in_use)
     elsewhere = any(row["server"] != EMBEDDED.name for row in rows)
-    lines = [_line(row, serving, elsewhere) for row in rows]
-    cards.table([{name: line[name] for name in MAIN} for line in lines], HELP)
+    lines = [_line(row, in_use, elsewhere) for row in rows]
+    table.show([{name: line[name] for name in MAIN} for line in lines], HELP)
     st.caption(
         f"Recall and p50 were measured when each index was built ({_days(rows)}): recall on {QUERIES} queries, which are sessions "
         f"for an index of a model's items, p50 on {TIMED} of them, one at a time."
     )
     with st.expander("All of each index: parameters, rows, times, disk", icon=":material/table:"):
-        cards.table(lines, HELP)
+        table.show(lines, HELP)
     costs.edit()
     chosen = _chosen(rows)
     if len(chosen) == 1:
         with refused.below("actions"):
-            _actions(chosen[0], serving)
+            _actions(chosen[0], in_use)
         _through(chosen[0])
         library.show(chosen[0])
     elif len(chosen) == 2:
@@ -103,13 +103,13 @@ def _days(rows: list[dict[str, Any]]) -> str:
     return days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
 
 
-def _serving(rows: list[dict[str, Any]]) -> set[str]:
+def _in_use(rows: list[dict[str, Any]]) -> set[str]:
     """Name the index that answers for each model."""
     models = {row["model"] for row in rows if row["vectors"] == "items"}
     return {registry.index_in_use(state.workspace(), model)["name"] for model in models}
 
 
-def _newer(rows: list[dict[str, Any]], serving: set[str]) -> None:
+def _newer(rows: list[dict[str, Any]], in_use: set[str]) -> None:
     """Say which index answers where a newer one is built, and let that one be chosen."""
     for model in dict.fromkeys(row["model"] for row in rows if row["vectors"] == "items"):
         newest = next(row["name"] for row in rows if row["vectors"] == "items" and row["model"] == model)
@@ -122,10 +122,10 @@ def _newer(rows: list[dict[str, Any]], serving: set[str]) -> None:
                 st.rerun()
 
 
-def _line(row: dict[str, Any], serving: set[str], elsewhere: bool) -> dict[str, str]:
+def _line(row: dict[str, Any], in_use: set[str], elsewhere: bool) -> dict[str, str]:
     line = {
         "index": row["name"],
-        "state": _state(row, serving),
+        "state": _state(row, in_use),
         "parameters": named(row["params"]) or "none",
         "rows": _rows(row),
         "recall@10": f"{row['recall@10']:.3f}",
@@ -147,19 +147,19 @@ def _rows(row: dict[str, Any]) -> str:
     return " ".join([number(row["count"]), *changed])
 
 
-def _state(row: dict[str, Any], serving: set[str]) -> str:
-    if row["name"] in serving:
+def _state(row: dict[str, Any], in_use: set[str]) -> str:
+    if row["name"] in in_use:
         return "in use, out of date" if row["stale"] else "in use"
     if row["stale"]:
         return "out of date"
     return "brute force" if row["note"] else "ready"
 
 
-def _actions(row: dict[str, Any], serving: set[str]) -> None:
+def _actions(row: dict[str, Any], in_use: set[str]) -> None:
     name = row["name"]
-    serve, load, release, drop = st.columns(4)
-    why = _why_not(row, serving)
-    if serve.button("Use this index", disabled=bool(why), help=why, width="stretch", icon=":material/play_circle:"):
+    use, load, release, drop = st.columns(4)
+    why = _why_not(row, in_use)
+    if use.button("Use this index", disabled=bool(why), help=why, width="stretch", icon=":material/play_circle:"):
         registry.use_index(state.workspace(), name)
         st.rerun()
     if load.button("Load into memory", width="stretch"):
@@ -175,11 +175,11 @@ def _actions(row: dict[str, Any], serving: set[str]) -> None:
         st.rerun()
 
 
-def _why_not(row: dict[str, Any], serving: set[str]) -> str | None:
-    """Say why an index cannot be chosen to serve, None where it can."""
+def _why_not(row: dict[str, Any], in_use: set[str]) -> str | None:
+    """Say why an index cannot be chosen for use, None where it can."""
     if row["vectors"] != "items":
         return "This index holds sessions; only an index of items can make recommendations."
-    return "It is already in use." if row["name"] in serving else None
+    return "It is already in use." if row["name"] in in_use else None
 
 
 def _through(row: dict[str, Any]) -> None:

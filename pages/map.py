@@ -3,7 +3,7 @@
 import polars as pl
 import streamlit as st
 
-from app import cards, draw, freshness, making, refused, state, tray, url
+from app import draw, freshness, layout, making, refused, state, tray, url
 from app.errors import errors
 from pipeline.core.columns import CATEGORY, ITEM_ID
 from pipeline.core.errors import UserError
@@ -15,22 +15,22 @@ _MOST_FOUND = 50  # items that are marked at once
 
 
 def main() -> None:
-    cards.heading(
+    layout.heading(
         "Which items does the model find similar?",
         "UMAP projects the item vectors to two dimensions: items close on the map are close in the search.",
     )
-    cards.choose_model()
+    layout.choose_model()
     points = state.table(f"maps/{state.model()}", "items.parquet")
     recommender = state.recommender()
     if points is None or recommender is None:
         if making.show("models" if recommender is None else "maps"):
             return
         if recommender is None:
-            cards.empty(
+            layout.empty(
                 "There is no trained model yet, so there are no items to draw.", "train", "Train one on the Train page"
             )
             return
-        cards.empty("The map is not drawn yet.")
+        layout.empty("The map is not drawn yet.")
         with refused.below("map"):
             if st.button("Draw the map", type="primary"):
                 tray.launch(["map", "--model", state.model()], f"map {state.model()}")

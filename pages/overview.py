@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import cards, draw, freshness, making, refused, routes, state, tray
+from app import draw, freshness, layout, making, refused, routes, state, terms, tray
 from app.benchmark import news
 from app.errors import errors
 from pipeline.core.workspace import Workspace
@@ -31,7 +31,7 @@ DEMO = ["run", "--clicks", "shop"]
 
 def main() -> None:
     workspace = state.workspace()
-    cards.heading(
+    layout.heading(
         "How do clicks become recommendations?",
         "A real model and a real Milvus: each box is a stage of the pipeline, from left to right.",
     )
@@ -53,14 +53,14 @@ def _stage(workspace: Workspace, name: str) -> dict[str, Any] | None:
         name = f"{name}/{model}"
     if name != "indexes":
         return describe_stage(workspace, name)
-    index = freshness.serving(model)
+    index = freshness.index_in_use(model)
     return None if index is None else describe_stage(workspace, index_stage(index["name"]))
 
 
 def _model(workspace: Workspace, model: str) -> dict[str, Any] | None:
     """Describe a model by what it reaches, where it is measured as it is now."""
     found, measured = describe_stage(workspace, f"models/{model}"), evaluations(workspace).get(model)
-    return found if found is None or measured is None else found | {"figure": cards.hits(measured["recall@20"])}
+    return found if found is None or measured is None else found | {"figure": terms.hits(measured["recall@20"])}
 
 
 def _box(title: str, found: dict[str, Any] | None, page: str, absent: str) -> None:
@@ -84,7 +84,7 @@ def _next(workspace: Workspace, missing: list[str]) -> None:
     if running := tray.live():
         making.card(running[0], "overview")
     elif missing:
-        cards.empty(f"Still missing: {', '.join(missing).lower()}. The demo builds them in about two minutes.")
+        layout.empty(f"Still missing: {', '.join(missing).lower()}. The demo builds them in about two minutes.")
         with refused.below("demo"):
             if st.button("Run the demo", type="primary", icon=":material/play_arrow:"):
                 tray.launch(DEMO, "run on shop")
@@ -118,7 +118,7 @@ def _latest(workspace: Workspace) -> None:
             draw.figure(figure)
         examples = max(int(m["examples"]) for m in models.values())
         left.caption(
-            f"{cards.next_clicks_told(models)} Measured here on {examples:,} next clicks of sessions that no model has seen."
+            f"{terms.next_clicks(models)} Measured here on {examples:,} next clicks of sessions that no model has seen."
         )
     if points is not None:
         with right:

@@ -5,7 +5,7 @@ import random
 import polars as pl
 import streamlit as st
 
-from app import cards, draw, freshness, making, routes, state, url
+from app import cards, draw, freshness, layout, making, routes, state, terms, url
 from app.errors import errors
 from app.recommend import basket, filtering, visits
 from pipeline.figures import charts
@@ -19,16 +19,16 @@ MODES = {"session": "A recorded session", "items": "Build a session"}
 
 
 def main() -> None:
-    cards.heading(
+    layout.heading(
         "What would this visitor click next?",
         "Pick a recorded session or build one; the recommendations come live from the index.",
     )
-    cards.choose_model()
+    layout.choose_model()
     recommender = state.recommender()
     built = [] if recommender is None else _built(recommender)
     if recommender is None or not built:
         if not making.show("models" if recommender is None else "indexes"):
-            cards.empty(
+            layout.empty(
                 "Recommendations need a trained model and an index of its items.",
                 "overview",
                 "Run the demo on the Overview page",
@@ -41,15 +41,15 @@ def main() -> None:
         return
     earlier = max(0, len(history) - SHOWN)
     st.markdown(f"**Clicked so far** {f'– the last {SHOWN} of {len(history)}' if earlier else ''}")
-    cards.cards([known.describe(i) for i in history[earlier:]], state.mode(), first=earlier + 1)
+    cards.show([known.describe(i) for i in history[earlier:]], state.mode(), first=earlier + 1)
     _answer(recommender, history, real, query)
 
 
 def _built(recommender: Recommender) -> list[str]:
-    """List the indexes that can answer, the one that serves first."""
+    """List the indexes that can answer, the one in use first."""
     rows = [r for r in list_indexes(state.workspace()) if r["vectors"] == "items" and r["model"] == recommender.model]
-    serving = recommender.serving(None)["name"] if rows else ""
-    return sorted((row["name"] for row in rows), key=lambda name: name != serving)
+    in_use = recommender.index_in_use(None)["name"] if rows else ""
+    return sorted((row["name"] for row in rows), key=lambda name: name != in_use)
 
 
 def _session(recommender: Recommender) -> tuple[list[str], str | None]:
@@ -72,7 +72,7 @@ def _picked() -> str:
 def _together(recommender: Recommender) -> tuple[list[str], None]:
     history = basket.edit(basket.names(recommender.now))
     if not history:
-        cards.empty("Add one or more items: each is a click in the session.")
+        layout.empty("Add one or more items: each is a click in the session.")
     return history, None
 
 
@@ -91,7 +91,7 @@ def _real(recommender: Recommender) -> tuple[list[str], str | None]:
     )
     session = left.text_input("Session id", **url.bound("session", ids[-1] if ids else "", url.text))
     if not session:
-        cards.empty(f"{_NONE_LEFT} Refresh the model, or build a session from items it knows.")
+        layout.empty(f"{_NONE_LEFT} Refresh the model, or build a session from items it knows.")
         return [], None
     clicks = visits.clicks(recommender, session)
     if len(clicks) < 2:
@@ -136,14 +136,14 @@ def _answer(recommender: Recommender, history: list[str], real: str | None, quer
         known_now = (item for item in items if item["item_id"] in recommender.now.rows)
         basket.offer({item["item_id"]: str(item.get("name") or item["item_id"]) for item in known_now}, history)
     rank = next((i["rank"] for i in items if i["item_id"] == real), None)
-    known_as = "" if real is None else cards.escaped(str(known.describe(real).get("name") or real))
+    known_as = "" if real is None else terms.escaped(str(known.describe(real).get("name") or real))
     st.markdown(f"**Recommended** {_verdict(known_as, rank, len(items))}")
     if filtered := answer.get("filter"):
         st.caption(filtering.caption(filtered))
     if not items:
-        cards.empty(answer["note"] or "There is nothing left to recommend.")
+        layout.empty(answer["note"] or "There is nothing left to recommend.")
         return
-    cards.cards(items, state.mode(), star=real)
+    cards.show(items, state.mode(), star=real)
     narrowed = query.exclude_seen or query.filter or request.index["changed"]
     exact = None if narrowed else known.exact(request.vector, query.k)
     left, right = st.columns([2, 1], vertical_alignment="center")

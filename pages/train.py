@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import cards, freshness, making, state, url
+from app import freshness, layout, making, state, url
 from app.errors import errors
 from app.train import evaluation, form, learning, lesson, trainings
 from pipeline.models.registry import KINDS
@@ -16,13 +16,13 @@ VIEWS = {
 
 
 def main() -> None:
-    cards.heading(
+    layout.heading(
         "How well can we predict the next click?",
         "A model learns from past sessions and is tested on sessions it has never seen.",
     )
     if state.workspace().manifest("data") is None:
         if not making.show("data"):
-            cards.empty("There are no sessions to train on yet.", "data", "Choose clicks on the Data page")
+            layout.empty("There are no sessions to train on yet.", "data", "Choose clicks on the Data page")
         return
     for name in trained(state.workspace()):
         if KINDS[name].has_vectors:

@@ -114,7 +114,7 @@ class Road:
     measured: Measured
 
 
-def run_road(root: Path, *arguments: str) -> Road:
+def run_pipeline(root: Path, *arguments: str) -> Road:
     """Run the whole pipeline on real parts, as a user does."""
     measured = measure(["run", *arguments], root)
     assert measured.returncode == 0, measured.stderr[-3000:]
@@ -129,7 +129,7 @@ def road(tmp_path_factory: pytest.TempPathFactory) -> Road:
     try:
         kept = made.with_suffix(".json")
         if not kept.exists():
-            took = run_road(made, *SHOP).measured
+            took = run_pipeline(made, *SHOP).measured
             wait_for(lambda: not ours(str(made)), 60, "Milvus to stop")
             kept.write_text(json.dumps(asdict(took)))
         measured = Measured(**json.loads(kept.read_text()))

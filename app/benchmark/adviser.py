@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import cards, costs, url
+from app import costs, terms, url
 from app.benchmark import use_setting
 from app.benchmark.data import TARGET
 from pipeline.bench.analysis.advise import Advice, Wish, advise
@@ -14,7 +14,7 @@ from pipeline.bench.analysis.settings import label
 from pipeline.bench.quality import told
 from pipeline.core.text import number, usd
 
-_TERMS = " ".join(f"{name}: {cards.TERMS[name]}" for name in ("QPS", "recall", "p99"))
+_TERMS = " ".join(f"{name}: {terms.TERMS[name]}" for name in ("QPS", "recall", "p99"))
 _MOST = 1e12  # of any wish: more digits than a number box holds
 _WISHES = (
     ("p99", "p99 at most (ms)", "99 of 100 requests are answered within this time."),

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from app import cards
+from app import table
 from pipeline.core.text import duration, named, number
 
 MEMORY = {
@@ -18,11 +18,11 @@ _COLUMNS = dict(zip(MEMORY, ("memory_mb", "server_memory_mb", "server_growth_mb"
 _MOST = 40  # lines
 
 
-def table(settings: pl.DataFrame) -> None:
+def show(settings: pl.DataFrame) -> None:
     """Draw the builds, the quickest first."""
     builds = settings.drop_nulls("build_s").unique(["run", "index", "build"], keep="first", maintain_order=True)
     rows = builds.sort("build_s").head(_MOST).iter_rows(named=True)
-    cards.table([_line(row) for row in rows], MEMORY)
+    table.show([_line(row) for row in rows], MEMORY)
 
 
 def memory(row: dict[str, Any], *names: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import cards, refused, servers, state, tray, url
+from app import layout, refused, servers, state, tray, url
 from app.benchmark import load, vectors
 from app.benchmark.job import Chosen
 from app.errors import errors
@@ -50,7 +50,7 @@ def _chosen() -> Chosen | None:
         chosen.grids = tuple(load.values(grid, key, build=not asked.collection) for grid in grids)
         chosen.load, chosen.flags = load.load(preset, tuning=tuning)
     if not chosen.grids:
-        cards.empty("No index type is chosen: choose one above.")
+        layout.empty("No index type is chosen: choose one above.")
         return None
     return chosen
 

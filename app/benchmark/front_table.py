@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import cards, refused, state, tray
+from app import refused, state, table, terms, tray
 from app.benchmark import builds
 from pipeline.bench.analysis.front import front
 from pipeline.bench.analysis.settings import marked
@@ -18,8 +18,8 @@ _HELP = {
     "QPS": "Queries per second that the server answered; the median if measured several times.",
     "clients": "Client processes that sent requests at the same time.",
     **builds.MEMORY,
-    "recall@20": cards.TERMS["recall@20"] + " Through the index; in brackets what exact search gives.",
-    "mrr@20": cards.TERMS["mrr@20"] + " Through the index; in brackets what exact search gives.",
+    "recall@20": terms.TERMS["recall@20"] + " Through the index; in brackets what exact search gives.",
+    "mrr@20": terms.TERMS["mrr@20"] + " Through the index; in brackets what exact search gives.",
 }
 
 
@@ -27,7 +27,7 @@ def show(settings: pl.DataFrame) -> None:
     """Draw the front's settings, most recall first."""
     rows = list(front(settings, "qps", by=("scenario",)).reverse().iter_rows(named=True))
     st.markdown("**What is worth choosing**: no other measured setting has both higher recall and higher QPS.")
-    cards.table([_line(row) for row in rows], _HELP)
+    table.show([_line(row) for row in rows], _HELP)
     runs = settings["run"].unique().to_list()
     if not any(told(row) for row in rows) and len(runs) == 1 and runs[0] != PUBLISHED:
         _offer(str(runs[0]))

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import cards, making, routes, state
+from app import layout, making, routes, state, table, terms
 from app.benchmark import adviser, data
 from pipeline.bench.analysis.advise import Wish
 from pipeline.bench.analysis.cost import with_cost
@@ -24,7 +24,7 @@ def show() -> None:
     settings = under(data.read([known[0].name], known)[0], {}) if known else pl.DataFrame()
     if settings.is_empty():
         if not making.show("bench"):
-            cards.empty(
+            layout.empty(
                 "No index is benchmarked yet: a first sweep takes a minute.", "benchmark", "Measure recall and QPS"
             )
         return
@@ -32,10 +32,10 @@ def show() -> None:
     best = front(settings, "qps", by=("scenario",)).reverse().head(_MOST)
     st.markdown(adviser.dollars(found.why[0]))
     if best.is_empty():
-        cards.empty(f"Run {known[0].name} is out of date.", "benchmark", "Measure recall and QPS again")
+        layout.empty(f"Run {known[0].name} is out of date.", "benchmark", "Measure recall and QPS again")
         return
-    st.caption(cards.answers(max(best.iter_rows(named=True), key=lambda row: float(row["qps"]))))
-    cards.table([_line(row) for row in best.iter_rows(named=True)], cards.TERMS)
+    st.caption(terms.answers(max(best.iter_rows(named=True), key=lambda row: float(row["qps"]))))
+    table.show([_line(row) for row in best.iter_rows(named=True)], terms.TERMS)
     one = settings.row(0, named=True)
     asked = f"{one['scenario']}, {per_request(one['nq'])}, top-k {one['top_k']:,}"
     st.caption(f"Measured here, run {known[0].name}: {asked}. No other setting has both higher recall and higher QPS.")

@@ -1,4 +1,4 @@
-"""From a measured setting to an index that serves with it: the one that is built, or a job that builds it."""
+"""From a measured setting to an index in use with it: the one that is built, or a job that builds it."""
 
 import json
 from typing import Any
@@ -14,8 +14,8 @@ _LABEL = "bench"
 
 
 def offer(row: dict[str, Any], key: str) -> None:
-    """Draw the button that lets an index of the items serve with this setting, and below it what was refused."""
-    with refused.below(f"serve-{key}"):
+    """Draw the button that uses an index of the items with this setting, and below it what was refused."""
+    with refused.below(f"use-{key}"):
         _offer(row, key)
 
 
@@ -33,7 +33,7 @@ def _offer(row: dict[str, Any], key: str) -> None:
     help_ = (
         f"{label(row)}, over the items of {state.model()}." if possible else "Needs item vectors: see the Train page."
     )
-    if not st.button(text, key=f"serve-{key}", icon=":material/play_circle:", disabled=not possible, help=help_):
+    if not st.button(text, key=f"use-{key}", icon=":material/play_circle:", disabled=not possible, help=help_):
         return
     if same is not None:
         registry.use_index(state.workspace(), same["name"], search)
@@ -50,7 +50,7 @@ def _offer(row: dict[str, Any], key: str) -> None:
         "--label",
         _LABEL,
     ]
-    tray.launch([*command, "--serve", "--search", search], f"build {row['index']} and serve")
+    tray.launch([*command, "--use", "--search", search], f"build {row['index']} and use it")
 
 
 def _same(index: str, build: dict[str, Any]) -> dict[str, Any] | None:
@@ -67,4 +67,4 @@ def _same(index: str, build: dict[str, Any]) -> dict[str, Any] | None:
 
 def _serves(index: dict[str, Any], search: str) -> bool:
     now = registry.index_in_use(state.workspace(), state.model())["name"]
-    return bool(now == index["name"] and registry.served_search(state.workspace(), now) == search)
+    return bool(now == index["name"] and registry.used_search(state.workspace(), now) == search)

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import cards, state, url
+from app import layout, state, url
 from app.benchmark.job import AskedVectors
 from pipeline.bench.data.scenarios import QUERIES, SPLITS
 from pipeline.bench.data.sources import SYNTHETIC, Sizes, Vectors, read_model, source
@@ -85,12 +85,12 @@ def _collection(column: Any, server: str) -> AskedVectors | None:
         engine: Any = state.hold().engine(server)
         names = sorted(name for name in engine.collections() if _OWN not in name)
     if not names:
-        cards.empty(f"The server '{server}' has no collection: build an index first.", "index", "To the Index page")
+        layout.empty(f"The server '{server}' has no collection: build an index first.", "index", "To the Index page")
         return None
     name = str(column.selectbox("Collection", names, **url.choice("collection", names[0], names)))
     about = foreign.searchable(engine, name)
     if about["index"] not in CATALOGUE or about["rows"] < MIN_INDEXED_ROWS:
-        cards.empty(
+        layout.empty(
             f"{name} has {about['rows']:,} rows and the index '{about['index']}': choose one of at least "
             f"{MIN_INDEXED_ROWS:,} rows with an index of the catalogue."
         )

@@ -1,4 +1,4 @@
-"""The views of a benchmark's settings: one figure each, a click on a point serves with it."""
+"""The views of a benchmark's settings: one figure each; a click on a point offers to use its setting."""
 
 import shlex
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import cards, costs, draw, state, url
+from app import costs, draw, layout, state, url
 from app.benchmark import builds, front_table, use_setting
 from pipeline.bench.analysis.advise import UNPRICED, Wish
 from pipeline.bench.analysis.equal_recall import at_equal_recall, comparison_sentence
@@ -37,7 +37,7 @@ def _figure(name: str, settings: pl.DataFrame, mode: str, *more: Any) -> Figure:
 
 
 def clickable(figure: Figure, settings: pl.DataFrame, key: str) -> None:
-    """Draw a figure; the point that is clicked on is described, and can serve."""
+    """Draw a figure; the point that is clicked on is described, and its setting can be used."""
     picked: Any = draw.figure(figure, key, name=_SAVED, on_select="rerun", selection_mode="points")
     chosen = next((p["customdata"] for p in picked.selection.points if p.get("customdata")), None)
     row = _row(settings, chosen) if chosen else None
@@ -80,7 +80,7 @@ def clients(settings: pl.DataFrame, wanted: Wish) -> None:
 def rates(settings: pl.DataFrame, wanted: Wish) -> None:
     """Draw the time of a request by the rate at which requests come; `settings` are those of open loops."""
     if settings.is_empty():
-        cards.empty(
+        layout.empty(
             "No point of these runs was measured at a given rate: set up a run above with requests “{OPEN}” in its "
             "load, or add `--rate 50,100,200` to its command."
         )
@@ -100,7 +100,7 @@ def building(settings: pl.DataFrame, wanted: Wish) -> None:
         "Memory is estimated from the index type's layout; the table also has what the server's processes use, where it "
         "runs on this machine."
     )
-    builds.table(settings)
+    builds.show(settings)
     if settings["memory_mb"].null_count() < settings.height:
         clickable(_figure("frontier", settings, state.mode(), "memory_mb", wanted.recall or 0), settings, "memory")
 
@@ -120,7 +120,7 @@ def versus(settings: pl.DataFrame, wanted: Wish) -> None:
     """Draw one side over another at equal recall."""
     sides = _sides(settings)
     if len(sides) < 2:
-        cards.empty("There is nothing to compare with: measure another index type, or choose a second run above.")
+        layout.empty("There is nothing to compare with: measure another index type, or choose a second run above.")
         return
     left, right = st.columns(2)
     a = _side(left, "a", "Compare the QPS of", sides)

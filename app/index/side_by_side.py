@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from app import cards, state
+from app import state, table, terms
 from pipeline.core.arrays import Floats, Rows
 from pipeline.core.columns import ID, ITEM_IDX
 from pipeline.core.errors import UserError
@@ -66,7 +66,7 @@ def show(left: dict[str, Any], right: dict[str, Any]) -> None:
         }
         for rank, key in enumerate(keys[best])
     ]
-    cards.table(lines, {}, words=True)
+    table.show(lines, {}, words=True)
     st.caption("✕ marks an answer that is not among the exact nearest.")
 
 
@@ -100,7 +100,7 @@ def _names(
 ) -> dict[int, str]:
     """Name what the keys stand for: items by their names where the catalogue has them, else ids."""
     catalogue = _catalogue(left)
-    called = {} if catalogue is None else cards.names(catalogue)
+    called = {} if catalogue is None else terms.names(catalogue)
     named = dict(zip(keys.tolist(), (called.get(i, i) for i in ids.cast(pl.String)), strict=True))
     for row in (left, right):
         named |= _added(row, {int(key) for key in answers[row["name"]][0].ravel() if key >= 0} - named.keys())

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from app import cards, url
+from app import terms, url
 from pipeline.indexes.known import KnownItems
 
 _FOUND, _NEXT, _OUT, _BEFORE = "basket-found", "basket-next", "basket-out", "basket-before"
@@ -17,7 +17,7 @@ def names(known: KnownItems) -> dict[str, str]:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _names(_known: KnownItems, key: str) -> dict[str, str]:
-    return cards.names(_known.catalogue)
+    return terms.names(_known.catalogue)
 
 
 def clicked(names: Mapping[str, str]) -> list[str]:

@@ -32,7 +32,7 @@ def answerable(recommender: Recommender) -> list[str]:
     if vectors is None or "sessions" not in vectors["metrics"]:
         return []
     ids = _ids(str(opened.stage(stage) / "sessions.parquet"), vectors["key"])
-    index = recommender.serving(None)
+    index = recommender.index_in_use(None)
     if not is_stale(opened, index_stage(index["name"])):
         return ids
     clicks = (opened.manifest("clicks") or {}).get("key", "")

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import cards, draw, making, refused, state, tray, url
+from app import draw, layout, making, refused, state, terms, tray, url
 from pipeline.core.spread import MAYBE_CHANCE
 from pipeline.evaluation.differences import best_baseline, certain, differences
 from pipeline.evaluation.evaluate import (
@@ -36,7 +36,7 @@ def show() -> None:
         _measure(models, config)
     if not models:
         if not making.show("evaluation"):
-            cards.empty("No model is measured yet: press “Evaluate” above.")
+            layout.empty("No model is measured yet: press “Evaluate” above.")
         return
     shown = url.segments("measure", "recall@20", url.one_of(MEASURES))
     measure = str(st.segmented_control("Measure", MEASURES, required=True, **shown))
@@ -45,7 +45,7 @@ def show() -> None:
     figure = modelcharts.evaluation(models, bounds, TITLES, baselines(), state.mode(), measure, sure)
     draw.figure(figure, "models")
     st.caption(
-        f"{cards.next_clicks_told(models)} {cards.TERMS.get(measure, '')} Measured here on {max(int(m['examples']) for m in models.values()):,} next clicks, "
+        f"{terms.next_clicks(models)} {terms.TERMS.get(measure, '')} Measured here on {max(int(m['examples']) for m in models.values()):,} next clicks, "
         "each ranked over the whole catalogue of training; bars are 95 % intervals, from 1,000 bootstrap resamples of sessions; "
         "the baselines are grey."
     )
@@ -147,7 +147,7 @@ def _table(models: dict[str, Any]) -> None:
     with st.expander("All measures", icon=":material/table:"):
         rows = [{"model": TITLES.get(name, name), **figures} for name, figures in models.items()]
         shown = {
-            name: st.column_config.NumberColumn(name, help=cards.TERMS.get(name), format="%.3f")
+            name: st.column_config.NumberColumn(name, help=terms.TERMS.get(name), format="%.3f")
             for name in (*MEASURES, "coverage@20")
         }
         counts = {n: st.column_config.NumberColumn(text, format="localized") for n, text in _COUNTS.items()}

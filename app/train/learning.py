@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import cards, draw, making, refused, state, tray
+from app import draw, layout, making, refused, state, tray
 from app.errors import errors
 from pipeline.core.errors import UserError
 from pipeline.core.text import duration
@@ -82,7 +82,7 @@ def _last(model: str) -> None:
     title, points = KINDS[model].title, state.table(f"models/{model}", "curve.parquet")
     manifest = state.workspace().manifest(f"models/{model}")
     if manifest is None:
-        cards.empty(f"{title} is not trained yet: press “Train” above.")
+        layout.empty(f"{title} is not trained yet: press “Train” above.")
     elif points is None:
         st.caption(f"{title} only counts the clicks, so there is no training curve. {_facts(manifest)}")
     else:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app import cards, draw, refused, state, tray
+from app import draw, layout, refused, state, tray
 from pipeline.core.text import percent
 from pipeline.evaluation.evaluate import evaluations
 from pipeline.figures.figure import Figure, blank
@@ -29,7 +29,7 @@ def show() -> None:
     points = state.table(stage_name(MODEL), "curve.parquet")
     manifest = state.workspace().manifest(stage_name(MODEL))
     if points is None or manifest is None:
-        cards.empty("It is not trained here yet: it takes a few seconds and changes no other model.")
+        layout.empty("It is not trained here yet: it takes a few seconds and changes no other model.")
         with refused.below("lesson"):
             if st.button("Train it as published", icon=":material/school:"):
                 tray.launch(["train", "--model", MODEL], f"train {MODEL}")

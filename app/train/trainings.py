@@ -1,4 +1,4 @@
-"""The Train page's table of trainings: sort, compare curves, choose the one that serves, delete with undo."""
+"""The Train page's table of trainings: sort, compare curves, choose the one in use, delete with undo."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import cards, draw, refused, state, tray
+from app import draw, refused, state, terms, tray
 from pipeline.core.stage import is_stale
 from pipeline.core.text import named, size
 from pipeline.figures import models
@@ -24,8 +24,8 @@ _HELP = {
     "passes": "Passes over the training clicks; training stops early when it no longer improves.",
     "settings": "Those that differ from the defaults.",
     "validation": "Best recall@20 on the sessions held out of training. Each kind of model holds out different sessions: compare kinds by their test figures.",
-    "test recall@20": cards.TERMS["recall@20"] + " On the test sessions; empty until it is evaluated while in use.",
-    "test mrr@20": cards.TERMS["mrr@20"] + " On the test sessions; empty until it is evaluated while in use.",
+    "test recall@20": terms.TERMS["recall@20"] + " On the test sessions; empty until it is evaluated while in use.",
+    "test mrr@20": terms.TERMS["mrr@20"] + " On the test sessions; empty until it is evaluated while in use.",
     "MB": "On disk. The training in use shares its files with the model.",
 }
 _FORMATS = {"took": "%.1f s", "validation": "%.3f", "test recall@20": "%.3f", "test mrr@20": "%.3f", "MB": "%.1f"}
@@ -58,11 +58,11 @@ def show() -> None:
             _actions(chosen)
         _curves(chosen)
     else:
-        total = sum(t.bytes for t in known if not t.serves)
+        total = sum(t.bytes for t in known if not t.in_use)
         st.caption(
             "Select a row to use or delete that training; select several to compare their curves. "
             f"Trainings not in use take {size(total)}; the newest {archive.KEPT} of them are kept. "
-            "As `python -m pipeline trainings list`, `serve` and `delete`."
+            "As `python -m pipeline trainings list`, `use` and `delete`."
         )
     _aside()
 
@@ -86,7 +86,7 @@ def _line(training: Training) -> dict[str, Any]:
 
 
 def _state(training: Training) -> str:
-    if training.serves:
+    if training.in_use:
         return "out of date" if is_stale(state.workspace(), f"models/{training.model}") else "in use"
     return "" if training.current else "other data"
 
@@ -96,10 +96,10 @@ def _actions(chosen: Sequence[Training]) -> None:
     one = chosen[0]
     why = _why_not(chosen)
     if left.button("Use this training", disabled=bool(why), width="stretch", icon=":material/play_circle:", help=why):
-        tray.launch(["trainings", "serve", one.name], f"serve {one.name}")
+        tray.launch(["trainings", "use", one.name], f"use {one.name}")
     if why:
         st.caption(f":material/info: {why}")
-    gone = [training.name for training in chosen if not training.serves]
+    gone = [training.name for training in chosen if not training.in_use]
     why = None if gone else "The training in use cannot be deleted: use another one first."
     label = f"Delete {len(gone)}" if len(gone) > 1 else "Delete"
     if right.button(label, disabled=not gone, width="stretch", icon=":material/delete:", help=why):
@@ -109,10 +109,10 @@ def _actions(chosen: Sequence[Training]) -> None:
 
 
 def _why_not(chosen: Sequence[Training]) -> str | None:
-    """Say why what is selected cannot be chosen to serve, None where it can."""
+    """Say why what is selected cannot be chosen for use, None where it can."""
     if len(chosen) > 1:
         return "Select a single training."
-    if chosen[0].serves:
+    if chosen[0].in_use:
         return "It is already in use."
     return None if chosen[0].current else "It learned from sessions that have since been replaced: train it again."
 

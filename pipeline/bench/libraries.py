@@ -46,7 +46,7 @@ def workspace_vectors(workspace: Workspace, model: str, entity: Entity, most: in
     """Give (ids, vectors, queries): a model's items or sessions under their row numbers, and at most `most` sessions.
 
     Sessions are drawn without replacement and with one seed, so that two libraries answer the same queries; vectors
-    that were brought as a file are their own queries.
+    that were imported from a file are their own queries.
     """
     _, vectors = load_vectors(workspace, model, entity)
     sessions = load_vectors(workspace, model, "sessions")[1] if model in KINDS else vectors

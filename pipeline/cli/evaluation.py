@@ -10,7 +10,7 @@ from pipeline.core.workspace import Workspace
 from pipeline.jobs.process import Running
 
 if TYPE_CHECKING:
-    from pipeline.evaluation.through_index import ApproximationConfig
+    from pipeline.evaluation.through_index import ThroughIndexConfig
 
 _BOUND = "Bound each session's with --max-clicks, such as --max-clicks 50."
 SHOWN = ("recall@10", "recall@20", "mrr@20", "ndcg@20")
@@ -52,7 +52,7 @@ def evaluate(
         from pipeline.evaluation.differences import best_baseline, differences
         from pipeline.evaluation.evaluate import EvaluateConfig, current, evaluations, intervals, longest_sessions
         from pipeline.evaluation.evaluate import evaluate as stage
-        from pipeline.evaluation.through_index import ApproximationConfig, check
+        from pipeline.evaluation.through_index import ThroughIndexConfig, check
 
         config = EvaluateConfig(exclude_seen=exclude_seen, max_clicks=max_clicks)
         if index and exclude_seen:
@@ -86,7 +86,7 @@ def evaluate(
             }
             if index:
                 job.result["index"] = _through(
-                    opened, index, ApproximationConfig(search=search, max_clicks=max_clicks), job
+                    opened, index, ThroughIndexConfig(search=search, max_clicks=max_clicks), job
                 )
             return job.result
 
@@ -103,7 +103,7 @@ def _train_baselines(workspace: Workspace, job: Running) -> None:
         train(workspace, name, {}, job.progress(f"train {name}"))
 
 
-def _through(workspace: Workspace, index: str, config: "ApproximationConfig", job: Running) -> Answer:
+def _through(workspace: Workspace, index: str, config: "ThroughIndexConfig", job: Running) -> Answer:
     from pipeline.evaluation.through_index import approximate
     from pipeline.indexes.registry import find_index
     from pipeline.search.embedded.server import connect

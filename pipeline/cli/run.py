@@ -61,18 +61,18 @@ def run(
 
     def body() -> Answer:
         from pipeline.models.options import parse_options
-        from pipeline.workflow.run import STEPS, RoadConfig, run_road
+        from pipeline.workflow.run import STEPS, RunConfig, run_pipeline
 
         opened = Workspace.open(workspace)
         read = source(opened, clicks, columns, items, bad_rows, time_format)
         training = chosen(epochs, batch_size, learning_rate, budget, seed) | parse_options(model, more or [])
         data = preprocessing(opened, clicks is None, test_from, min_item_count)
-        config = RoadConfig(read, data, model, training, index, build)
+        config = RunConfig(read, data, model, training, index, build)
         config.check()
         with writing(workspace, f"run on {Path(read.clicks).name}", wait, STEPS + fetch) as (opened, job):
             if fetch:
                 download(read.clicks, job)
-            job.result = run_road(opened, config, job)
+            job.result = run_pipeline(opened, config, job)
             return job.result
 
     finish(workspace, json, body, _show_run)

@@ -1,4 +1,4 @@
-"""`trainings …`: every training that ended, and which one serves."""
+"""`trainings …`: every training that ended, and which one is in use."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -35,7 +35,7 @@ def list_(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
 
 
 def _show(answer: Answer) -> None:
-    columns = ["name", "serves", "started", "took", "passes", "options", "validation", "tested", "data", "size"]
+    columns = ["name", "in_use", "started", "took", "passes", "options", "validation", "tested", "data", "size"]
     table([_line(row) for row in answer["trainings"]], columns, "No training has ended yet: run `train`.")
     if answer["trainings"]:
         print(f"Together {size(answer['bytes'])}.")
@@ -58,26 +58,27 @@ def _line(row: Answer) -> Answer:
     }
 
 
-@trainings_app.command("serve")
-def serve(
+@trainings_app.command("use")
+@trainings_app.command("serve", hidden=True)  # as it was called before
+def use(
     name: TrainingArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False, wait: WaitOption = False
 ) -> None:
     """Let a training answer in its model's place; `run` then makes vectors, indexes, evaluation and map of it.
 
-    Example: python -m pipeline trainings serve session-20250101-120000
+    Example: python -m pipeline trainings use session-20250101-120000
     """
 
     def body() -> Answer:
-        from pipeline.training.archive import use_training as choose
+        from pipeline.training.archive import use_training
         from pipeline.training.history import find_training
 
         find_training(Workspace.open(workspace), name)
-        with writing(workspace, f"trainings serve {name}", wait) as (opened, job):
-            job.result = {"training": name, "model": choose(opened, name).model, "done": "serve"}
+        with writing(workspace, f"trainings use {name}", wait) as (opened, job):
+            job.result = {"training": name, "model": use_training(opened, name).model, "done": "use"}
             return job.result
 
     def show(answer: Answer) -> None:
-        print(f"{name} serves as {answer['model']}; `run --model {answer['model']}` refreshes what is made from it.")
+        print(f"{name} is in use as {answer['model']}; `run --model {answer['model']}` refreshes what is made from it.")
 
     finish(workspace, json, body, show)
 
@@ -86,7 +87,7 @@ def serve(
 def delete(
     names: NamesArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False, wait: WaitOption = False
 ) -> None:
-    """Remove trainings for good; the one that serves is refused.
+    """Remove trainings for good; the one in use is refused.
 
     Example: python -m pipeline trainings delete session-20250101-120000
     """

@@ -49,10 +49,10 @@ def import_(
     """
 
     def body() -> Answer:
-        from pipeline.vectors.imported import BroughtConfig, import_vectors
+        from pipeline.vectors.imported import ImportConfig, import_vectors
 
         check_vectors_name(name)
-        config = BroughtConfig(file=str(file.absolute()), metric=metric.upper(), columns=columns)
+        config = ImportConfig(file=str(file.absolute()), metric=metric.upper(), columns=columns)
         with writing(workspace, f"vectors import {name}", wait) as (opened, job):
             job.result = stage_answer(import_vectors(opened, name, config, job.progress("vectors")))
             return job.result

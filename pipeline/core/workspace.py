@@ -1,9 +1,9 @@
-"""Where everything of one road lives: a folder with a stage's output each, that appears whole or not at all.
+"""Where everything of one pipeline lives: a folder with a stage's output each, that appears whole or not at all.
 
 workspace.json              the format, and an id that keeps two workspaces apart on one Milvus server
 stages/NAME -> .store/…     one link a stage's output; replaced in one step, so a reader sees the old or the new
 stages.lock                 held while links change, by the writer and by pages
-trainings/NAME/             every training that ended, the one that serves too (trainings.py)
+trainings/NAME/             every training that ended, the one in use too (trainings.py)
 checkpoints/MODEL/          how far a training is that has not ended (interrupted.py)
 jobs/ID/                    what was started, how far it is, its log (jobs.py)
 past.json                   what each kind of work took here (past.py)
@@ -84,7 +84,7 @@ def disk_trouble(error: Exception) -> str | None:
 
 @dataclass(frozen=True)
 class Workspace:
-    """A folder that holds one road from clicks to recommendations."""
+    """A folder that holds one pipeline, from clicks to recommendations."""
 
     root: Path
 
@@ -210,7 +210,7 @@ class Workspace:
         link.parent.mkdir(parents=True, exist_ok=True)
         with self.still():
             if not self.stage(name).is_symlink():
-                raise UserError(f"'{name}' is gone: it was dropped or brought back just now; look at the list again.")
+                raise UserError(f"'{name}' is gone: it was dropped or restored just now; look at the list again.")
             if link.is_symlink():
                 raise UserError(f"'{to}' is there already: drop that one first.")
             self.stage(name).rename(link)

@@ -33,7 +33,7 @@ from pipeline.training.train import load_encoder, stage_name
 FOLDER = "approximation"
 
 
-class ApproximationConfig(Options):
+class ThroughIndexConfig(Options):
     """How the index is searched."""
 
     search: str = Field(default="", description="Search parameters, e.g. 'ef=120'; what is not named has its default.")
@@ -68,7 +68,7 @@ def approximations(workspace: Workspace) -> dict[str, dict[str, Any]]:
 
 
 def approximate(
-    workspace: Workspace, index: str, config: ApproximationConfig, engine: Engine, progress: Progress = silent
+    workspace: Workspace, index: str, config: ThroughIndexConfig, engine: Engine, progress: Progress = silent
 ) -> Done:
     """Search the index for every example's vector: recall@20 and MRR@20 exactly and through it, and what is lost."""
     row = check(workspace, index)

@@ -47,7 +47,7 @@ class IndexConfig(Options):
     vectors: Entity = Field(default="items", description="Items or sessions.")
     model: str = Field(
         default=DEFAULT_MODEL,
-        description="The model whose vectors they are, or the name of vectors that were brought as a file.",
+        description="The model whose vectors they are, or the name of vectors that were imported from a file.",
     )
     index: str = Field(default="HNSW", description="A type from the catalogue (`index types`).")
     params: str = Field(

@@ -89,8 +89,8 @@ class KnownItems:
         return {ITEM_ID: str(known[ITEM_ID]), CATEGORY: known[CATEGORY], **extra}
 
 
-def serving_now(workspace: Workspace, model: str) -> KnownItems:
-    """Read the training that serves as `model`; raise UserError where there is none."""
+def in_use_now(workspace: Workspace, model: str) -> KnownItems:
+    """Read the training in use as `model`; raise UserError where there is none."""
     encoder, catalogue = load_encoder(workspace, model)
     return KnownItems(encoder, catalogue, (workspace.manifest(stage_name(model)) or {}).get("key", ""))
 

@@ -1,4 +1,4 @@
-"""What is built: indexes by name, which of them serves, and what is done with them after they are built."""
+"""What is built: indexes by name, which of them is in use, and what is done with them after they are built."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def _listed(workspace: Workspace) -> list[dict[str, Any]]:
 
 
 def dropped(workspace: Workspace, name: str | None = None) -> list[dict[str, Any]]:
-    """List what is set aside and can still be brought back, those called `name` if one is given, newest first.
+    """List what is set aside and can still be restored, those called `name` if one is given, newest first.
 
     Each has its number as `aside`: several of one name may be set aside, one after the other.
     """
@@ -135,11 +135,11 @@ def keep_serving(workspace: Workspace, model: str) -> None:
     """Choose the index that answers for `model` now, if any does, so that one built later does not take its place."""
     if _of_items(workspace, model):
         name = index_in_use(workspace, model)["name"]
-        _choose(workspace, model, name, served_search(workspace, name))
+        _choose(workspace, model, name, used_search(workspace, name))
 
 
 def of_another_training(workspace: Workspace, index: dict[str, Any]) -> bool:
-    """Tell whether an index holds vectors that another training of its model made than the one that serves."""
+    """Tell whether an index holds vectors that another training of its model made than the one in use."""
     stage, model = index_stage(index["name"]), index["model"]
     for made, source in ((stage, f"vectors/{model}"), (f"vectors/{model}", f"models/{model}")):
         inputs, now = (workspace.manifest(made) or {}).get("inputs", {}), workspace.manifest(source)
@@ -157,14 +157,14 @@ def use_index(workspace: Workspace, name: str, search: str = "") -> None:
     _choose(workspace, index["model"], name, search)
 
 
-def served_search(workspace: Workspace, name: str) -> str:
-    """Give the search parameters that an index was chosen to serve with, '' where it was not, or with none."""
+def used_search(workspace: Workspace, name: str) -> str:
+    """Give the search parameters that an index was chosen for use with, '' where it was not, or with none."""
     chosen = (choice for choice in _choices(workspace).values() if choice["index"] == name)
     return next((str(choice.get("search", "")) for choice in chosen), "")
 
 
 def rename(workspace: Workspace, name: str, to: str) -> None:
-    """Give an index another name, with which it serves on where it was chosen to."""
+    """Give an index another name, with which it stays in use where it was."""
     choices = _choices(workspace)
     workspace.move(index_stage(name), index_stage(to))
     for model, choice in choices.items():
@@ -220,7 +220,7 @@ def drop_index(workspace: Workspace, name: str, engine: Engine, aside: int | Non
 
 def drop_unreferenced(workspace: Workspace, engine: Engine) -> None:
     """Drop this workspace's collections that no manifest names: replaced ones, and what a kill left."""
-    with workspace.still():  # one that is dropped or brought back meanwhile is in neither list, or in both
+    with workspace.still():  # one that is dropped or restored meanwhile is in neither list, or in both
         kept = {entry["collection"] for entry in [*list_indexes(workspace), *dropped(workspace)]}
     for name in engine.collections():
         if name.startswith(workspace.prefix) and name not in kept:

@@ -15,7 +15,7 @@ from pipeline.core.ids import named_ids
 from pipeline.core.text import did_you_mean
 from pipeline.core.workspace import Workspace
 from pipeline.indexes.filters import Filter
-from pipeline.indexes.known import KnownItems, kept_with, serving_now
+from pipeline.indexes.known import KnownItems, in_use_now, kept_with
 from pipeline.indexes.registry import find_index, index_in_use
 from pipeline.search.engine import Database
 from pipeline.search.measure import recall
@@ -38,7 +38,7 @@ class Recommender:
 
     def __init__(self, workspace: Workspace, model: str = DEFAULT_MODEL) -> None:
         self.workspace, self.model = workspace, model
-        self.now = serving_now(workspace, model)
+        self.now = in_use_now(workspace, model)
         self._kept: dict[str, KnownItems] = {}
 
     @property
@@ -65,7 +65,7 @@ class Recommender:
             )
         return clicks[ITEM_ID].cast(pl.String).to_list()
 
-    def serving(self, name: str | None) -> dict[str, Any]:
+    def index_in_use(self, name: str | None) -> dict[str, Any]:
         """Give the item index to search: the one named, else the one that serves."""
         if name is not None:
             return find_index(self.workspace, name)
@@ -73,12 +73,12 @@ class Recommender:
 
     def check(self, history: Sequence[str], query: Query) -> Request:
         """Make a query after these clicks, oldest first, a request; raise UserError before any server is asked."""
-        index = self.serving(query.index)
+        index = self.index_in_use(query.index)
         return checked(self.workspace, self.model, index, self.of(index), history, query)
 
     def check_items(self, values: Sequence[str], query: Query) -> Request:
         """Do as `check` does after items as a person names them; raise UserError for the first that is not known."""
-        index = self.serving(query.index)
+        index = self.index_in_use(query.index)
         known = self.of(index)
         history = _all_known(named_ids(values, known.rows), known)
         return checked(self.workspace, self.model, index, known, history, query)

@@ -10,7 +10,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.workspace import Workspace
 from pipeline.indexes.filters import Filter, read_filter
 from pipeline.indexes.known import KnownItems
-from pipeline.indexes.registry import of_another_training, served_search
+from pipeline.indexes.registry import of_another_training, used_search
 from pipeline.search.catalogue import index_type
 from pipeline.search.params import Values, parse_params, raised, validate_search
 
@@ -95,9 +95,9 @@ def _check_index(model: str, index: dict[str, Any], known: KnownItems) -> None:
 
 
 def _search(workspace: Workspace, index: dict[str, Any], given: str, fetch: int) -> Values:
-    """Give what is asked with: the query's own parameters, else those that the index serves with, made to fit."""
+    """Give what is asked with: the query's own parameters, else those that the index is in use with, made to fit."""
     kind = index_type(index["index"])
     if given:
         return validate_search(kind, index["params"], parse_params(given), fetch)
-    served = parse_params(served_search(workspace, index["name"]))
+    served = parse_params(used_search(workspace, index["name"]))
     return validate_search(kind, index["params"], raised(kind, served, fetch), fetch)

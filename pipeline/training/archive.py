@@ -1,4 +1,4 @@
-"""What is done with trainings: each that ends is kept, one is chosen to serve, others are deleted, with undo."""
+"""What is done with trainings: each that ends is kept, one is in use, others are deleted, with undo."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ from pipeline.training.history import (
     manifest_of,
 )
 
-KEPT = 50  # of those that do not serve
+KEPT = 50  # of those not in use
 _FRESH, _GONE = ".fresh", ".gone"
 
 
@@ -38,7 +38,7 @@ def keep_training(workspace: Workspace, stage: str) -> None:
     with _appearing(workspace, _name(workspace, manifest)) as folder:
         link_files(workspace.stage(stage), folder / MODEL)
         write_json(folder / ABOUT, {"data": _data(workspace, manifest)})
-    for old in [t for t in list_trainings(workspace) if not t.serves][KEPT:]:
+    for old in [t for t in list_trainings(workspace) if not t.in_use][KEPT:]:
         with suppress(FileNotFoundError):  # a page has just set it aside
             _remove(workspace, base(workspace) / old.name)
 
@@ -59,7 +59,7 @@ def use_training(workspace: Workspace, name: str) -> Training:
     found, folder = find_training(workspace, name), base(workspace) / name
     manifest = manifest_of(folder) or {}
     _check(workspace, found, manifest)
-    if not found.serves:
+    if not found.in_use:
         keep_training(workspace, manifest["stage"])  # also what an earlier version trained
         try:
             with workspace.writing(manifest["stage"]) as fresh:
@@ -82,17 +82,17 @@ def _check(workspace: Workspace, training: Training, manifest: dict[str, Any]) -
                 "these."
             )
         needed = next((f.name for f in folders(workspace) if (manifest_of(f) or {}).get("key") == key), None)
-        way = f"run `trainings serve {needed}` first" if needed else "train it anew"
+        way = f"run `trainings use {needed}` first" if needed else "train it anew"
         raise UserError(
-            f"'{training.name}' orders what another {stage.split('/')[-1]} retrieves than serves now: {way}."
+            f"'{training.name}' orders what another {stage.split('/')[-1]} retrieves than is in use now: {way}."
         )
 
 
 def set_training_aside(workspace: Workspace, name: str) -> None:
-    """Delete a training so that `restore_training` can undo it; raise UserError for the one that serves."""
+    """Delete a training so that `restore_training` can undo it; raise UserError for the one in use."""
     training = find_training(workspace, name)
-    if training.serves:
-        raise UserError(f"'{name}' serves as {training.model}: use another one first, or train anew.")
+    if training.in_use:
+        raise UserError(f"'{name}' is in use as {training.model}: use another one first, or train anew.")
     aside = base(workspace) / DELETED
     aside.mkdir(exist_ok=True)
     (base(workspace) / name).rename(aside / name)
@@ -113,7 +113,7 @@ def delete(workspace: Workspace, name: str) -> None:
     try:
         _remove(workspace, base(workspace) / DELETED / name)
     except FileNotFoundError as error:
-        raise UserError(f"'{name}' was brought back just now: delete it again if it shall go.") from error
+        raise UserError(f"'{name}' was restored just now: delete it again if it shall go.") from error
 
 
 def _remove(workspace: Workspace, folder: Path) -> None:

@@ -1,6 +1,6 @@
-"""Every training that ended, as it is kept after the next one took its place; archive.py keeps, serves and deletes.
+"""Every training that ended, as it is kept after the next one took its place; archive.py keeps, uses and deletes.
 
-trainings/NAME/model/        the stage as its training left it: hard links, so it takes no room while it serves
+trainings/NAME/model/        the stage as its training left it: hard links, so it takes no room while it is in use
 trainings/NAME/about.json    the clicks that it learned from
 trainings/NAME/tested.json   its figures on the test sessions, once it was evaluated
 trainings/.deleted/NAME/     what was deleted on the page, until that is confirmed
@@ -28,10 +28,10 @@ class Training:
 
     name: str
     model: str
-    serves: bool
+    in_use: bool
     """It is what the model's name stands for now."""
     current: bool
-    """It learned from the sessions as they are now, so that it can serve."""
+    """It learned from the sessions as they are now, so that it can be used."""
     started: str
     """ISO time."""
     seconds: float
@@ -56,7 +56,7 @@ def list_trainings(workspace: Workspace) -> list[Training]:
 
 
 def deleted(workspace: Workspace) -> list[Training]:
-    """List what has been deleted and can still be brought back."""
+    """List what has been deleted and can still be restored."""
     return _listed(workspace, folders(workspace, DELETED))
 
 
@@ -106,7 +106,7 @@ def _read(workspace: Workspace, folder: Path) -> Training | None:
     return Training(
         name=folder.name,
         model=model,
-        serves=workspace.manifest(manifest["stage"]) == manifest,
+        in_use=workspace.manifest(manifest["stage"]) == manifest,
         current=data is not None and manifest["inputs"].get(preprocess.STAGE) == data["key"],
         started=started.isoformat(timespec="seconds"),
         seconds=manifest["seconds"],

@@ -32,7 +32,7 @@ class EmbedConfig:
 
 
 def vectors_stage(model: str) -> str:
-    """Name the stage that holds a model's vectors, or those that were brought under that name."""
+    """Name the stage that holds a model's vectors, or those imported under that name."""
     return f"{VECTORS}/{model}"
 
 
@@ -78,7 +78,7 @@ def load_vectors(workspace: Workspace, model: str, entity: Entity) -> tuple[pl.S
     """Read (ids, vectors) of 'items' or 'sessions'; vectors: (n, dim) float32, or UserError where one is not finite."""
     need(workspace, vectors_stage(model), way_to_vectors(model))
     if entity != "items" and model not in KINDS:
-        raise UserError(f"'{model}' was brought as a file, which holds items and no {entity}: choose items.")
+        raise UserError(f"'{model}' was imported from a file, which holds items and no {entity}: choose items.")
     path = workspace.stage(vectors_stage(model)) / f"{entity}.parquet"
     table = pl.read_parquet(path)
     vectors = np.ascontiguousarray(table[VECTOR].to_numpy(), np.float32)

@@ -26,7 +26,7 @@ MOST_DIM = 32_768  # https://milvus.io/docs/v2.3.x/limitations.md
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,29}")
 
 
-class BroughtConfig(Options):
+class ImportConfig(Options):
     """Where vectors of one's own come from, and how they are compared where an index does not say."""
 
     file: str = Field(description="The file, as an absolute path.")
@@ -44,7 +44,7 @@ class BroughtConfig(Options):
         return self
 
 
-def import_vectors(workspace: Workspace, name: str, config: BroughtConfig, progress: Progress = silent) -> Done:
+def import_vectors(workspace: Workspace, name: str, config: ImportConfig, progress: Progress = silent) -> Done:
     """Read a file's vectors, check every one, and write items.parquet (id, vector)."""
     check_vectors_name(name)
     path = existing(config.file)
@@ -173,7 +173,7 @@ def default_metric(workspace: Workspace, model: str) -> str:
 
 
 def list_vectors(workspace: Workspace) -> list[dict[str, Any]]:
-    """List all vectors, a model's and those that were brought, as manifests tell it."""
+    """List all vectors, a model's and imported ones, as manifests tell it."""
     found = ((name.partition("/")[2], workspace.manifest(name)) for name in workspace.stages(VECTORS))
     return [
         {

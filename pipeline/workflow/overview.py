@@ -1,4 +1,4 @@
-"""The road as a table: each stage's state, main figure, size and age."""
+"""The pipeline as a table: each stage's state, main figure, size and age."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -17,11 +17,11 @@ _FIGURES = {
     "evaluation": "recall@20 {recall@20:.3f}",
     "maps": "{items:,} items",
 }
-_BROUGHT = "{items:,} vectors of your own"
+_IMPORTED = "{items:,} vectors of your own"
 
 
 def overview(workspace: Workspace) -> list[dict[str, Any]]:
-    """List every stage of the road that has an output, in the road's order."""
+    """List every stage that has an output, in the pipeline's order."""
     names = [name for folder in _FIGURES for name in workspace.stages() if name.split("/")[0] == folder]
     return [entry for name in names if (entry := describe_stage(workspace, name))]
 
@@ -45,7 +45,7 @@ def describe_stage(workspace: Workspace, name: str) -> dict[str, Any] | None:
 
 
 def _figure(name: str, metrics: dict[str, Any]) -> str:
-    template = _BROUGHT if "brought" in metrics else _FIGURES[name.split("/", maxsplit=1)[0]]
+    template = _IMPORTED if "brought" in metrics else _FIGURES[name.split("/", maxsplit=1)[0]]
     return template.format_map(_Missing(metrics))
 
 

@@ -1,4 +1,4 @@
-"""The whole road, stage by stage; what is unchanged is skipped."""
+"""The whole pipeline, stage by stage; what is unchanged is skipped."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,7 +29,7 @@ BASELINE = "popularity"
 
 
 @dataclass(frozen=True)
-class RoadConfig:
+class RunConfig:
     """Everything that can be chosen of a run."""
 
     source: ClickSource
@@ -46,7 +46,7 @@ class RoadConfig:
         check_build(index_type(self.index), parse_params(self.params))
 
 
-def run_road(workspace: Workspace, config: RoadConfig, job: Running) -> dict[str, Any]:
+def run_pipeline(workspace: Workspace, config: RunConfig, job: Running) -> dict[str, Any]:
     """Run every stage and give clicks, sessions, items, stages, models and collections."""
     config.check()
     done = [
@@ -76,7 +76,7 @@ def run_road(workspace: Workspace, config: RoadConfig, job: Running) -> dict[str
     }
 
 
-def _training(workspace: Workspace, config: RoadConfig) -> dict[str, Any]:
+def _training(workspace: Workspace, config: RunConfig) -> dict[str, Any]:
     """Take the options that are given; without any, a model that learned from these sessions stays as it was chosen."""
     stage = stage_name(config.model)
     manifest = workspace.manifest(stage)
@@ -85,7 +85,7 @@ def _training(workspace: Workspace, config: RoadConfig) -> dict[str, Any]:
     return dict(manifest["config"])
 
 
-def _indexes(workspace: Workspace, config: RoadConfig, job: Running) -> list[Done]:
+def _indexes(workspace: Workspace, config: RunConfig, job: Running) -> list[Done]:
     with connect(workspace, f"job {job.job.id}", job.progress("milvus")) as engine:
         chosen = IndexConfig(model=config.model, index=config.index, params=config.params, server=server_name())
         configs = [chosen.replace(vectors=entity) for entity in ENTITIES]

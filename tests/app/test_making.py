@@ -26,7 +26,7 @@ MADE = ("clicks", "data", "models", "vectors", "indexes", "evaluation", "maps", 
         ("bench --preset quick", ("bench",)),
         ("bench tune --recall 0.95", ("bench",)),
         ("bench quality --run 1", ()),
-        ("trainings serve session-1", ()),
+        ("trainings use session-1", ()),
     ],
 )
 def test_what_a_job_makes_follows_from_its_command(workspace: Workspace, command: str, made: tuple[str, ...]) -> None:

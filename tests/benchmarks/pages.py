@@ -23,7 +23,7 @@ from pipeline.bench.runs import Recorder
 from pipeline.core.text import duration
 from pipeline.core.workspace import Workspace
 from tests.browser.conftest import chromium, serve
-from tests.conftest import run_road
+from tests.conftest import run_pipeline
 from tests.made.points import point
 
 TIMES, PAINTS = 10, 5
@@ -85,7 +85,7 @@ def _workspace(folder: Path) -> Path:
     if len(sys.argv) > 1:
         shutil.copytree(sys.argv[1], root, symlinks=True)
     else:
-        run_road(root, "--clicks", "shop")
+        run_pipeline(root, "--clicks", "shop")
     _add_points(root)
     return root
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from pipeline.bench.runs import Recorder, list_runs, load_points
 from pipeline.core.workspace import Workspace
-from pipeline.indexes.registry import index_in_use, served_search
+from pipeline.indexes.registry import index_in_use, used_search
 from pipeline.indexes.registry import use_index as serve_index
 from tests.browser.conftest import serve, settled
 from tests.conftest import wait_for
@@ -125,7 +125,7 @@ def test_a_measured_setting_is_built_and_serves(browser: Browser, app: str, shop
         settled(opened)
         opened.get_by_role("button", name="Build this index and use it").click()
         wait_for(
-            lambda: served_search(shop, index_in_use(shop, "session")["name"]) == "ef=130", 150, "the index to serve"
+            lambda: used_search(shop, index_in_use(shop, "session")["name"]) == "ef=130", 150, "the index to serve"
         )
         assert index_in_use(shop, "session")["params"] == {"M": 12, "efConstruction": 100}
         expect(opened.get_by_text("items-session-hnsw-bench uses this setting")).to_be_visible(timeout=30_000)

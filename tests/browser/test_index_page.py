@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from playwright.sync_api import Page, expect
 
-from app import cards
+from app import terms
 from pipeline.core.workspace import Workspace
 from pipeline.indexes.registry import index_in_use, list_indexes
 from tests.browser.conftest import settled
@@ -87,7 +87,7 @@ def test_two_indexes_are_compared_on_the_same_queries(page: Page, shop: Workspac
     expect(page.get_by_text(re.compile(r"100 % of the 10 nearest are the same"))).to_be_visible(timeout=60_000)
     expect(page.get_by_text(re.compile("Measured now: recall on the same 200 queries"))).to_be_visible()
     catalogue = pl.read_parquet(shop.stage("models/session") / "items.parquet")
-    named = set(cards.names(catalogue).values())
+    named = set(terms.names(catalogue).values())
     exact = page.locator("td[data-column=exact]").all_inner_texts()
     assert len(exact) == 10
     assert set(exact) <= named

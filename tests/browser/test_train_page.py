@@ -84,7 +84,7 @@ def test_a_training_is_chosen_and_another_deleted(page: Page, shop: Workspace) -
     known = list_trainings(shop)
     rows = [i for i, training in enumerate(known) if training.model == "session"]
     new, old = (known[i] for i in rows)
-    assert (new.serves, old.serves) == (True, False)
+    assert (new.in_use, old.in_use) == (True, False)
     page.goto("/train?view=trainings")
     _choose_training(page, rows[1], len(known))
     page.get_by_role("button", name="Use this training").click()

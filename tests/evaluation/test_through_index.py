@@ -13,7 +13,7 @@ from pipeline.core.workspace import MANIFEST, Workspace, write_json
 from pipeline.evaluation.evaluate import evaluate, evaluations
 from pipeline.evaluation.examples import EvaluationExamples
 from pipeline.evaluation.index_loss import RevealedSessions
-from pipeline.evaluation.through_index import ApproximationConfig, approximate, check
+from pipeline.evaluation.through_index import ThroughIndexConfig, approximate, check
 from pipeline.models.tower import Tower, TwoTower
 from pipeline.search.libraries.faiss import FaissEngine
 from pipeline.sessions.preprocess import load_part
@@ -55,7 +55,7 @@ def built(tmp_path: Path) -> tuple[Workspace, FaissEngine]:
 def test_an_exact_index_loses_nothing(built: tuple[Workspace, FaissEngine]) -> None:
     workspace, engine = built
     evaluate(workspace, "two_tower")
-    found = approximate(workspace, "flat", ApproximationConfig(), engine).manifest["metrics"]
+    found = approximate(workspace, "flat", ThroughIndexConfig(), engine).manifest["metrics"]
     figures = evaluations(workspace)["two_tower"]
     assert found["index_recall@20"] == 1
     assert found["examples"] == figures["examples"]
@@ -70,19 +70,19 @@ def test_an_exact_index_loses_nothing(built: tuple[Workspace, FaissEngine]) -> N
 
 def test_a_lossy_index_tells_what_it_loses(built: tuple[Workspace, FaissEngine]) -> None:
     workspace, engine = built
-    found = approximate(workspace, "ivf_flat", ApproximationConfig(search="nprobe=1"), engine).manifest["metrics"]
+    found = approximate(workspace, "ivf_flat", ThroughIndexConfig(search="nprobe=1"), engine).manifest["metrics"]
     assert found["index_recall@20"] < 0.9
     lost = found["lost"]["recall@20"]
     assert lost["difference"] == pytest.approx(found["exact"]["recall@20"] - found["through"]["recall@20"], abs=2e-6)
     assert 0 < lost["low"] < lost["difference"] < lost["high"]
-    whole = approximate(workspace, "ivf_flat", ApproximationConfig(search="nprobe=8"), engine)
+    whole = approximate(workspace, "ivf_flat", ThroughIndexConfig(search="nprobe=8"), engine)
     assert not whole.skipped
     assert whole.manifest["metrics"]["index_recall@20"] == 1
 
 
 def test_a_benchmark_and_the_evaluation_tell_one_figure(built: tuple[Workspace, FaissEngine]) -> None:
     workspace, engine = built
-    evaluated = approximate(workspace, "ivf_flat", ApproximationConfig(search="nprobe=1"), engine).manifest["metrics"]
+    evaluated = approximate(workspace, "ivf_flat", ThroughIndexConfig(search="nprobe=1"), engine).manifest["metrics"]
     encoder, _ = load_encoder(workspace, "two_tower")
     examples = EvaluationExamples.of(load_part(workspace, "test"))
     sessions = RevealedSessions(encoder.vectors, encoder.encode(examples.histories), examples.targets)

@@ -112,7 +112,7 @@ def test_without_a_filter_there_is_none_in_the_answer(shop: Recommender, engine:
 
 
 def test_a_released_index_is_loaded_for_a_filter(shop: Recommender, engine: MilvusEngine) -> None:
-    engine.release(shop.serving(NAME)["collection"])
+    engine.release(shop.index_in_use(NAME)["collection"])
     assert shop.recommend(shop.check(HISTORY, Query(index=NAME, filter="price < 40")), engine)["items"]
 
 

@@ -1,4 +1,4 @@
-"""Which index serves: the newest until another is chosen."""
+"""Which index is in use: the newest until another is chosen."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def test_the_newest_serves_until_another_is_chosen(workspace: Workspace) -> None
     registry.use_index(workspace, second)
     assert registry.index_in_use(workspace, "session")["name"] == second
     registry.use_index(workspace, second, "ef=120")
-    assert (registry.served_search(workspace, second), registry.served_search(workspace, first)) == ("ef=120", "")
+    assert (registry.used_search(workspace, second), registry.used_search(workspace, first)) == ("ef=120", "")
     with pytest.raises(UserError, match="has no parameter 'nprobe'"):
         registry.use_index(workspace, first, "nprobe=4")
     with pytest.raises(UserError, match="holds sessions"):
@@ -38,7 +38,7 @@ def test_an_index_built_later_serves_only_when_it_is_chosen(workspace: Workspace
     registry.use_index(workspace, second)
     assert registry.index_in_use(workspace, "session")["name"] == second
     assert registry.index_in_use(workspace, "two_tower")["name"] == other  # each model has a choice of its own
-    assert registry.served_search(workspace, other) == "ef=120"
+    assert registry.used_search(workspace, other) == "ef=120"
 
 
 def test_the_one_choice_of_an_earlier_version_is_kept(workspace: Workspace) -> None:
@@ -46,7 +46,7 @@ def test_the_one_choice_of_an_earlier_version_is_kept(workspace: Workspace) -> N
     put_built(workspace, label="b")
     write_json(workspace.root / registry.SERVING, {"index": first, "search": "ef=90"})
     assert registry.index_in_use(workspace, "session")["name"] == first
-    assert registry.served_search(workspace, first) == "ef=90"
+    assert registry.used_search(workspace, first) == "ef=90"
 
 
 def test_published_figures_are_those_of_the_study() -> None:

@@ -22,7 +22,7 @@ def test_what_is_dropped_comes_back_as_it_was(workspace: Workspace) -> None:
     registry.set_index_aside(workspace, name)
     assert registry.list_indexes(workspace) == []
     assert [row["name"] for row in registry.dropped(workspace)] == [name]
-    workspace.sweep()  # the next writer leaves what can still be brought back
+    workspace.sweep()  # the next writer leaves what can still be restored
     registry.restore_index(workspace, name)
     assert registry.list_indexes(workspace) == before
     with pytest.raises(UserError, match="no dropped index"):
@@ -132,10 +132,10 @@ def _moves_while_the_writer_sweeps(workspace: Workspace, seconds: float) -> None
     assert len(os.listdir(workspace.root / ".store")) == 1
 
 
-def test_what_is_dropped_and_brought_back_while_a_writer_sweeps_is_kept(workspace: Workspace) -> None:
+def test_what_is_dropped_and_restored_while_a_writer_sweeps_is_kept(workspace: Workspace) -> None:
     _moves_while_the_writer_sweeps(workspace, 2.0)
 
 
 @pytest.mark.long
-def test_what_is_dropped_and_brought_back_for_a_minute_is_kept(workspace: Workspace) -> None:
+def test_what_is_dropped_and_restored_for_a_minute_is_kept(workspace: Workspace) -> None:
     _moves_while_the_writer_sweeps(workspace, 60.0)

@@ -47,7 +47,7 @@ def test_sessions_are_appended_and_replaced(served: Workspace, engine: MilvusEng
     assert [answer[k] for k in told] == [0, 0, 1, 1, 401, 1, 0]
 
 
-def test_brought_vectors_change_too(served: Workspace, engine: MilvusEngine) -> None:
+def test_imported_vectors_change_too(served: Workspace, engine: MilvusEngine) -> None:
     def mine(folder: Path, report: object) -> dict[str, int]:
         vectors = pl.Series("vector", np.eye(40, 16, dtype=np.float32), dtype=pl.Array(pl.Float32, 16))
         pl.DataFrame({"id": [f"v{n}" for n in range(40)], "vector": vectors}).write_parquet(folder / "items.parquet")

@@ -20,7 +20,7 @@ from pipeline.search.libraries.gpu_exact import GpuExactEngine
 from pipeline.search.libraries.registry import LIBRARIES
 from pipeline.search.measure import recall
 from pipeline.search.params import Values, validate_build
-from pipeline.vectors.imported import BroughtConfig, import_vectors
+from pipeline.vectors.imported import ImportConfig, import_vectors
 
 K = 100
 
@@ -235,7 +235,7 @@ def test_zeros_have_no_cosine_and_are_refused_before_anything_is_made(
     if index not in supported_names(EMBEDDED):
         pytest.skip(f"{index} is built in no workspace of this machine")
     np.save(tmp_path / "zeros.npy", np.concatenate([points[:40], np.zeros_like(points[:1])]))
-    import_vectors(workspace, "mine", BroughtConfig(file=str(tmp_path / "zeros.npy"), metric="L2"))
+    import_vectors(workspace, "mine", ImportConfig(file=str(tmp_path / "zeros.npy"), metric="L2"))
     before = engine.collections()
     with pytest.raises(UserError, match="1 of 41 vectors is all zeros"):
         build_index(workspace, IndexConfig(model="mine", index=index, metric="COSINE"), engine)

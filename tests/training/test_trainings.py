@@ -27,7 +27,7 @@ def test_every_training_is_listed_with_what_it_chose(prepared: Workspace) -> Non
     assert set(rows) == {first, second}
     assert rows[first]["options"] == {"neighbours": 5}
     assert rows[second]["options"] == {"neighbours": 9, "shrinkage": 1.0}
-    assert [rows[first]["serves"], rows[second]["serves"]] == [False, True]
+    assert [rows[first]["in_use"], rows[second]["in_use"]] == [False, True]
     assert {row["data"] for row in rows.values()} == {"log.csv"}
     assert all(row["current"] and row["bytes"] > 0 and row["epochs"] is None for row in rows.values())
     assert answer["bytes"] == sum(row["bytes"] for row in rows.values())
@@ -38,17 +38,17 @@ def test_one_that_serves_again_is_what_later_stages_see(prepared: Workspace) -> 
     before = (prepared.manifest(STAGE) or {})["key"]
     trained(prepared, neighbours=9)
     run_stage(prepared, f"vectors/{MODEL}", PopularityConfig(), lambda f, r: {}, inputs=[STAGE])
-    code, answer = answered(prepared, "serve", first)
+    code, answer = answered(prepared, "use", first)
     assert (code, answer["training"], answer["model"]) == (0, first, MODEL)
     assert (prepared.manifest(STAGE) or {})["key"] == before
     assert is_stale(prepared, f"vectors/{MODEL}")
     load_model(prepared, MODEL)
-    assert [t.serves for t in history.list_trainings(prepared)].count(True) == 1
-    archive.delete(prepared, next(t.name for t in history.list_trainings(prepared) if not t.serves))
+    assert [t.in_use for t in history.list_trainings(prepared)].count(True) == 1
+    archive.delete(prepared, next(t.name for t in history.list_trainings(prepared) if not t.in_use))
     load_model(prepared, MODEL)
     assert train(prepared, MODEL, {"neighbours": 1}).skipped
     prepared.sweep()
-    assert history.find_training(prepared, first).serves
+    assert history.find_training(prepared, first).in_use
 
 
 def test_run_without_options_keeps_what_was_chosen(prepared: Workspace) -> None:
@@ -56,9 +56,9 @@ def test_run_without_options_keeps_what_was_chosen(prepared: Workspace) -> None:
     trained(prepared, neighbours=9)
     archive.use_training(prepared, first)
     nothing = {"epochs": None}
-    config = run.RoadConfig(ClickSource("log.csv"), model=MODEL, training=nothing)
+    config = run.RunConfig(ClickSource("log.csv"), model=MODEL, training=nothing)
     assert run._training(prepared, config) == {"neighbours": 5, "shrinkage": 20.0}
-    given = run.RoadConfig(ClickSource("log.csv"), model=MODEL, training={"neighbours": 3})
+    given = run.RunConfig(ClickSource("log.csv"), model=MODEL, training={"neighbours": 3})
     assert run._training(prepared, given) == {"neighbours": 3}
     write_data(prepared, "other.csv", 80)  # a model of other sessions says nothing of these
     assert run._training(prepared, config) == nothing
@@ -68,10 +68,10 @@ def test_one_of_other_sessions_is_refused(prepared: Workspace) -> None:
     first = trained(prepared, neighbours=5)
     write_data(prepared, "other.csv", 80)
     second = trained(prepared, neighbours=5)
-    code, answer = answered(prepared, "serve", first)
+    code, answer = answered(prepared, "use", first)
     assert code == 2
     assert "learned from other sessions (log.csv) than the workspace has now (other.csv)" in answer["error"]
-    assert history.find_training(prepared, second).serves
+    assert history.find_training(prepared, second).in_use
     assert [history.find_training(prepared, name).current for name in (first, second)] == [False, True]
 
 
@@ -81,7 +81,7 @@ def test_a_ranker_serves_over_the_model_that_it_learned_with(prepared: Workspace
     archive.keep_training(prepared, "models/dlrm")
     ranker = next(t.name for t in history.list_trainings(prepared) if t.model == "dlrm")
     trained(prepared, neighbours=9)
-    with pytest.raises(UserError, match=f"run `trainings serve {first}` first"):
+    with pytest.raises(UserError, match=f"run `trainings use {first}` first"):
         archive.use_training(prepared, ranker)
     archive.use_training(prepared, first)
     archive.use_training(prepared, ranker)

@@ -35,7 +35,7 @@ def write_data(workspace: Workspace, source: str = "log.csv", sessions: int = 60
 def trained(workspace: Workspace, **options: Any) -> str:
     """Train, and name the training."""
     train(workspace, MODEL, options)
-    return next(t.name for t in history.list_trainings(workspace) if t.serves and t.model == MODEL)
+    return next(t.name for t in history.list_trainings(workspace) if t.in_use and t.model == MODEL)
 
 
 def answered(workspace: Workspace, *arguments: str) -> tuple[int, dict[str, Any]]:

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 
 from pipeline.core.workspace import Workspace
-from pipeline.vectors.imported import BroughtConfig, import_vectors
+from pipeline.vectors.imported import ImportConfig, import_vectors
 
 NUMBERS = np.array([[0.5, 1, 2], [3, 4.25, 5], [-6, 7, 8]], np.float32)
 
@@ -19,7 +19,7 @@ def hdf5(path: Path) -> None:
 
 
 def import_file(workspace: Workspace, path: Path, name: str = "mine", metric: str = "") -> dict[str, object]:
-    return dict(import_vectors(workspace, name, BroughtConfig(file=str(path), metric=metric)).manifest["metrics"])
+    return dict(import_vectors(workspace, name, ImportConfig(file=str(path), metric=metric)).manifest["metrics"])
 
 
 def npy(numbers: object) -> Callable[[Path], None]:

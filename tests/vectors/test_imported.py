@@ -11,7 +11,7 @@ from pipeline.core.workspace import Workspace
 from pipeline.search.embedded import server
 from pipeline.vectors import imported
 from pipeline.vectors.embed import load_vectors
-from pipeline.vectors.imported import BroughtConfig, import_vectors
+from pipeline.vectors.imported import ImportConfig, import_vectors
 from tests.conftest import cli_here
 from tests.vectors.imports import NUMBERS, import_file, npy
 
@@ -31,14 +31,14 @@ def test_columns_that_cannot_be_taken_are_named(
 ) -> None:
     (tmp_path / "v.csv").write_text("id,f0,f1\na,1,2\nb,3,4\n")
     with pytest.raises(UserError) as caught:
-        import_vectors(workspace, "mine", BroughtConfig(file=str(tmp_path / "v.csv"), columns=columns))
+        import_vectors(workspace, "mine", ImportConfig(file=str(tmp_path / "v.csv"), columns=columns))
     assert expected in str(caught.value)
 
 
 def test_an_array_has_no_columns(workspace: Workspace, tmp_path: Path) -> None:
     np.save(tmp_path / "v.npy", NUMBERS)
     with pytest.raises(UserError, match="has no columns to choose from: leave --columns out"):
-        import_vectors(workspace, "mine", BroughtConfig(file=str(tmp_path / "v.npy"), columns="vector=x"))
+        import_vectors(workspace, "mine", ImportConfig(file=str(tmp_path / "v.npy"), columns="vector=x"))
 
 
 @pytest.mark.parametrize(
@@ -67,14 +67,14 @@ def test_they_hold_no_sessions_and_say_how_they_are_made(workspace: Workspace, t
         load_vectors(workspace, "mine", "items")
     npy(NUMBERS)(tmp_path / "file")
     import_file(workspace, tmp_path / "file", metric="L2")
-    with pytest.raises(UserError, match="'mine' was brought as a file, which holds items and no sessions"):
+    with pytest.raises(UserError, match="'mine' was imported from a file, which holds items and no sessions"):
         load_vectors(workspace, "mine", "sessions")
     assert imported.default_metric(workspace, "mine") == "L2"
     assert imported.default_metric(workspace, "session") == "IP"
 
 
 def test_the_same_file_is_read_once_and_a_changed_one_again(workspace: Workspace, tmp_path: Path) -> None:
-    config = BroughtConfig(file=str(tmp_path / "file"))
+    config = ImportConfig(file=str(tmp_path / "file"))
     npy(NUMBERS)(tmp_path / "file")
     assert not import_vectors(workspace, "mine", config).skipped
     assert import_vectors(workspace, "mine", config).skipped

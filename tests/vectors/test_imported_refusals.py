@@ -14,7 +14,7 @@ from pipeline.core.workspace import Workspace
 from pipeline.indexes.build import IndexConfig, build_index
 from pipeline.search.libraries.faiss import FaissEngine
 from pipeline.vectors.embed import load_vectors
-from pipeline.vectors.imported import BroughtConfig, import_vectors, list_vectors
+from pipeline.vectors.imported import ImportConfig, import_vectors, list_vectors
 from tests.vectors.imports import NUMBERS, hdf5, import_file, npy
 
 
@@ -142,7 +142,7 @@ def test_what_is_no_vector_is_left_out_and_named(
     left_out: str,
 ) -> None:
     write(tmp_path / "file")
-    done = import_vectors(workspace, "mine", BroughtConfig(file=str(tmp_path / "file"), columns=columns))
+    done = import_vectors(workspace, "mine", ImportConfig(file=str(tmp_path / "file"), columns=columns))
     found, vectors = load_vectors(workspace, "mine", "items")
     assert found.to_list() == ids
     assert np.array_equal(vectors, np.asarray(rows, np.float32))

@@ -71,7 +71,7 @@ def test_what_was_built_trained_and_measured_is_listed(earlier: Workspace) -> No
     assert index_in_use(earlier, "session")["name"] in names
     trainings = list_trainings(earlier)
     assert {one.model for one in trainings} == set(MODELS)
-    assert all(one.serves and one.current for one in trainings)
+    assert all(one.in_use and one.current for one in trainings)
     assert {one.model: one.options for one in trainings if one.options} == {
         "session": {"epochs": 1, "finish": 1, "dim": 8},
         "two_tower": {"epochs": 1},
@@ -84,7 +84,7 @@ def test_what_was_built_trained_and_measured_is_listed(earlier: Workspace) -> No
 
 def test_its_encoder_still_answers(earlier: Workspace) -> None:
     recommender = Recommender(earlier)
-    known = recommender.of(recommender.serving("items-session-hnsw"))
+    known = recommender.of(recommender.index_in_use("items-session-hnsw"))
     vector = known.encode(known.catalogue["item_id"].cast(str).to_list()[:2])
     assert vector.shape == (1, 8)
 

@@ -14,24 +14,24 @@ from pipeline.core.options import Options
 from pipeline.core.stage import _key, _plain, run_stage
 from pipeline.core.workspace import Workspace, read_json
 from pipeline.evaluation.evaluate import EvaluateConfig
-from pipeline.evaluation.through_index import ApproximationConfig
+from pipeline.evaluation.through_index import ThroughIndexConfig
 from pipeline.indexes.build import IndexConfig
 from pipeline.maps.projection import MapConfig
 from pipeline.models.registry import KINDS
 from pipeline.models.session.passes import SessionConfig
 from pipeline.sessions.preprocess import PreprocessConfig
 from pipeline.training.interrupted import checkpoint_path
-from pipeline.vectors.imported import BroughtConfig
+from pipeline.vectors.imported import ImportConfig
 
 CONFIGS: dict[str, Options] = {
     **{f"models/{name}": kind.defaults for name, kind in KINDS.items()},
     "evaluation": EvaluateConfig(),
-    "approximation": ApproximationConfig(),
+    "approximation": ThroughIndexConfig(),
     "maps": MapConfig(),
     "data": PreprocessConfig(),
     "indexes": IndexConfig(),
     "scenarios": ScenarioConfig(),
-    "vectors": BroughtConfig(file="/a/b.npy"),
+    "vectors": ImportConfig(file="/a/b.npy"),
 }
 KEYS: list[tuple[str, dict[str, Any], str]] = [
     ("models/session", {}, "a0e21e5d59ae5c6cb3d68d06"),

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import cli, run_road
+from tests.conftest import cli, run_pipeline
 
 pytestmark = [pytest.mark.milvus, pytest.mark.merlin, pytest.mark.long]
 
 
 def _check(root: Path, clicks: str, factor: float) -> None:
-    road = run_road(root, "--clicks", clicks)
+    road = run_pipeline(root, "--clicks", clicks)
     models = road.answer["models"]
     assert models["session"]["recall@20"] > factor * models["popularity"]["recall@20"]
     assert road.measured.peak_bytes < 4e9

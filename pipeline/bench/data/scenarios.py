@@ -58,12 +58,12 @@ class ScenarioConfig(Options):
     scenario: str = Field(default="item-item", description="item-item, user-user, user-item, or own.")
     model: str = Field(
         default=DEFAULT_MODEL,
-        description="A model, vectors brought as a file, or 'synthetic:ITEMS,SESSIONS,DIM'.",
+        description="A model, vectors imported from a file, or 'synthetic:ITEMS,SESSIONS,DIM'.",
     )
     file: str = Field(default="", description="For 'own': the vectors, as an absolute path.")
     query_file: str = Field(default="", description="For 'own': the queries, where the file has none.")
     metric: str = Field(
-        default="", description="IP, L2 or COSINE; empty: as the vectors were brought, IP for a model's."
+        default="", description="IP, L2 or COSINE; empty: as the vectors were imported, IP for a model's."
     )
     rows: int = Field(default=0, description="Vectors to index at most, drawn with the seed; 0: all.")
     queries: int = Field(
@@ -136,11 +136,11 @@ def prepare_scenario(workspace: Workspace, config: ScenarioConfig, progress: Pro
     def body(folder: Path, report: Progress) -> Metrics:
         return _draw(workspace, config, folder, report)
 
-    brought = [file for file in (config.file, config.query_file) if file]
-    inputs = [] if brought or isinstance(config.vectors, Sizes) else [vectors_stage(config.model)]
+    files = [file for file in (config.file, config.query_file) if file]
+    inputs = [] if files or isinstance(config.vectors, Sizes) else [vectors_stage(config.model)]
     if inputs:
         need(workspace, inputs[0], way_to_vectors(config.model))
-    content = " ".join(file_digest(Path(file)) for file in brought if Path(file).is_file())
+    content = " ".join(file_digest(Path(file)) for file in files if Path(file).is_file())
     done = run_stage(
         workspace, config.stage, config, body, inputs=inputs, source=content, revision=2, progress=progress
     )

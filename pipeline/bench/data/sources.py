@@ -132,7 +132,7 @@ def source(workspace: Workspace, vectors: Vectors, entity: Entity) -> Source:
     path = workspace.stage(vectors_stage(vectors)) / f"{entity}.parquet"
     if not path.exists():
         imported = vectors not in KINDS
-        where = "was brought as a file, which holds items and no sessions" if imported else "has no sessions"
+        where = "was imported from a file, which holds items and no sessions" if imported else "has no sessions"
         raise UserError(f"'{vectors}' {where}: choose the scenario item-item.")
     return Parquet(path)
 

@@ -17,11 +17,11 @@ bench_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(bench_app, name="bench")
 ScenarioOption = Annotated[str, typer.Option(help="item-item, user-user, user-item, or own with --file.")]
 VectorsOption = Annotated[
-    str, typer.Option("--model", help="A model, brought vectors, or 'synthetic:ITEMS,SESSIONS,DIM'.")
+    str, typer.Option("--model", help="A model, imported vectors, or 'synthetic:ITEMS,SESSIONS,DIM'.")
 ]
 FileOption = Annotated[str, typer.Option(help="For own: .npy, .npz, Parquet, CSV, or ann-benchmarks' HDF5.")]
 QueryFileOption = Annotated[str, typer.Option(help="For own: the queries; without it, the file's, or a tenth.")]
-MetricOption = Annotated[str, typer.Option(help="IP, L2 or COSINE; without it, as the vectors were brought, or IP.")]
+MetricOption = Annotated[str, typer.Option(help="IP, L2 or COSINE; without it, as the vectors were imported, or IP.")]
 RowsOption = Annotated[int, typer.Option(help="Index at most this many vectors; 0 for all.")]
 QueriesOption = Annotated[int, typer.Option(help="Ask at most this many queries; recall then has an interval.")]
 DrawSeedOption = Annotated[int, typer.Option(help="Random seed.")]

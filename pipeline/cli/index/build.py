@@ -13,7 +13,9 @@ from pipeline.core.workspace import Workspace
 
 index_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Indexes in Milvus.")
 app.add_typer(index_app, name="index")
-SearchOption = Annotated[str, typer.Option(help="Search parameters to serve with, e.g. 'ef=120'.")]
+SearchOption = Annotated[str, typer.Option(help="Search parameters to use it with, e.g. 'ef=120'.")]
+UseOption = Annotated[bool, typer.Option("--use", help="Use it for recommendations once it is built.")]
+EarlierUseOption = Annotated[bool, typer.Option("--serve", hidden=True, help="As --use, which it was called before.")]
 IndexArgument = Annotated[str, typer.Argument(help="An index as `index list` names it.")]
 
 
@@ -79,7 +81,8 @@ def build(
     label: Annotated[
         str, typer.Option(help="Part of the index's name, so that two of a type stand side by side.")
     ] = "",
-    serve: Annotated[bool, typer.Option("--serve", help="Use it for recommendations once it is built.")] = False,
+    use: UseOption = False,
+    serve: EarlierUseOption = False,
     search: SearchOption = "",
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
@@ -94,8 +97,7 @@ def build(
         from pipeline.core.errors import UserError
         from pipeline.core.stage import need
         from pipeline.indexes.build import IndexConfig, build_index, index_name
-        from pipeline.indexes.registry import index_in_use
-        from pipeline.indexes.registry import use_index as serve_index
+        from pipeline.indexes.registry import index_in_use, use_index
         from pipeline.search.catalogue import index_type
         from pipeline.search.compatibility import why_not
         from pipeline.search.embedded.server import connect, server_facts, server_name
@@ -116,8 +118,8 @@ def build(
         )
         called = index_name(Workspace.open(workspace), config)
         check_build(index_type(index), parse_params(build))
-        if serve and vectors != "items":
-            raise UserError("Only an index of items can serve: leave --serve out, or choose --vectors items.")
+        if (use or serve) and vectors != "items":
+            raise UserError("Only an index of items can be used: leave --use out, or choose --vectors items.")
         validate_search(index_type(index), parse_params(build), parse_params(search), 1)
         if "://" not in name and (reason := why_not(index_type(index), server_facts(Workspace.open(workspace), name))):
             raise UserError(reason)
@@ -130,16 +132,16 @@ def build(
         ):
             can = server_facts(opened, name, engine)
             job.result = stage_answer(build_index(opened, config, engine, job.progress("index", learns=False), can))
-            if serve:
-                serve_index(opened, called, search)
+            if use or serve:
+                use_index(opened, called, search)
             if vectors == "items":
-                job.result["serving"] = index_in_use(opened, model)["name"]
+                job.result["in_use"] = index_in_use(opened, model)["name"]
             return job.result
 
     def show(answer: Answer) -> None:
         show_stage(answer)
-        if (serves := answer.get("serving")) and f"indexes/{serves}" != answer["stage"]:
-            print(f"  Recommendations still come from {serves}: `index serve NAME` chooses this one.")
+        if (used := answer.get("in_use")) and f"indexes/{used}" != answer["stage"]:
+            print(f"  Recommendations still come from {used}: `index use NAME` chooses this one.")
 
     finish(workspace, json, body, show)
 
@@ -181,22 +183,23 @@ def list_(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> N
     finish(workspace, json, body, show)
 
 
-@index_app.command("serve")
-def serve(
+@index_app.command("use")
+@index_app.command("serve", hidden=True)  # as it was called before
+def use(
     name: IndexArgument, search: SearchOption = "", workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False
 ) -> None:
     """Use an index for queries that name none, with its own search parameters; nothing is rebuilt.
 
-    Example: python -m pipeline index serve items-session-hnsw --search ef=120
+    Example: python -m pipeline index use items-session-hnsw --search ef=120
     """
 
     def body() -> Answer:
-        from pipeline.indexes.registry import use_index as choose
+        from pipeline.indexes.registry import use_index
 
-        choose(Workspace.open(workspace), name, search)
-        return {"index": name, "search": search, "done": "serve"}
+        use_index(Workspace.open(workspace), name, search)
+        return {"index": name, "search": search, "done": "use"}
 
-    finish(workspace, json, body, lambda answer: print(f"{name} serves from now on."))
+    finish(workspace, json, body, lambda answer: print(f"{name} is in use from now on."))
 
 
 def _act(workspace: Path, json: bool, wait: bool, name: str, verb: str, aside: int | None = None) -> None:

@@ -12,7 +12,7 @@ from pipeline.core.workspace import Workspace, write_json
 from pipeline.indexes.build import IndexConfig, build_index
 from pipeline.jobs import job as jobs
 from pipeline.search.embedded import abandoned, server
-from pipeline.vectors.imported import BroughtConfig, import_vectors
+from pipeline.vectors.imported import ImportConfig, import_vectors
 from tests.conftest import cli, wait_for
 
 ROWS, DIM = 12_000, 64
@@ -66,7 +66,7 @@ def _text(job: jobs.Job) -> str:
 @pytest.mark.milvus
 def test_a_cancelled_build_frees_the_job_and_a_restart_the_server(workspace: Workspace, tmp_path: Path) -> None:
     np.save(tmp_path / "own.npy", np.random.default_rng(0).standard_normal((ROWS, DIM), np.float32))
-    import_vectors(workspace, "mine", BroughtConfig(file=str(tmp_path / "own.npy")))
+    import_vectors(workspace, "mine", ImportConfig(file=str(tmp_path / "own.npy")))
     held = server.lease(workspace, "test")  # else the server would stop, and the build with it
     try:
         slow = jobs.start_job(
