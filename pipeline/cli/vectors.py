@@ -20,7 +20,6 @@ from pipeline.cli.base import (
 from pipeline.cli.stages import show_stage, stage_answer
 from pipeline.core.columns import DEFAULT_MODEL
 from pipeline.core.workspace import Workspace
-from pipeline.vectors.imported import check_vectors_name
 
 vectors_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Vectors: a model's, and your own.")
 app.add_typer(vectors_app, name="vectors")
@@ -49,7 +48,7 @@ def import_(
     """
 
     def body() -> Answer:
-        from pipeline.vectors.imported import ImportConfig, import_vectors
+        from pipeline.vectors.imported import ImportConfig, check_vectors_name, import_vectors
 
         check_vectors_name(name)
         config = ImportConfig(file=str(file.absolute()), metric=metric.upper(), columns=columns)

@@ -78,7 +78,9 @@ def test_examples_can_be_typed(name: str, example: str) -> None:
     while words and words[0] in getattr(does, "commands", {}):
         path.append(words.pop(0))
         does = does.commands[path[-1]]  # type: ignore[attr-defined]
-    assert " ".join(path) == name, "an example of another command"
+    assert COMMANDS[name].hidden or " ".join(path) == name, (
+        "an example of another command"
+    )  # an earlier name has its own
     does.make_context(name, words)
 
 
