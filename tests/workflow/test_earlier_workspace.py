@@ -89,7 +89,7 @@ def test_its_encoder_still_answers(earlier: Workspace) -> None:
     assert vector.shape == (1, 8)
 
 
-@pytest.mark.parametrize("page", ["overview", "data", "train", "map", "benchmark"])
+@pytest.mark.parametrize("page", ["overview", "data", "train", "index", "map", "benchmark"])
 def test_a_page_shows_it(earlier: Workspace, page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(WORKSPACE_VARIABLE, str(earlier.root))
     shown = AppTest.from_file(str(PROJECT / "pages" / f"{page}.py"), default_timeout=60).run()
