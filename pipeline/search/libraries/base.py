@@ -19,7 +19,7 @@ from pipeline.search.exact.distance import directions
 from pipeline.search.params import IndexType, Values, validate_build, validate_search
 
 METRICS = ("L2", "IP", "COSINE")
-Options = dict[str, Any]  # parameters that have been checked: a library takes them as they are
+Checked = dict[str, Any]  # parameters that have been checked: a library takes them as they are
 
 
 @dataclass
@@ -31,7 +31,7 @@ class MemoryCollection:
     ids: Rows
     vectors: Floats
     index: str | None = None
-    params: Options = field(default_factory=dict)
+    params: Checked = field(default_factory=dict)
     built: Any = None
     loaded: bool = False
 
@@ -50,11 +50,11 @@ class MemoryEngine(ABC):
         self._held: dict[str, MemoryCollection] = {}
 
     @abstractmethod
-    def _make(self, index: str, params: Options, metric: str, vectors: Floats) -> Any:
+    def _make(self, index: str, params: Checked, metric: str, vectors: Floats) -> Any:
         """Build an index of (n, dim) float32 vectors; metric is L2 or IP, or COSINE where that is compared itself."""
 
     @abstractmethod
-    def _ask(self, held: MemoryCollection, queries: Floats, k: int, params: Options) -> tuple[Rows, Floats]:
+    def _ask(self, held: MemoryCollection, queries: Floats, k: int, params: Checked) -> tuple[Rows, Floats]:
         """Give (rows, scores), each (q, k), best first; a row outside the vectors where there is none."""
 
     def collections(self) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.core.arrays import Floats, Rows
 from pipeline.core.errors import UserError
-from pipeline.search.libraries.base import MemoryCollection, MemoryEngine, Options
+from pipeline.search.libraries.base import Checked, MemoryCollection, MemoryEngine
 from pipeline.search.libraries.library import Library
 
 _METRICS = {"L2": "sqeuclidean", "IP": "inner_product"}
@@ -36,7 +36,7 @@ RECIPES = {
 }
 
 
-def build_arguments(index: str, params: Options, metric: str) -> dict[str, Any]:
+def build_arguments(index: str, params: Checked, metric: str) -> dict[str, Any]:
     """Name build parameters as cuVS's IndexParams (or brute_force.build) takes them; metric is L2 or IP."""
     bits = params.get("nbits", 8)
     if not 4 <= bits <= 8:
@@ -46,7 +46,7 @@ def build_arguments(index: str, params: Options, metric: str) -> dict[str, Any]:
     return {RECIPES[index].build[name]: value for name, value in params.items()} | {"metric": _METRICS[metric]}
 
 
-def search_arguments(index: str, params: Options) -> dict[str, int]:
+def search_arguments(index: str, params: Checked) -> dict[str, int]:
     """Name search parameters as cuVS's SearchParams takes them."""
     return {RECIPES[index].search[name]: value for name, value in params.items()}
 
@@ -58,7 +58,7 @@ class CuvsEngine(MemoryEngine):
     build_names: ClassVar = {name: tuple(recipe.build) for name, recipe in RECIPES.items()}
     search_names: ClassVar = {name: tuple(recipe.search) for name, recipe in RECIPES.items()}
 
-    def _make(self, index: str, params: Options, metric: str, vectors: Floats) -> Any:
+    def _make(self, index: str, params: Checked, metric: str, vectors: Floats) -> Any:
         cupy, neighbors = import_module("cupy"), _neighbors(index)
         arguments, data = build_arguments(index, params, metric), cupy.asarray(vectors)
         if index == "GPU_BRUTE_FORCE":
@@ -67,7 +67,7 @@ class CuvsEngine(MemoryEngine):
             made = neighbors.build(neighbors.IndexParams(**arguments), data)
         return made, data  # an index refers to its data and does not keep it alive
 
-    def _ask(self, held: MemoryCollection, queries: Floats, k: int, params: Options) -> tuple[Rows, Floats]:
+    def _ask(self, held: MemoryCollection, queries: Floats, k: int, params: Checked) -> tuple[Rows, Floats]:
         index = str(held.index)
         cupy, neighbors, (made, _) = import_module("cupy"), _neighbors(index), held.built
         given = [] if index == "GPU_BRUTE_FORCE" else [neighbors.SearchParams(**search_arguments(index, params))]

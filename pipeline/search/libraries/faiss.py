@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pipeline.core.arrays import Floats, Rows
 from pipeline.core.errors import UserError
-from pipeline.search.libraries.base import MemoryCollection, MemoryEngine, Options
+from pipeline.search.libraries.base import Checked, MemoryCollection, MemoryEngine
 from pipeline.search.libraries.library import Library
 
 _NLIST, _NPROBE = ("nlist",), ("nprobe",)
@@ -46,7 +46,7 @@ class FaissEngine(MemoryEngine):
         import_module("faiss")  # now, and not within the first build that is timed
         super().__init__()
 
-    def _make(self, index: str, params: Options, metric: str, vectors: Floats) -> Any:
+    def _make(self, index: str, params: Checked, metric: str, vectors: Floats) -> Any:
         import faiss
 
         rows, dim = vectors.shape
@@ -67,7 +67,7 @@ class FaissEngine(MemoryEngine):
             raise UserError(f"FAISS refused to build {index} ({_reason(error)}): change its parameters.") from error
         return made
 
-    def _ask(self, held: MemoryCollection, queries: Floats, k: int, params: Options) -> tuple[Rows, Floats]:
+    def _ask(self, held: MemoryCollection, queries: Floats, k: int, params: Checked) -> tuple[Rows, Floats]:
         import faiss
 
         try:
@@ -77,7 +77,7 @@ class FaissEngine(MemoryEngine):
         return rows, scores
 
 
-def _prepare(faiss: Any, made: Any, params: Options) -> None:
+def _prepare(faiss: Any, made: Any, params: Checked) -> None:
     """Set what the factory's string cannot say; FAISS's advice on few training rows would go to stderr."""
     base = faiss.downcast_index(made.base_index) if isinstance(made, faiss.IndexRefine) else made
     for part in (base, getattr(base, "pq", base)):
@@ -87,7 +87,7 @@ def _prepare(faiss: Any, made: Any, params: Options) -> None:
         base.hnsw.efConstruction = params["efConstruction"]
 
 
-def _parameters(faiss: Any, params: Options, k: int) -> Any:
+def _parameters(faiss: Any, params: Checked, k: int) -> Any:
     """Put search parameters into the object that FAISS takes for one search."""
     if "ef" in params:
         return faiss.SearchParametersHNSW(efSearch=params["ef"])

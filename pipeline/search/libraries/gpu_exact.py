@@ -10,7 +10,7 @@ from pipeline.core.arrays import Floats, Rows
 from pipeline.core.errors import UserError
 from pipeline.search.exact.blocked import Arrays, ExactSearch, NumpyLike, TorchLike
 from pipeline.search.exact.distance import scores
-from pipeline.search.libraries.base import MemoryCollection, MemoryEngine, Options
+from pipeline.search.libraries.base import Checked, MemoryCollection, MemoryEngine
 from pipeline.search.libraries.library import Library
 
 
@@ -46,10 +46,10 @@ class GpuExactEngine(MemoryEngine):
         super().__init__()
         self.arrays = arrays or gpu_arrays()
 
-    def _make(self, index: str, params: Options, metric: str, vectors: Floats) -> Any:
+    def _make(self, index: str, params: Checked, metric: str, vectors: Floats) -> Any:
         return ExactSearch(self.arrays, self.arrays.put(vectors), metric, stay=True)
 
-    def _ask(self, held: MemoryCollection, queries: Floats, k: int, params: Options) -> tuple[Rows, Floats]:
+    def _ask(self, held: MemoryCollection, queries: Floats, k: int, params: Checked) -> tuple[Rows, Floats]:
         rows, far = held.built.nearest(queries, k)
         return rows, scores(far, held.metric).astype(np.float32)
 
