@@ -19,7 +19,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.stage import run_stage
 from pipeline.core.workspace import WORKSPACE_VARIABLE, Workspace, write_json
 from pipeline.jobs.job import create
-from pipeline.search.libraries.base import MemoryCollection, MemoryEngine, Options
+from pipeline.search.libraries.base import Checked, MemoryCollection, MemoryEngine
 from pipeline.search.libraries.library import Library
 from pipeline.search.libraries.registry import LIBRARIES, describe_libraries, libraries_with
 from pipeline.search.measure import measure, recall
@@ -152,11 +152,11 @@ class Sorting(MemoryEngine):
     build_names: ClassVar = {"FLAT": ()}
     search_names: ClassVar = {"FLAT": ()}
 
-    def _make(self, index: str, params: Options, metric: str, vectors: np.ndarray) -> np.ndarray:
+    def _make(self, index: str, params: Checked, metric: str, vectors: np.ndarray) -> np.ndarray:
         return vectors
 
     def _ask(
-        self, held: MemoryCollection, queries: np.ndarray, k: int, params: Options
+        self, held: MemoryCollection, queries: np.ndarray, k: int, params: Checked
     ) -> tuple[np.ndarray, np.ndarray]:
         products = queries @ held.built.T
         rows = np.argsort(-products, axis=1)[:, :k]
