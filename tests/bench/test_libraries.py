@@ -182,7 +182,7 @@ ROW: dict[str, Any] = {
 
 def _page() -> None:
     from app.index import library
-    from tests.vectors.test_library import ROW
+    from tests.bench.test_libraries import ROW
 
     library.show(ROW)
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
-from pipeline.bench.analysis.compare import at_equal_recall
 
 from pipeline.bench.analysis import reread
 from pipeline.bench.analysis.cost import with_cost
+from pipeline.bench.analysis.equal_recall import at_equal_recall
 from pipeline.bench.analysis.prices import Price
 from pipeline.bench.analysis.settings import summarise, where
 from pipeline.figures import benchmark, fairness

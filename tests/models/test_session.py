@@ -42,7 +42,7 @@ def test_it_learns_and_its_export_is_faithful(tmp_path: Path, monkeypatch: pytes
 
 
 def test_one_history_is_encoded_as_among_many(tmp_path: Path) -> None:
-    train(tmp_path, replace(CONFIG, epochs=1, finish=0))
+    train(tmp_path, CONFIG.replace(epochs=1, finish=0))
     encoder = SessionEncoder.load(tmp_path / "encoder.npz")
     histories = TrainingExamples.of(clicks(30)).histories
     empty = Histories(histories.items, histories.categories, np.append(histories.low, 3), np.append(histories.end, 3))
@@ -56,7 +56,7 @@ def test_the_same_seed_gives_the_same_numbers(tmp_path: Path) -> None:
     first, second = train(tmp_path / "a"), train(tmp_path / "b")
     assert first["epochs"] == second["epochs"]
     assert np.array_equal(vectors(tmp_path / "a"), vectors(tmp_path / "b"))
-    train(tmp_path / "c", replace(CONFIG, seed=7))
+    train(tmp_path / "c", CONFIG.replace(seed=7))
     assert not np.array_equal(vectors(tmp_path / "a"), vectors(tmp_path / "c"))
 
 

@@ -1,7 +1,6 @@
 """The session model: what diverges, has too little to learn from or too little memory is said, and the best is kept."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ def test_weights_that_the_last_step_put_out_of_bounds_are_not_kept(
 
     monkeypatch.setattr(Network, "train", bent)
     with pytest.raises(UserError, match="lower --learning-rate"):
-        train(tmp_path, replace(CONFIG, epochs=1, finish=0))
+        train(tmp_path, CONFIG.replace(epochs=1, finish=0))
     assert not (tmp_path / "encoder.npz").exists()
 
 
