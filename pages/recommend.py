@@ -5,10 +5,9 @@ import random
 import polars as pl
 import streamlit as st
 
-from app import cards, draw, freshness, layout, making, routes, state, terms, url
+from app import cards, freshness, layout, making, routes, state, terms, url
 from app.errors import errors
-from app.recommend import basket, filtering, visits
-from pipeline.figures import charts
+from app.recommend import basket, filtering, latency, visits
 from pipeline.indexes.known import KnownItems
 from pipeline.indexes.registry import find_index, list_indexes
 from pipeline.serving.recommender import Recommender
@@ -148,7 +147,7 @@ def _answer(recommender: Recommender, history: list[str], real: str | None, quer
     exact = None if narrowed else known.exact(request.vector, query.k)
     left, right = st.columns([2, 1], vertical_alignment="center")
     with left:
-        draw.figure(charts.latency(answer["latency_ms"], state.mode()))
+        latency.show(answer["latency_ms"], state.mode())
     if exact:
         same = len(set(exact) & {i["item_id"] for i in items})
         right.metric(

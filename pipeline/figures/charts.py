@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any
 
 import polars as pl
@@ -10,7 +9,7 @@ import polars as pl
 from pipeline.core.columns import CATEGORY, ITEM_ID
 from pipeline.core.spread import MAYBE_CHANCE, Spread, kept, told_apart
 from pipeline.core.text import category, percent
-from pipeline.figures.figure import Figure, blank, share_range, unchecked
+from pipeline.figures.figure import Figure, blank, share_range
 from pipeline.figures.marks import index_colour, symbol
 from pipeline.figures.theme import OTHER, Palette
 
@@ -123,34 +122,6 @@ def long_tail(counts: pl.Series, mode: str) -> Figure:
     figure.add_scatter(x=x, y=share[::step], mode="lines", line={"color": palette.cpu, "width": 3}, name="items")
     figure.update_layout(xaxis_title="items, most clicked first (%)", yaxis_title="clicks (%)")
     return figure
-
-
-def latency(parts: dict[str, float], mode: str) -> Figure:
-    """Draw where a query's time went; parts: encode, search and total in milliseconds."""
-    rest = max(parts["total"] - parts["encode"] - parts["search"], 0)
-    times = [rest, parts["search"], parts["encode"]]
-    bars, layout = _latency(mode)
-    title = layout["title"] | {"text": f"Answered in {parts['total']:.1f} ms"}
-    axis = layout["xaxis"] | {"range": [0, max(times) * 1.25]}
-    return unchecked(
-        [bars | {"x": times, "text": [f"{v:.2f} ms" for v in times]}], layout | {"title": title, "xaxis": axis}
-    )
-
-
-@cache
-def _latency(mode: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Give the bars and the layout of where a query's time went, before there are times."""
-    figure, palette = blank(mode, "Answered", 220, legend=False)
-    figure.add_bar(
-        y=["describe the items", "search in Milvus", "encode the session"],
-        orientation="h",
-        marker_color=[palette.exact, palette.cpu, palette.session],
-        textposition="outside",
-        cliponaxis=False,
-    )
-    figure.update_layout(xaxis_title="milliseconds", bargap=0.35)
-    drawn = figure.to_dict()
-    return drawn["data"][0], drawn["layout"]
 
 
 def published_devices(best: pl.DataFrame, recall: float, mode: str) -> Figure:

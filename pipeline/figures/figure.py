@@ -70,11 +70,6 @@ def blank(mode: str, title: str, height: int = 340, *, legend: bool = True) -> t
     ), PALETTES[mode]
 
 
-def unchecked(data: list[dict[str, Any]], layout: dict[str, Any]) -> Figure:
-    """Give the figure of what `Figure.to_dict` gave before and of new numbers in it: Plotly's checks take 5 ms of a click."""
-    return go.Figure(data, layout, _validate=False)
-
-
 def title(figure: Figure) -> str:
     """Give a figure's title as one line of text."""
     return str(figure.layout.title.text or "").replace("<br>", " ")

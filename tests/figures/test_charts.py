@@ -3,7 +3,6 @@
 import itertools
 import math
 
-import plotly.graph_objects as go
 import polars as pl
 import pytest
 from hypothesis import given
@@ -13,11 +12,9 @@ from app.train import lesson
 from pipeline.bench import published
 from pipeline.figures import charts
 from pipeline.figures import models as modelcharts
-from pipeline.figures.figure import few, share_range, title
+from pipeline.figures.figure import few, share_range
 from pipeline.figures.theme import PALETTES, Palette
 from tests.made.tables import BOUNDS, CURVES, EVALUATION, ITEMS, POINTS, SLICES, TITLES, figures
-
-TIMES = st.floats(0, 1e5)  # ms
 
 
 def test_the_map_calls_what_was_searched_for_found() -> None:
@@ -87,24 +84,6 @@ def test_the_bars_are_the_numbers() -> None:
     assert {name: bar.x[0] for name, bar in bars.items()} == {"Two-tower": 0.15, "Popularity": 0.05}
     assert bars["Two-tower"].error_x.array[0] == pytest.approx(0.01)
     assert bars["Popularity"].marker.color == PALETTES["light"].exact != bars["Two-tower"].marker.color
-    latency = charts.latency({"encode": 0.2, "search": 2.0, "total": 2.5}, "light").data[0]
-    assert sum(latency.x) == pytest.approx(2.5)
-
-
-@pytest.mark.parametrize("mode", PALETTES)
-@given(encode=TIMES, search=TIMES, rest=TIMES)
-def test_where_a_querys_time_went_is_a_figure_that_plotly_would_make(
-    mode: str, encode: float, search: float, rest: float
-) -> None:
-    parts = {"encode": encode, "search": search, "total": encode + search + rest}
-    figure = charts.latency(parts, mode)
-    checked = go.Figure(figure.to_dict())
-    assert checked.to_dict() == figure.to_dict()
-    assert title(figure) == f"Answered in {parts['total']:.1f} ms"
-    (bars,) = checked.data
-    assert sum(bars.x) == pytest.approx(parts["total"])
-    assert [float(text.split()[0]) for text in bars.text] == pytest.approx(list(bars.x), abs=0.005)
-    assert max(bars.x) <= checked.layout.xaxis.range[1]
 
 
 def test_an_untrained_curve_is_drawn_too() -> None:
@@ -141,7 +120,6 @@ def test_empty_tables_are_drawn_too() -> None:
         charts.published_devices(published.best_qps(0.95).filter(pl.col("device") == "cpu"), 0.95, "light"),
         charts.item_map(ITEMS.clear(), "light"),
         charts.histogram(pl.DataFrame({"value": [], "count": []}), "light", "None", "x", "y"),
-        charts.latency({"encode": 0.0, "search": 0.0, "total": 0.0}, "light"),
         modelcharts.trainings({}, "light"),
         modelcharts.trainings({"one": [], "two": []}, "light"),
         modelcharts.trainings({"one": [{"step": 1, "validation_recall@20": math.nan}], "two": POINTS}, "light"),

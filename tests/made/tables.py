@@ -76,5 +76,4 @@ def figures(mode: str) -> dict[str, go.Figure]:
         "tail": charts.long_tail(pl.Series([90, 5, 3, 2]), mode),
         "published": charts.published_devices(published.best_qps(0.95), 0.95, mode),
         "quality": charts.index_quality(BUILT, mode),
-        "latency": charts.latency({"encode": 0.2, "search": 2.0, "total": 2.5}, mode),
     }
