@@ -29,7 +29,7 @@ _OTHER = (
 _NOT_KEPT = (
     "The index was built from an older training of {0}: refresh it on the Train page, or with `run --model {0}`."
 )
-_KEPT = 2  # trainings in memory beside the one that serves
+_KEPT = 2  # trainings in memory beside the one in use
 T = TypeVar("T")
 
 
@@ -43,11 +43,11 @@ class Recommender:
 
     @property
     def catalogue(self) -> pl.DataFrame:
-        """Give the items that the training which serves has seen."""
+        """Give the items that the training in use has seen."""
         return self.now.catalogue
 
     def of(self, index: dict[str, Any]) -> KnownItems:
-        """Give what answers through an index: the training kept with it, else the one that serves."""
+        """Give what answers through an index: the training kept with it, else the one in use."""
         key = index["training"]
         if key is None or key == self.now.key:
             return self.now
@@ -66,7 +66,7 @@ class Recommender:
         return clicks[ITEM_ID].cast(pl.String).to_list()
 
     def index_in_use(self, name: str | None) -> dict[str, Any]:
-        """Give the item index to search: the one named, else the one that serves."""
+        """Give the item index to search: the one named, else the one in use."""
         if name is not None:
             return find_index(self.workspace, name)
         return index_in_use(self.workspace, self.model)
@@ -116,7 +116,7 @@ class Recommender:
         } | ({} if filtered is None else {"filter": filtered})
 
     def _note(self, request: Request) -> str:
-        """Say where the answer comes from, if not from the training that serves."""
+        """Say where the answer comes from, if not from the training in use."""
         if not request.outdated:
             return str(request.index["note"])
         return (_NOT_KEPT if request.index["training"] is None else _OTHER).format(self.model)

@@ -46,7 +46,7 @@ class Request:
     seen: frozenset[str]
     """Items to leave out."""
     outdated: bool
-    """Whether the index holds vectors of another training than the one that serves."""
+    """Whether the index holds vectors of another training than the one in use."""
 
     @cached_property
     def vector(self) -> Floats:
@@ -90,7 +90,7 @@ def _check_index(model: str, index: dict[str, Any], known: KnownItems) -> None:
     if index["dim"] != dim:
         raise UserError(
             f"Index '{index['name']}' holds vectors of {index['dim']} numbers, and the training of {model} "
-            f"that serves makes {dim}: refresh it on the Train page, or with `run --model {model}`."
+            f"in use makes {dim}: refresh it on the Train page, or with `run --model {model}`."
         )
 
 
