@@ -5,11 +5,11 @@ from typing import Any
 import streamlit as st
 
 from app import refused, state, tray
-from pipeline.core.stage import is_stale
 from pipeline.evaluation.evaluate import evaluation_stage
 from pipeline.indexes import registry
 from pipeline.indexes.build import IndexConfig, index_name
 from pipeline.search.embedded.server import server_name
+from pipeline.store.stage import is_stale
 
 # kind of stage -> what a person calls its output, and what has happened where it is the first that is out of date
 _KINDS = {

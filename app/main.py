@@ -11,7 +11,7 @@ if str(ROOT) not in sys.path:
 
 from app import memory, refused, routes, state, tray, url  # noqa: E402
 from pipeline.core.errors import UserError  # noqa: E402
-from pipeline.core.snapshot import snapshot  # noqa: E402
+from pipeline.store.snapshot import snapshot  # noqa: E402
 
 
 def main() -> None:

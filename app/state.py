@@ -13,12 +13,12 @@ from threadpoolctl import threadpool_limits
 from app import url
 from pipeline.core.columns import DEFAULT_MODEL
 from pipeline.core.errors import UserError
-from pipeline.core.snapshot import once
-from pipeline.core.workspace import DEFAULT_ROOT, WORKSPACE_VARIABLE, Workspace
 from pipeline.search.compatibility import EMBEDDED
 from pipeline.search.embedded import server
 from pipeline.search.embedded.leases import take
 from pipeline.search.engine import Database, Endpoint
+from pipeline.store.snapshot import once
+from pipeline.store.workspace import DEFAULT_ROOT, WORKSPACE_VARIABLE, Workspace
 
 if TYPE_CHECKING:
     from pipeline.search.milvus.client import MilvusEngine

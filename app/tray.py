@@ -9,10 +9,10 @@ from app import refused
 from app.errors import errors
 from app.state import workspace
 from pipeline.core.errors import UserError
-from pipeline.core.snapshot import once
 from pipeline.core.text import duration
 from pipeline.jobs.forecast import time_left_words
 from pipeline.jobs.job import Job, cancel, jobs, start_job
+from pipeline.store.snapshot import once
 
 EVERY_S = 1.0
 

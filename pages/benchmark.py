@@ -2,18 +2,11 @@
 
 import streamlit as st
 
-from app import layout, making, url
-from app.benchmark import (
-    adviser,
-    data,
-    form,
-    published,
-    runs,
-)
-from app.benchmark import (
-    views as benchviews,
-)
+from app import making, url
+from app.benchmark import adviser, data, form, published, runs
+from app.benchmark import views as benchviews
 from app.errors import errors
+from app.parts import layout
 from pipeline.bench.analysis.settings import under
 
 STUDY = "Published study"

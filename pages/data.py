@@ -7,13 +7,14 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import draw, freshness, layout, making, refused, state, terms, tray, url
+from app import freshness, making, refused, state, tray, url
 from app.data import uploads
 from app.errors import errors
+from app.parts import draw, layout, terms
 from pipeline.clicks import datasets
-from pipeline.core.stage import is_stale
 from pipeline.core.text import number
 from pipeline.figures import charts
+from pipeline.store.stage import is_stale
 
 CHOICES = {
     "Made-up shop": "shop",

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from app import freshness, layout, making, refused, servers, state, tray
+from app import freshness, making, refused, state, tray
 from app.errors import errors
 from app.index import actions, build_form, built, foreign
+from app.parts import layout, servers
 from pipeline.core.text import number
 from pipeline.search.embedded import server
 

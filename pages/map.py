@@ -3,8 +3,9 @@
 import polars as pl
 import streamlit as st
 
-from app import draw, freshness, layout, making, refused, state, tray, url
+from app import freshness, making, refused, state, tray, url
 from app.errors import errors
+from app.parts import draw, layout
 from pipeline.core.columns import CATEGORY, ITEM_ID
 from pipeline.core.errors import UserError
 from pipeline.core.ids import matched

@@ -5,16 +5,17 @@ from typing import Any
 
 import streamlit as st
 
-from app import draw, freshness, layout, making, refused, routes, state, terms, tray
+from app import freshness, making, refused, routes, state, tray
 from app.benchmark import news
 from app.errors import errors
-from pipeline.core.workspace import Workspace
+from app.parts import draw, layout, terms
 from pipeline.evaluation.differences import certain
 from pipeline.evaluation.evaluate import ALL_CLICKS, evaluations, intervals
 from pipeline.figures import models as modelcharts
 from pipeline.indexes.registry import index_stage
 from pipeline.models.registry import KINDS, baselines
 from pipeline.search.embedded.server import status
+from pipeline.store.workspace import Workspace
 from pipeline.workflow.overview import describe_stage
 
 # box -> the stages that fill it, the page that it leads to

@@ -5,8 +5,9 @@ import random
 import polars as pl
 import streamlit as st
 
-from app import cards, freshness, layout, making, routes, state, terms, url
+from app import freshness, making, routes, state, url
 from app.errors import errors
+from app.parts import cards, layout, terms
 from app.recommend import basket, filtering, latency, visits
 from pipeline.indexes.known import KnownItems
 from pipeline.indexes.registry import find_index, list_indexes

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from app import freshness, layout, making, state, url
+from app import freshness, making, state, url
 from app.errors import errors
+from app.parts import layout
 from app.train import evaluation, form, learning, lesson, trainings
 from pipeline.models.registry import KINDS
 from pipeline.training.train import trained

@@ -19,12 +19,12 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.core.locks import lock
 from pipeline.core.project import PROJECT
-from pipeline.core.workspace import Workspace
 from pipeline.search.embedded.server import connect
 from pipeline.search.embedded.supervisor import GRACE_VARIABLE
 from pipeline.search.milvus.client import MilvusEngine
+from pipeline.store.locks import lock
+from pipeline.store.workspace import Workspace
 from tests.measure import Measured, measure
 
 REALDATA_DIR = Path(os.environ.get("REALDATA_DIR", PROJECT.parent / "shared" / "data"))

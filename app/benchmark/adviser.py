@@ -5,9 +5,10 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import costs, terms, url
+from app import url
 from app.benchmark import use_setting
 from app.benchmark.data import TARGET
+from app.parts import costs, terms
 from pipeline.bench.analysis.advise import Advice, Wish, advise
 from pipeline.bench.analysis.cost import with_cost
 from pipeline.bench.analysis.settings import label

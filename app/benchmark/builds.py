@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from app import table
+from app.parts import table
 from pipeline.core.text import duration, named, number
 
 MEMORY = {

@@ -11,7 +11,7 @@ from pipeline.bench import published, runs
 from pipeline.bench.analysis.settings import BOTH, gather, summarise, under
 from pipeline.bench.quality import QUALITY, with_quality
 from pipeline.bench.runs import Run
-from pipeline.core.workspace import Workspace
+from pipeline.store.workspace import Workspace
 
 TARGET = 0.95
 _CHOICES = (

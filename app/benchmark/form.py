@@ -5,10 +5,11 @@ from typing import Any
 
 import streamlit as st
 
-from app import layout, refused, servers, state, tray, url
+from app import refused, state, tray, url
 from app.benchmark import load, vectors
 from app.benchmark.job import Chosen
 from app.errors import errors
+from app.parts import layout, servers
 from pipeline.bench.run.grid import IndexGrid
 from pipeline.bench.run.presets import PRESETS
 from pipeline.core.text import duration

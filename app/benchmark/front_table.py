@@ -5,8 +5,9 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import refused, state, table, terms, tray
+from app import refused, state, tray
 from app.benchmark import builds
+from app.parts import table, terms
 from pipeline.bench.analysis.front import front
 from pipeline.bench.analysis.settings import marked
 from pipeline.bench.published import NAME as PUBLISHED

@@ -5,8 +5,9 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import layout, making, routes, state, table, terms
+from app import making, routes, state
 from app.benchmark import adviser, data
+from app.parts import layout, table, terms
 from pipeline.bench.analysis.advise import Wish
 from pipeline.bench.analysis.cost import with_cost
 from pipeline.bench.analysis.front import front

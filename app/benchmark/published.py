@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from app import draw, state, url
+from app import state, url
 from app.benchmark.data import TARGET
+from app.parts import draw
 from pipeline.bench import published
 from pipeline.bench.analysis import reread
 from pipeline.bench.analysis.equal_recall import comparison_sentence

@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import costs, state
+from app import state
+from app.parts import costs
 from pipeline.bench import published, runs
 from pipeline.bench.analysis.settings import gather
 from pipeline.bench.runs import Run

@@ -4,8 +4,9 @@ from typing import Any
 
 import streamlit as st
 
-from app import layout, state, url
+from app import state, url
 from app.benchmark.job import AskedVectors
+from app.parts import layout
 from pipeline.bench.data.scenarios import QUERIES, SPLITS
 from pipeline.bench.data.sources import SYNTHETIC, Sizes, Vectors, read_model, source
 from pipeline.bench.run.grid import IndexGrid

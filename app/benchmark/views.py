@@ -7,8 +7,9 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import costs, draw, layout, state, url
+from app import state, url
 from app.benchmark import builds, front_table, use_setting
+from app.parts import costs, draw, layout
 from pipeline.bench.analysis.advise import UNPRICED, Wish
 from pipeline.bench.analysis.equal_recall import at_equal_recall, comparison_sentence
 from pipeline.bench.analysis.settings import BOTH, label, where

@@ -4,9 +4,10 @@ from typing import Any
 
 import streamlit as st
 
-from app import costs, draw, layout, making, refused, state, table, url
+from app import making, refused, state, url
 from app.index import library, side_by_side
 from app.index.actions import draw_actions, through
+from app.parts import costs, draw, layout, table
 from pipeline.core.text import duration, named, number, size
 from pipeline.figures import charts
 from pipeline.indexes import registry

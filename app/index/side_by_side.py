@@ -6,18 +6,19 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from app import state, table, terms
+from app import state
+from app.parts import table, terms
 from pipeline.core.arrays import Floats, Rows
 from pipeline.core.columns import ID, ITEM_IDX
 from pipeline.core.errors import UserError
 from pipeline.core.text import percent
-from pipeline.core.workspace import Workspace
 from pipeline.indexes import build
 from pipeline.indexes.registry import index_stage
 from pipeline.models.registry import KINDS
 from pipeline.search.catalogue import CATALOGUE
 from pipeline.search.measure import TIMED, exact, recall, timed
 from pipeline.search.params import validate_search
+from pipeline.store.workspace import Workspace
 from pipeline.training.history import MODEL
 from pipeline.training.train import stage_name
 from pipeline.vectors.embed import Entity, load_vectors, vectors_stage

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from app import terms, url
+from app import url
+from app.parts import terms
 from pipeline.indexes.known import KnownItems
 
 _FOUND, _NEXT, _OUT, _BEFORE = "basket-found", "basket-next", "basket-out", "basket-before"

@@ -6,11 +6,11 @@ import streamlit as st
 from app import state
 from pipeline.clicks.ingest import STAGE, load_clicks
 from pipeline.core.columns import ITEM_ID, SESSION_ID, TIMESTAMP
-from pipeline.core.stage import is_stale
-from pipeline.core.workspace import Workspace
 from pipeline.indexes.known import KnownItems
 from pipeline.indexes.registry import index_stage
 from pipeline.serving.recommender import Recommender
+from pipeline.store.stage import is_stale
+from pipeline.store.workspace import Workspace
 
 _LOOKED_AT = 2_000  # newest sessions, where the clicks are not those that the vectors were made from
 

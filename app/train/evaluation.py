@@ -5,7 +5,8 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import draw, layout, making, refused, state, terms, tray, url
+from app import making, refused, state, tray, url
+from app.parts import draw, layout, terms
 from pipeline.core.spread import MAYBE_CHANCE
 from pipeline.evaluation.differences import best_baseline, certain, differences
 from pipeline.evaluation.evaluate import (

@@ -5,8 +5,9 @@ from typing import Any
 
 import streamlit as st
 
-from app import draw, layout, making, refused, state, tray
+from app import making, refused, state, tray
 from app.errors import errors
+from app.parts import draw, layout
 from pipeline.core.errors import UserError
 from pipeline.core.text import duration
 from pipeline.figures import models

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app import draw, layout, refused, state, tray
+from app import refused, state, tray
+from app.parts import draw, layout
 from pipeline.core.text import percent
 from pipeline.evaluation.evaluate import evaluations
 from pipeline.figures.figure import Figure, blank

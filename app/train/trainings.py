@@ -8,11 +8,12 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import draw, refused, state, terms, tray
-from pipeline.core.stage import is_stale
+from app import refused, state, tray
+from app.parts import draw, terms
 from pipeline.core.text import named, size
 from pipeline.figures import models
 from pipeline.models.registry import KINDS
+from pipeline.store.stage import is_stale
 from pipeline.training import archive, history
 from pipeline.training.history import Training
 

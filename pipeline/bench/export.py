@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 
 from pipeline.bench import runs
-from pipeline.core.outputs import written
-from pipeline.core.workspace import Workspace, write_json
+from pipeline.store.outputs import written
+from pipeline.store.workspace import Workspace, write_json
 
 WRITERS: dict[str, Callable[[pl.DataFrame, Path], Any]] = {
     ".csv": lambda table, path: table.write_csv(path),

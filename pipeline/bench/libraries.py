@@ -8,11 +8,11 @@ import numpy as np
 from pipeline.core.arrays import Floats, Rows
 from pipeline.core.checks import one_of
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import Workspace
 from pipeline.models.registry import KINDS
 from pipeline.search.libraries.registry import find_library
 from pipeline.search.measure import measure
 from pipeline.search.params import Values
+from pipeline.store.workspace import Workspace
 from pipeline.vectors.embed import Entity, load_vectors
 
 

@@ -16,7 +16,6 @@ from pipeline.core.columns import FIRST_IDX
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.text import percent
-from pipeline.core.workspace import Workspace, read_json, write_json
 from pipeline.evaluation.index_loss import RevealedSessions, SearchSetting, means
 from pipeline.metrics.ranking import CUTOFF
 from pipeline.search.catalogue import MIN_INDEXED_ROWS, index_type
@@ -24,6 +23,7 @@ from pipeline.search.engine import Engine
 from pipeline.search.params import raised, validate_build, validate_search
 from pipeline.sessions import preprocess
 from pipeline.sessions.histories import next_clicks
+from pipeline.store.workspace import Workspace, read_json, write_json
 from pipeline.training.train import load_encoder
 
 QUALITY = "quality.json"  # in a run's folder

@@ -18,12 +18,12 @@ from typing import Any, Literal, Self
 
 import polars as pl
 
-from pipeline.core import strict_json
 from pipeline.core.errors import Cancelled, UserError
-from pipeline.core.locks import is_locked, try_lock
-from pipeline.core.stage import is_stale as stage_is_stale
 from pipeline.core.text import did_you_mean
-from pipeline.core.workspace import Workspace, read_json, write_json
+from pipeline.store import strict_json
+from pipeline.store.locks import is_locked, try_lock
+from pipeline.store.stage import is_stale as stage_is_stale
+from pipeline.store.workspace import Workspace, read_json, write_json
 
 Status = Literal["running", "done", "cancelled", "failed", "interrupted"]
 FOLDER = "benchmarks"

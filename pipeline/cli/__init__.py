@@ -8,7 +8,6 @@ from typer.exceptions import Abort, TyperException
 from pipeline.cli import (  # noqa: F401
     admin,
     bench,
-    commands,
     data,
     evaluation,
     index,
@@ -21,7 +20,8 @@ from pipeline.cli import (  # noqa: F401
     trainings,
     vectors,
 )
-from pipeline.cli.base import app
+from pipeline.cli.shared import commands  # noqa: F401
+from pipeline.cli.shared.base import app
 from pipeline.jobs.job import CANCELLED
 from pipeline.jobs.process import CODES, end_job
 

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WorkspaceOption, app, finish, table
+from pipeline.cli.shared.base import WORKSPACE, Answer, JsonOption, WorkspaceOption, app, finish, table
 from pipeline.core.text import duration
-from pipeline.core.workspace import Workspace
+from pipeline.store.workspace import Workspace
 
 jobs_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Jobs: what runs and what ran.")
 milvus_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The embedded Milvus server.")

@@ -5,9 +5,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
-from pipeline.core.workspace import Workspace
+from pipeline.cli.shared.base import (
+    WORKSPACE,
+    Answer,
+    JsonOption,
+    WaitOption,
+    WorkspaceOption,
+    app,
+    finish,
+    table,
+    writing,
+)
 from pipeline.jobs.process import Running
+from pipeline.store.workspace import Workspace
 
 if TYPE_CHECKING:
     from pipeline.evaluation.through_index import ThroughIndexConfig

@@ -4,8 +4,18 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
-from pipeline.cli.options import IndexOption, ModelOption, ParamsOption
+from pipeline.cli.shared.base import (
+    WORKSPACE,
+    Answer,
+    JsonOption,
+    WaitOption,
+    WorkspaceOption,
+    app,
+    finish,
+    table,
+    writing,
+)
+from pipeline.cli.shared.options import IndexOption, ModelOption, ParamsOption
 from pipeline.core.columns import DEFAULT_MODEL
 
 library_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The libraries underneath the database.")

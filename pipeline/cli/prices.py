@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WorkspaceOption, app, finish, table
-from pipeline.core.workspace import Workspace
+from pipeline.cli.shared.base import WORKSPACE, Answer, JsonOption, WorkspaceOption, app, finish, table
+from pipeline.store.workspace import Workspace
 
 prices_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What cores, memory and GPUs cost.")
 app.add_typer(prices_app, name="prices")

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WorkspaceOption, app, finish, table
-from pipeline.cli.options import ModelOption
+from pipeline.cli.shared.base import WORKSPACE, Answer, JsonOption, WorkspaceOption, app, finish, table
+from pipeline.cli.shared.options import ModelOption
 from pipeline.core.columns import DEFAULT_MODEL
-from pipeline.core.workspace import Workspace
+from pipeline.store.workspace import Workspace
 
 
 @app.command()

@@ -2,9 +2,19 @@
 
 from pathlib import Path
 
-from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
 from pipeline.cli.evaluation import show_figures
-from pipeline.cli.options import (
+from pipeline.cli.shared.base import (
+    WORKSPACE,
+    Answer,
+    JsonOption,
+    WaitOption,
+    WorkspaceOption,
+    app,
+    finish,
+    table,
+    writing,
+)
+from pipeline.cli.shared.options import (
     BadRowsOption,
     BatchOption,
     BudgetOption,
@@ -28,7 +38,7 @@ from pipeline.cli.options import (
     source,
 )
 from pipeline.core.columns import DEFAULT_MODEL
-from pipeline.core.workspace import Workspace
+from pipeline.store.workspace import Workspace
 
 
 @app.command()

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WorkspaceOption, app, finish, table
+from pipeline.cli.shared.base import WORKSPACE, Answer, JsonOption, WorkspaceOption, app, finish, table
 from pipeline.core.text import percent
-from pipeline.core.workspace import Workspace
+from pipeline.store.workspace import Workspace
 
 server_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Milvus servers of your own, by name.")
 app.add_typer(server_app, name="server")

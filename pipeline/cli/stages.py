@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, writing
-from pipeline.cli.options import (
+from pipeline.cli.shared.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, writing
+from pipeline.cli.shared.options import (
     BadRowsOption,
     BatchOption,
     BudgetOption,
@@ -29,10 +29,10 @@ from pipeline.cli.options import (
     source,
 )
 from pipeline.core.columns import DEFAULT_MODEL
-from pipeline.core.stage import Done
 from pipeline.core.text import duration
-from pipeline.core.workspace import Workspace
 from pipeline.jobs.process import Running
+from pipeline.store.stage import Done
+from pipeline.store.workspace import Workspace
 
 
 def show_stage(answer: Answer) -> None:

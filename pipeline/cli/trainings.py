@@ -5,9 +5,19 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
+from pipeline.cli.shared.base import (
+    WORKSPACE,
+    Answer,
+    JsonOption,
+    WaitOption,
+    WorkspaceOption,
+    app,
+    finish,
+    table,
+    writing,
+)
 from pipeline.core.text import duration, size
-from pipeline.core.workspace import Workspace
+from pipeline.store.workspace import Workspace
 
 trainings_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Trainings that ended, or were cut off.")
 app.add_typer(trainings_app, name="trainings")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.base import (
+from pipeline.cli.shared.base import (
     WORKSPACE,
     Answer,
     ForceOption,
@@ -19,7 +19,7 @@ from pipeline.cli.base import (
 )
 from pipeline.cli.stages import show_stage, stage_answer
 from pipeline.core.columns import DEFAULT_MODEL
-from pipeline.core.workspace import Workspace
+from pipeline.store.workspace import Workspace
 
 vectors_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Vectors: a model's, and your own.")
 app.add_typer(vectors_app, name="vectors")
@@ -74,7 +74,7 @@ def describe(
     """
 
     def body() -> Answer:
-        from pipeline.core.outputs import check_target
+        from pipeline.store.outputs import check_target
         from pipeline.vectors.new_items import describe_items
 
         check_target(to, force)

@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.core.errors import UserError
-from pipeline.core.locks import lock
 from pipeline.core.progress import Progress, silent
-from pipeline.core.workspace import read_json, write_json
+from pipeline.store.locks import lock
+from pipeline.store.workspace import read_json, write_json
 
 _BLOCK = 1 << 16
 _TRIES = 3  # in a row that bring nothing new

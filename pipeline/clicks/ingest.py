@@ -10,8 +10,8 @@ from pipeline import clicks
 from pipeline.core.columns import CATEGORY, ITEM_ID, MOST_TEXT_BYTES, SESSION_ID, TIMESTAMP
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
-from pipeline.core.stage import Done, Metrics, need, run_stage
-from pipeline.core.workspace import Workspace
+from pipeline.store.stage import Done, Metrics, need, run_stage
+from pipeline.store.workspace import Workspace
 
 STAGE = "clicks"
 

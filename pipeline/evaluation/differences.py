@@ -6,10 +6,10 @@ import polars as pl
 
 from pipeline.core.errors import UserError
 from pipeline.core.text import did_you_mean
-from pipeline.core.workspace import Workspace
 from pipeline.evaluation.evaluate import RESAMPLES, EvaluateConfig, evaluation_stage, evaluations
 from pipeline.metrics.bootstrap import interval
 from pipeline.models.registry import baselines
+from pipeline.store.workspace import Workspace
 
 RANKED_BY = "mrr@20"
 

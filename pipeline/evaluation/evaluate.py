@@ -17,13 +17,13 @@ from pipeline.core.columns import SESSION_ID
 from pipeline.core.errors import UserError
 from pipeline.core.options import Options
 from pipeline.core.progress import Progress, silent
-from pipeline.core.stage import Done, Metrics, is_stale, run_stage
-from pipeline.core.workspace import Workspace
 from pipeline.evaluation.examples import EvaluationExamples, Longest
 from pipeline.evaluation.slices import slices
 from pipeline.metrics.bootstrap import interval, resample
 from pipeline.metrics.ranking import MISS, Ranked, rank_all
 from pipeline.sessions import preprocess
+from pipeline.store.stage import Done, Metrics, is_stale, run_stage
+from pipeline.store.workspace import Workspace
 from pipeline.training.archive import keep_figures
 from pipeline.training.train import load_model, stage_name, trained
 

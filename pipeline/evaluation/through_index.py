@@ -13,8 +13,6 @@ from pipeline.core.columns import ITEM_IDX, SESSION_ID
 from pipeline.core.errors import UserError
 from pipeline.core.options import Options
 from pipeline.core.progress import Progress, silent
-from pipeline.core.stage import Done, Metrics, is_stale, run_stage
-from pipeline.core.workspace import Workspace
 from pipeline.evaluation.differences import Difference
 from pipeline.evaluation.examples import EvaluationExamples
 from pipeline.evaluation.index_loss import BLOCK, MEASURES, RevealedSessions, SearchSetting, means, measure_shares
@@ -28,6 +26,8 @@ from pipeline.search.engine import Engine
 from pipeline.search.measure import recall
 from pipeline.search.params import parse_params, validate_search
 from pipeline.sessions import preprocess
+from pipeline.store.stage import Done, Metrics, is_stale, run_stage
+from pipeline.store.workspace import Workspace
 from pipeline.training.train import load_encoder, stage_name
 
 FOLDER = "approximation"

@@ -55,7 +55,7 @@ for _mode, _palette in PALETTES.items():
 def blank(mode: str, title: str, height: int = 340, *, legend: bool = True) -> tuple[Figure, Palette]:
     """Give a figure with nothing but its title (the finding), and the colours of its mode.
 
-    The title is drawn in a saved picture only: a page writes it above the figure (`app/draw.py`), where it wraps.
+    The title is drawn in a saved picture only: a page writes it above the figure (`app/parts/draw.py`), where it wraps.
     """
     lines = textwrap.wrap(title, _SAVED_COLUMNS)
     return go.Figure(

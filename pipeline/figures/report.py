@@ -16,12 +16,12 @@ from pipeline.bench.analysis.front import front
 from pipeline.bench.analysis.prices import Price, prices_origin
 from pipeline.bench.analysis.settings import gather, label, load_label, marked, summarise, under
 from pipeline.bench.quality import told, with_quality
-from pipeline.core.outputs import written
 from pipeline.core.text import number
-from pipeline.core.workspace import Workspace
 from pipeline.figures import benchmark
 from pipeline.figures.figure import Figure, saving, title
 from pipeline.figures.theme import LIGHT
+from pipeline.store.outputs import written
+from pipeline.store.workspace import Workspace
 
 _MODE = "light"
 _MEMORY = (

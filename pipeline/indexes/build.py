@@ -18,8 +18,6 @@ from pipeline.core.columns import CATEGORY, DEFAULT_MODEL, ITEM_ID, ITEM_IDX, PO
 from pipeline.core.errors import UserError
 from pipeline.core.options import Options
 from pipeline.core.progress import Progress, silent
-from pipeline.core.stage import Done, Metrics, need, run_stage
-from pipeline.core.workspace import Workspace
 from pipeline.indexes import work
 from pipeline.indexes.filters import UNKNOWN
 from pipeline.indexes.known import keep_training
@@ -34,6 +32,8 @@ from pipeline.search.engine import Column, Engine, Scalar
 from pipeline.search.measure import quality
 from pipeline.search.params import parse_params, validate_build
 from pipeline.search.usable import usable_vectors
+from pipeline.store.stage import Done, Metrics, need, run_stage
+from pipeline.store.workspace import Workspace
 from pipeline.training.history import MODEL
 from pipeline.vectors.embed import ENTITIES, Entity, load_vectors, vectors_stage, way_to_vectors
 

@@ -16,12 +16,12 @@ import polars as pl
 from pipeline.core.arrays import Floats
 from pipeline.core.columns import CATEGORY, CATEGORY_IDX, CLICKS, ITEM_ID, ITEM_IDX, RESERVED, TRAIN_CLICKS
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import MANIFEST, Workspace, read_json
 from pipeline.indexes.registry import index_stage
 from pipeline.models.contract import Encoder
 from pipeline.models.registry import encoder_kind
 from pipeline.search.exact.selection import largest
 from pipeline.sessions.histories import MAX_HISTORY, Histories
+from pipeline.store.workspace import MANIFEST, Workspace, read_json
 from pipeline.training.archive import link_files
 from pipeline.training.history import MODEL, folders
 from pipeline.training.train import load_encoder, stage_name

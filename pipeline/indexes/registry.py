@@ -4,13 +4,13 @@ from typing import Any
 
 from pipeline.core.columns import CATEGORY, FIRST_IDX, PRICE
 from pipeline.core.errors import UserError
-from pipeline.core.snapshot import once
-from pipeline.core.stage import is_stale
 from pipeline.core.text import did_you_mean
-from pipeline.core.workspace import Workspace, read_json, write_json
 from pipeline.search.catalogue import CATALOGUE, index_type
 from pipeline.search.engine import Engine
 from pipeline.search.params import estimate, parse_params, validate_search
+from pipeline.store.snapshot import once
+from pipeline.store.stage import is_stale
+from pipeline.store.workspace import Workspace, read_json, write_json
 
 FOLDER, TRASH, CHANGES, SERVING = "indexes", "dropped", "changes.json", "serving.json"
 _EARLIER = {CATEGORY: "", PRICE: -1.0}  # what stood for unknown in an index that does not say

@@ -18,11 +18,11 @@ from pipeline.core.columns import ID
 from pipeline.core.errors import NotLoaded, UserError
 from pipeline.core.ids import candidates, named_ids
 from pipeline.core.progress import Progress, silent
-from pipeline.core.workspace import Workspace, write_json
 from pipeline.indexes.registry import CHANGES, index_stage
 from pipeline.models.registry import KINDS
 from pipeline.search.engine import Column, Database, Scalar
 from pipeline.search.usable import usable_vectors
+from pipeline.store.workspace import Workspace, write_json
 from pipeline.training.train import stage_name
 from pipeline.vectors.embed import vectors_stage
 

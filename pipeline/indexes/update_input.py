@@ -12,10 +12,10 @@ from pipeline.core.arrays import Floats
 from pipeline.core.columns import CATEGORY_IDX, ID, ITEM_ID, ITEM_IDX, MOST_TEXT_BYTES, VECTOR
 from pipeline.core.errors import UserError
 from pipeline.core.text import did_you_mean
-from pipeline.core.workspace import Workspace
 from pipeline.search.engine import Scalar
 from pipeline.search.usable import usable_vectors
 from pipeline.sessions.histories import whole_sessions
+from pipeline.store.workspace import Workspace
 from pipeline.training.train import load_encoder
 from pipeline.vectors.embed import TRAINING
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from pipeline.core.workspace import Workspace
 from pipeline.jobs.pieces import Piece
 from pipeline.search.embedded import abandoned
 from pipeline.search.embedded.cpu import cpu_seconds, tree
 from pipeline.search.params import IndexType, Values, estimate
+from pipeline.store.workspace import Workspace
 
 _NUMBERS = 4e6  # of float32, inserted and flushed a second
 _AROUND_S = 2.5  # an insertion, a load or a comparison of next to nothing

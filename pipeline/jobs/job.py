@@ -25,9 +25,9 @@ from typing import Any, Literal
 import psutil
 
 from pipeline.core.errors import UserError
-from pipeline.core.locks import is_locked, lock
 from pipeline.core.project import PROJECT
-from pipeline.core.workspace import Workspace, read_json, write_json
+from pipeline.store.locks import is_locked, lock
+from pipeline.store.workspace import Workspace, read_json, write_json
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "killed"]
 _ASK_EVERY_S = 1.0  # what a signal raises may be lost: see signals.py

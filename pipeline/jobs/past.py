@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.core.workspace import Workspace, read_json, write_json
+from pipeline.store.workspace import Workspace, read_json, write_json
 
 _NEW = 0.5  # what the newest result counts for
 _TENTHS = 11

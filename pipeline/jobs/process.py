@@ -10,16 +10,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.core import strict_json
 from pipeline.core.errors import Cancelled, StopEarly, UserError
-from pipeline.core.locks import try_lock
 from pipeline.core.progress import Progress
 from pipeline.core.text import duration, percent
-from pipeline.core.workspace import Workspace, read_json, write_json
 from pipeline.jobs.forecast import Forecast, time_left_words
 from pipeline.jobs.job import CANCELLED, JOB_VARIABLE, Job, create, jobs
 from pipeline.jobs.past import Past
 from pipeline.jobs.signals import SIGNALS, Cancel, cancelled_by_signals
+from pipeline.store import strict_json
+from pipeline.store.locks import try_lock
+from pipeline.store.workspace import Workspace, read_json, write_json
 
 _WRITE_EVERY_S = 0.25
 _SAY_EVERY_S = 10.0

@@ -9,9 +9,9 @@ from pipeline.core.columns import ITEM_ID
 from pipeline.core.errors import UserError
 from pipeline.core.options import Options
 from pipeline.core.progress import Progress, silent
-from pipeline.core.stage import Done, Metrics, run_stage
-from pipeline.core.workspace import Workspace
 from pipeline.search.exact.neighbors import neighbors
+from pipeline.store.stage import Done, Metrics, run_stage
+from pipeline.store.workspace import Workspace
 from pipeline.vectors.embed import load_vectors, vectors_stage
 
 FEWEST = 5  # UMAP's spectral start needs more items than this

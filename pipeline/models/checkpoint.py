@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.core import strict_json
 from pipeline.core.arrays import Numbers
+from pipeline.store import strict_json
 
 NamedArrays = Mapping[str, Numbers]
 CONFIG = "config"  # in what it says: the settings of the training

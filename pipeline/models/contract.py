@@ -15,9 +15,9 @@ from pydantic import Field
 from pipeline.core.arrays import Floats
 from pipeline.core.options import Options
 from pipeline.core.progress import Progress, silent
-from pipeline.core.stage import Metrics
 from pipeline.metrics.ranking import Scores
 from pipeline.sessions.histories import Histories
+from pipeline.store.stage import Metrics
 
 # what the trained models' options have in common
 Epochs = Annotated[int, Field(ge=1, le=1000)]

@@ -13,13 +13,13 @@ from pipeline.core.columns import CATEGORY, DEFAULT_MODEL, ID, ITEM_ID, ITEM_IDX
 from pipeline.core.errors import NotLoaded, UserError
 from pipeline.core.ids import named_ids
 from pipeline.core.text import did_you_mean
-from pipeline.core.workspace import Workspace
 from pipeline.indexes.filters import Filter
 from pipeline.indexes.known import KnownItems, in_use_now, kept_with
 from pipeline.indexes.registry import find_index, index_in_use
 from pipeline.search.engine import Database
 from pipeline.search.measure import recall
 from pipeline.serving.request import Query, Request, checked
+from pipeline.store.workspace import Workspace
 
 MOST_COMPARED = 50_000  # rows under a filter that recall is measured over: reading more would outlast the search
 _OTHER = (

@@ -7,12 +7,12 @@ from typing import Any
 
 from pipeline.core.arrays import Floats
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import Workspace
 from pipeline.indexes.filters import Filter, read_filter
 from pipeline.indexes.known import KnownItems
 from pipeline.indexes.registry import of_another_training, used_search
 from pipeline.search.catalogue import index_type
 from pipeline.search.params import Values, parse_params, raised, validate_search
+from pipeline.store.workspace import Workspace
 
 
 @dataclass(frozen=True)

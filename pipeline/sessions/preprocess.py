@@ -12,8 +12,8 @@ from pipeline.core.columns import CATEGORY, CATEGORY_IDX, ITEM_ID, ITEM_IDX, SES
 from pipeline.core.errors import UserError
 from pipeline.core.options import Options
 from pipeline.core.progress import Progress, silent
-from pipeline.core.stage import Done, Metrics, need, run_stage
-from pipeline.core.workspace import Workspace
+from pipeline.store.stage import Done, Metrics, need, run_stage
+from pipeline.store.workspace import Workspace
 
 STAGE = "data"
 TRAIN_SHARE = 0.8  # of the sessions, by the time they end, where no boundary is given

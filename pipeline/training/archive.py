@@ -10,8 +10,8 @@ from typing import Any
 
 from pipeline.clicks import ingest
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import Workspace, write_json
 from pipeline.sessions import preprocess
+from pipeline.store.workspace import Workspace, write_json
 from pipeline.training.history import (
     ABOUT,
     DELETED,

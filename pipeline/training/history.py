@@ -13,10 +13,10 @@ from typing import Any
 
 from pipeline.core.errors import UserError
 from pipeline.core.text import did_you_mean
-from pipeline.core.workspace import MANIFEST, Workspace, read_json
 from pipeline.models.options import changed
 from pipeline.models.registry import KINDS
 from pipeline.sessions import preprocess
+from pipeline.store.workspace import MANIFEST, Workspace, read_json
 
 FOLDER, DELETED = "trainings", ".deleted"
 MODEL, ABOUT, TESTED = "model", "about.json", "tested.json"

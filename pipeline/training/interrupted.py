@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import UserError
-from pipeline.core.locks import is_locked
 from pipeline.core.options import Options
-from pipeline.core.workspace import Workspace
 from pipeline.models import checkpoint
 from pipeline.models.options import arguments, training_config
 from pipeline.models.registry import KINDS
 from pipeline.sessions import preprocess
+from pipeline.store.locks import is_locked
+from pipeline.store.workspace import Workspace
 
 FOLDER = "checkpoints"
 

@@ -8,12 +8,12 @@ import polars as pl
 from pipeline.core.errors import UserError
 from pipeline.core.options import Options
 from pipeline.core.progress import Progress, silent
-from pipeline.core.stage import Done, Metrics, is_stale, need, run_stage
-from pipeline.core.workspace import Workspace
 from pipeline.models.contract import Encoder, Kind, Model, TrainingInput
 from pipeline.models.options import training_config
 from pipeline.models.registry import KINDS, encoder_kind, kind, retriever
 from pipeline.sessions import preprocess
+from pipeline.store.stage import Done, Metrics, is_stale, need, run_stage
+from pipeline.store.workspace import Workspace
 from pipeline.training.archive import keep_training
 from pipeline.training.interrupted import checkpoint_path, forget_others
 

@@ -12,12 +12,12 @@ from pipeline.core.checks import finite
 from pipeline.core.columns import ID, ITEM_ID, VECTOR
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
-from pipeline.core.stage import Done, Metrics, need, run_stage
-from pipeline.core.workspace import Workspace
 from pipeline.models.contract import KnowsSessions
 from pipeline.models.registry import KINDS
 from pipeline.sessions import preprocess
 from pipeline.sessions.histories import whole_sessions
+from pipeline.store.stage import Done, Metrics, need, run_stage
+from pipeline.store.workspace import Workspace
 from pipeline.training.train import load_encoder, stage_name
 
 Entity = Literal["items", "sessions"]

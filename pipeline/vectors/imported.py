@@ -14,10 +14,10 @@ from pipeline.core.columns import MOST_TEXT_BYTES
 from pipeline.core.errors import UserError
 from pipeline.core.options import Options
 from pipeline.core.progress import Progress, silent
-from pipeline.core.stage import Done, Metrics, run_stage
-from pipeline.core.workspace import Workspace
 from pipeline.models.registry import KINDS
 from pipeline.search.usable import usable_vectors
+from pipeline.store.stage import Done, Metrics, run_stage
+from pipeline.store.workspace import Workspace
 from pipeline.vectors.embed import VECTORS, vectors_stage, write_vectors
 from pipeline.vectors.files import DISTANCE, read_arrays
 

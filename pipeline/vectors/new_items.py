@@ -9,11 +9,11 @@ from pipeline.clicks.files import reader
 from pipeline.clicks.metadata import usable_metadata
 from pipeline.core.columns import ITEM_ID
 from pipeline.core.errors import UserError
-from pipeline.core.outputs import written
-from pipeline.core.stage import need
-from pipeline.core.workspace import Workspace
 from pipeline.models.contract import KnowsFeatures
 from pipeline.models.registry import KINDS, kind
+from pipeline.store.outputs import written
+from pipeline.store.stage import need
+from pipeline.store.workspace import Workspace
 from pipeline.training.train import stage_name
 from pipeline.vectors.embed import write_vectors
 

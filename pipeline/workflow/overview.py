@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from pipeline.core.stage import is_stale
 from pipeline.core.text import age, size
-from pipeline.core.workspace import Workspace
+from pipeline.store.stage import is_stale
+from pipeline.store.workspace import Workspace
 
 # stage folder (or its prefix) -> how its main figure reads, from the manifest's metrics
 _FIGURES = {

@@ -8,8 +8,6 @@ from pipeline.clicks.ingest import ingest
 from pipeline.core.columns import DEFAULT_MODEL
 from pipeline.core.errors import UserError
 from pipeline.core.progress import part
-from pipeline.core.stage import Done, is_stale
-from pipeline.core.workspace import Workspace
 from pipeline.evaluation.evaluate import evaluate, evaluations, longest_sessions
 from pipeline.indexes.build import IndexConfig, build_index
 from pipeline.indexes.registry import index_in_use, use_index
@@ -21,6 +19,8 @@ from pipeline.search.catalogue import index_type
 from pipeline.search.embedded.server import connect, server_facts, server_name
 from pipeline.search.params import check_build, parse_params
 from pipeline.sessions.preprocess import PreprocessConfig, preprocess
+from pipeline.store.stage import Done, is_stale
+from pipeline.store.workspace import Workspace
 from pipeline.training.train import stage_name, train
 from pipeline.vectors.embed import ENTITIES, embed
 

@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from app.cards import _card, _picture
-from app.terms import escaped
+from app.parts.cards import _card, _picture
+from app.parts.terms import escaped
 from pipeline.clicks.eshop import _COLOURS
 from pipeline.clicks.made_up.assortment import COLOURS
 from pipeline.core.project import PROJECT

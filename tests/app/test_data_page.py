@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from pipeline.clicks import ClickSource
 from pipeline.clicks.ingest import ingest
 from pipeline.core.project import PROJECT
-from pipeline.core.workspace import MANIFEST, WORKSPACE_VARIABLE, Workspace, write_json
+from pipeline.store.workspace import MANIFEST, WORKSPACE_VARIABLE, Workspace, write_json
 
 PAGE = PROJECT / "pages" / "data.py"
 

@@ -5,7 +5,7 @@ from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.core.workspace import WORKSPACE_VARIABLE, Workspace
+from pipeline.store.workspace import WORKSPACE_VARIABLE, Workspace
 from tests.made import clicks as made
 
 

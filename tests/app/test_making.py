@@ -7,8 +7,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.making import makes
-from pipeline.core.workspace import WORKSPACE_VARIABLE, Workspace, write_json
 from pipeline.jobs.job import create
+from pipeline.store.workspace import WORKSPACE_VARIABLE, Workspace, write_json
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 MADE = ("clicks", "data", "models", "vectors", "indexes", "evaluation", "maps", "bench")

@@ -6,10 +6,10 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pipeline.core.workspace import WORKSPACE_VARIABLE, Workspace, write_json
 from pipeline.jobs import job as jobs
 from pipeline.jobs.past import Past
 from pipeline.jobs.process import running
+from pipeline.store.workspace import WORKSPACE_VARIABLE, Workspace, write_json
 
 
 def _tray() -> None:

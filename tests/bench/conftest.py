@@ -10,9 +10,9 @@ from pipeline.bench.load.access import target
 from pipeline.bench.load.messages import Target
 from pipeline.bench.load.requests import Search
 from pipeline.core.arrays import Floats
-from pipeline.core.workspace import Workspace
 from pipeline.search.embedded.server import connect
 from pipeline.search.milvus.client import MilvusEngine
+from pipeline.store.workspace import Workspace
 
 ROWS, DIM, TOP_K = 4000, 16, 20
 

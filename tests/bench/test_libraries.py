@@ -16,14 +16,14 @@ from pipeline.bench.libraries import measure_library
 from pipeline.cli import app
 from pipeline.core.columns import ID, VECTOR
 from pipeline.core.errors import UserError
-from pipeline.core.stage import run_stage
-from pipeline.core.workspace import WORKSPACE_VARIABLE, Workspace, write_json
 from pipeline.jobs.job import create
 from pipeline.search.libraries.base import Checked, MemoryCollection, MemoryEngine
 from pipeline.search.libraries.library import Library
 from pipeline.search.libraries.registry import LIBRARIES, describe_libraries, libraries_with
 from pipeline.search.measure import measure, recall
 from pipeline.search.milvus.client import MilvusEngine
+from pipeline.store.stage import run_stage
+from pipeline.store.workspace import WORKSPACE_VARIABLE, Workspace, write_json
 from pipeline.vectors.embed import EmbedConfig, vectors_stage
 from tests.conftest import cli_here
 

@@ -6,7 +6,7 @@ from pipeline.bench import published
 from pipeline.bench.analysis import reread
 from pipeline.bench.analysis.settings import gather, newest, summarise, where
 from pipeline.bench.runs import COLUMNS
-from pipeline.core.workspace import Workspace
+from pipeline.store.workspace import Workspace
 
 
 def test_the_published_figures_have_the_columns_of_a_run(workspace: Workspace) -> None:

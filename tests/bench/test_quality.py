@@ -9,9 +9,9 @@ from pipeline.bench.analysis.settings import gather, summarise
 from pipeline.bench.runs import Recorder, packed
 from pipeline.core.columns import DEFAULT_MODEL
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import Workspace
 from pipeline.evaluation.index_loss import RevealedSessions
 from pipeline.search.libraries.faiss import FaissEngine
+from pipeline.store.workspace import Workspace
 from tests.made.points import point
 from tests.made.road import make_road
 

@@ -14,14 +14,14 @@ from pipeline.bench import runs
 from pipeline.bench.analysis.settings import gather
 from pipeline.bench.run.measuring import _not_finite
 from pipeline.core.errors import Cancelled, UserError
-from pipeline.core.stage import run_stage
-from pipeline.core.workspace import Workspace
+from pipeline.store.stage import run_stage
+from pipeline.store.workspace import Workspace
 from tests.conftest import wait_for
 
 WRITER = """
 import sys, time
 from pipeline.bench.runs import Recorder
-from pipeline.core.workspace import Workspace
+from pipeline.store.workspace import Workspace
 with Recorder(Workspace.open(sys.argv[1]), "long") as run:
     run.begin({"index": "HNSW"}, {"cores": 2}, {"python": "3.11"}, 0, 9)
     for n in range(100000):

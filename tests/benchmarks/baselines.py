@@ -7,10 +7,10 @@ import tempfile
 
 from pipeline.clicks import ClickSource
 from pipeline.clicks.ingest import ingest
-from pipeline.core.workspace import Workspace
 from pipeline.evaluation.evaluate import evaluate
 from pipeline.models.registry import baselines
 from pipeline.sessions.preprocess import PreprocessConfig, preprocess
+from pipeline.store.workspace import Workspace
 from pipeline.training.train import train
 
 CLICKS = "synthetic:140000"

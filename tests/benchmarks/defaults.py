@@ -14,7 +14,6 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.core.workspace import Workspace
 from pipeline.metrics.ranking import ranking_figures
 from pipeline.models.contract import TrainingInput
 from pipeline.models.session import model
@@ -23,6 +22,7 @@ from pipeline.models.session.examples import TrainingExamples
 from pipeline.models.session.passes import SessionConfig
 from pipeline.sessions import preprocess
 from pipeline.sessions.histories import hold_out
+from pipeline.store.workspace import Workspace
 
 SCALES = (-1.0, 0.0, 1.0)  # added to the usual scale
 OTHERS: list[dict[str, Any]] = [

@@ -15,7 +15,6 @@ import numpy as np
 import polars as pl
 
 from pipeline.core.columns import FIRST_IDX, ITEM_IDX
-from pipeline.core.workspace import Workspace
 from pipeline.metrics.ranking import ranking_figures
 from pipeline.models.contract import TrainingInput
 from pipeline.models.session import model
@@ -25,6 +24,7 @@ from pipeline.models.session.growth import vectors_of
 from pipeline.models.session.passes import SessionConfig
 from pipeline.sessions import preprocess
 from pipeline.sessions.histories import hold_out
+from pipeline.store.workspace import Workspace
 
 
 def _train(folder: Path, clicks: pl.DataFrame, catalogue: pl.DataFrame, config: SessionConfig, before: Path) -> float:

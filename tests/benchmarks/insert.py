@@ -20,11 +20,11 @@ import numpy as np
 import numpy.typing as npt
 from pymilvus.grpc_gen import milvus_pb2
 
-from pipeline.core.workspace import Workspace
 from pipeline.search.embedded import server
 from pipeline.search.engine import Endpoint
 from pipeline.search.milvus import insertion
 from pipeline.search.milvus.client import MilvusEngine
+from pipeline.store.workspace import Workspace
 
 DIM, TIMES, GOAL = 64, 3, 0.8
 Vectors = npt.NDArray[np.float32]

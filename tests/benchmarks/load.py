@@ -27,8 +27,8 @@ from pipeline.bench.load.access import target
 from pipeline.bench.load.fleet import Fleet, Load
 from pipeline.bench.load.messages import Target
 from pipeline.bench.load.requests import Search, serialised, split_requests
-from pipeline.core.workspace import Workspace
 from pipeline.search.embedded import network, server
+from pipeline.store.workspace import Workspace
 
 ROWS, DIM, TOP_K, ROUNDS = 49_000, 64, 100, 7
 SECONDS = float(os.environ.get("BENCH_SECONDS", "3"))

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 from app.routes import PAGES
 from pipeline.bench.runs import Recorder
 from pipeline.core.text import duration
-from pipeline.core.workspace import Workspace
+from pipeline.store.workspace import Workspace
 from tests.browser.conftest import chromium, serve
 from tests.conftest import run_pipeline
 from tests.made.points import point

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.core.workspace import Workspace, read_json
 from pipeline.search.embedded import network, server
+from pipeline.store.workspace import Workspace, read_json
 
 ROWS, DIM, TOP_K, ROUNDS, SECONDS = 49_000, 64, 100, 5, 3.0
 CASES = ((1, 1), (1, 4), (1000, 1), (1000, 4))

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from pipeline.bench.runs import Recorder
 from pipeline.core.project import PROJECT
-from pipeline.core.workspace import Workspace
+from pipeline.store.workspace import Workspace
 from tests.browser.benchmarked import points
 from tests.conftest import Road, copy_of, wait_for
 from tests.made.points import point

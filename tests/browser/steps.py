@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import Page
 
-from pipeline.core.workspace import Workspace
 from pipeline.jobs.job import jobs
+from pipeline.store.workspace import Workspace
 from tests.browser.conftest import settled
 
 ERRORS = "[data-testid=stException], [data-testid=stAlertContentError]"

@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from pipeline.bench.runs import Recorder, list_runs, load_points
-from pipeline.core.workspace import Workspace
 from pipeline.indexes.registry import index_in_use, used_search
 from pipeline.indexes.registry import use_index as serve_index
+from pipeline.store.workspace import Workspace
 from tests.browser.conftest import serve, settled
 from tests.conftest import wait_for
 from tests.made.points import point

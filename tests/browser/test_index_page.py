@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 from playwright.sync_api import Page, expect
 
-from app import terms
-from pipeline.core.workspace import Workspace
+from app.parts import terms
 from pipeline.indexes.registry import index_in_use, list_indexes
+from pipeline.store.workspace import Workspace
 from tests.browser.conftest import settled
 from tests.browser.steps import PATIENCE_S, job_done
 from tests.conftest import cli, wait_for

@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Page, expect
 from app.routes import PAGES
 from pipeline.clicks import ClickSource
 from pipeline.clicks.ingest import ingest
-from pipeline.core.workspace import Workspace, write_json
 from pipeline.jobs.job import CANCELLED, create
+from pipeline.store.workspace import Workspace, write_json
 from tests.browser.access import STREAMLITS, findings
 from tests.browser.conftest import laid_out, serve, settled
 from tests.browser.steps import ERRORS, LOOKS

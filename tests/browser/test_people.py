@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from pipeline.core.project import PROJECT
-from pipeline.core.workspace import Workspace
+from pipeline.store.workspace import Workspace
 from tests.browser.conftest import serve
 from tests.visitor import Visitor
 

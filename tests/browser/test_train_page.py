@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from pipeline.core.workspace import Workspace
+from pipeline.store.workspace import Workspace
 from pipeline.training import archive
 from pipeline.training.history import list_trainings
 from tests.browser.conftest import settled

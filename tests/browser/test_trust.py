@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from pipeline.core.workspace import Workspace
+from pipeline.store.workspace import Workspace
 from tests.browser.conftest import settled
 from tests.browser.steps import ERRORS
 from tests.conftest import cli

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from pipeline.bench.runs import Recorder, find_run
 from pipeline.cli import app
-from pipeline.core.workspace import Workspace
 from pipeline.search.catalogue import CATALOGUE
+from pipeline.store.workspace import Workspace
 from tests.conftest import cli
 from tests.made.points import point
 

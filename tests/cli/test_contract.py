@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.cli.commands import Command, manual, tree
+from pipeline.cli.shared.commands import Command, manual, tree
 from pipeline.core.project import PROJECT
 
 COMMANDS = {command.name: command for command in tree()}

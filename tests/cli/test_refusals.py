@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.core.workspace import write_json
+from pipeline.store.workspace import write_json
 from tests.conftest import cli
 
 

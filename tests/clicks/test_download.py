@@ -10,7 +10,7 @@ import pytest
 from pipeline.clicks import download
 from pipeline.clicks.download import Wanted
 from pipeline.core.errors import Cancelled, UserError
-from pipeline.core.workspace import write_json
+from pipeline.store.workspace import write_json
 from tests.clicks.site import Site, serving
 
 pytestmark = pytest.mark.usefixtures("folder")

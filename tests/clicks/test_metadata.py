@@ -17,8 +17,8 @@ from pipeline.clicks.metadata import typed, usable_metadata
 from pipeline.clicks.source import Clicks, read_source
 from pipeline.core.columns import RESERVED
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import Workspace
 from pipeline.sessions.preprocess import catalogue
+from pipeline.store.workspace import Workspace
 
 CLICKS = "session,time,item\n" + "".join(f"{s},2024-01-0{s},i{i}\n" for s in (1, 2, 3) for i in range(3))
 

@@ -12,12 +12,12 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.core.columns import FIRST_IDX, ITEM_IDX, SESSION_ID
-from pipeline.core.workspace import Workspace
 from pipeline.evaluation.differences import certain
 from pipeline.evaluation.evaluate import ALL_CLICKS, EXAMPLES, SLICES, evaluation_stage, evaluations
 from pipeline.evaluation.examples import EvaluationExamples
 from pipeline.metrics.ranking import top
 from pipeline.sessions.histories import next_clicks
+from pipeline.store.workspace import Workspace
 from tests.made import clicks as made
 
 MODELS = ("popularity", "itemknn", "sr", "vsknn")

@@ -9,7 +9,6 @@ import pytest
 from pipeline.bench import quality
 from pipeline.core.columns import FIRST_IDX
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import MANIFEST, Workspace, write_json
 from pipeline.evaluation.evaluate import evaluate, evaluations
 from pipeline.evaluation.examples import EvaluationExamples
 from pipeline.evaluation.index_loss import RevealedSessions
@@ -17,6 +16,7 @@ from pipeline.evaluation.through_index import ThroughIndexConfig, approximate, c
 from pipeline.models.tower import Tower, TwoTower
 from pipeline.search.libraries.faiss import FaissEngine
 from pipeline.sessions.preprocess import load_part
+from pipeline.store.workspace import MANIFEST, Workspace, write_json
 from pipeline.training.train import load_encoder
 from tests.made import clicks as made
 

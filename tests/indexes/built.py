@@ -4,10 +4,10 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.stage import run_stage
-from pipeline.core.workspace import Workspace
 from pipeline.indexes import registry
 from pipeline.indexes.build import IndexConfig
+from pipeline.store.stage import run_stage
+from pipeline.store.workspace import Workspace
 
 
 def put_built(workspace: Workspace, under: str = "", **chosen: Any) -> str:

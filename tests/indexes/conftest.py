@@ -2,10 +2,10 @@
 
 import pytest
 
-from pipeline.core.workspace import Workspace
 from pipeline.indexes.build import IndexConfig, build_index
 from pipeline.search.milvus.client import MilvusEngine
 from pipeline.serving.recommender import Recommender
+from pipeline.store.workspace import Workspace
 from tests.indexes.changed import ITEMS
 from tests.made.road import make_road
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from pipeline.core.workspace import Workspace
 from pipeline.indexes.build import IndexConfig, build_index
 from pipeline.indexes.registry import drop_index, dropped, find_index, set_index_aside
 from pipeline.search.milvus.client import MilvusEngine
+from pipeline.store.workspace import Workspace
 from tests.conftest import cli_here
 from tests.made.road import make_road
 

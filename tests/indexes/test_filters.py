@@ -8,12 +8,12 @@ import polars as pl
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.core.stage import MANIFEST
-from pipeline.core.workspace import Workspace, write_json
 from pipeline.indexes.build import IndexConfig, build_index
 from pipeline.indexes.filters import FilterChoice, compose, read_choice
 from pipeline.search.milvus.client import MilvusEngine
 from pipeline.serving.recommender import Query, Recommender
+from pipeline.store.stage import MANIFEST
+from pipeline.store.workspace import Workspace, write_json
 from tests.conftest import cli_here
 from tests.made.road import CATEGORIES, make_road
 

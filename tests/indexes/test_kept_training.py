@@ -8,13 +8,13 @@ import polars as pl
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.core.stage import MANIFEST, run_stage
-from pipeline.core.workspace import Workspace, read_json, write_json
 from pipeline.indexes.build import IndexConfig, build_index
 from pipeline.indexes.registry import find_index, index_stage
 from pipeline.indexes.update import put_rows, take_out
 from pipeline.search.milvus.client import MilvusEngine
 from pipeline.serving.recommender import Query, Recommender
+from pipeline.store.stage import MANIFEST, run_stage
+from pipeline.store.workspace import Workspace, read_json, write_json
 from pipeline.vectors.embed import embed
 from tests.conftest import cli_here
 from tests.made.road import Nothing, encoder, make_road

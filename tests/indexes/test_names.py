@@ -7,11 +7,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import UserError
-from pipeline.core.stage import run_stage
-from pipeline.core.workspace import Workspace
 from pipeline.indexes import registry
 from pipeline.indexes.build import IndexConfig, free_name, identity, index_name
 from pipeline.search.catalogue import CATALOGUE
+from pipeline.store.stage import run_stage
+from pipeline.store.workspace import Workspace
 from tests.indexes.built import put_built
 
 

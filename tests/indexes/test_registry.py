@@ -4,8 +4,8 @@ import pytest
 
 from pipeline.bench import published
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import Workspace, write_json
 from pipeline.indexes import registry
+from pipeline.store.workspace import Workspace, write_json
 from tests.indexes.built import put_built
 
 

@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import Workspace
 from pipeline.indexes import registry
 from pipeline.search.engine import Engine
+from pipeline.store.workspace import Workspace
 from tests.indexes.built import put_built
 
 

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import UserError
-from pipeline.core.stage import MANIFEST
-from pipeline.core.workspace import Workspace, read_json, write_json
 from pipeline.indexes.build import IndexConfig, build_index
 from pipeline.indexes.filters import UNKNOWN, for_milvus
 from pipeline.indexes.registry import find_index
 from pipeline.search.milvus.client import MilvusEngine
 from pipeline.serving.recommender import Query, Recommender
+from pipeline.store.stage import MANIFEST
+from pipeline.store.workspace import Workspace, read_json, write_json
 from tests.made.road import make_road
 
 Row = dict[str, Any]

@@ -8,9 +8,9 @@ import pytest
 
 from pipeline.clicks import ClickSource
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import Workspace
 from pipeline.indexes.update_input import read_rows, read_sessions
 from pipeline.search.engine import Scalar
+from pipeline.store.workspace import Workspace
 from tests.made.road import make_road
 
 pytestmark = pytest.mark.milvus

@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.core.workspace import read_json
 from pipeline.indexes.registry import find_index
 from pipeline.search.milvus.client import MilvusEngine
 from pipeline.serving.recommender import Query, Recommender
+from pipeline.store.workspace import read_json
 from tests.conftest import cli, wait_for
 from tests.indexes.changed import HISTORY, ITEMS, rows_of
 

@@ -6,13 +6,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.core.stage import run_stage
-from pipeline.core.workspace import Workspace
 from pipeline.indexes.build import IndexConfig, build_index
 from pipeline.indexes.registry import find_index
 from pipeline.indexes.update import check_items, put_rows
 from pipeline.search.milvus.client import MilvusEngine
 from pipeline.serving.recommender import Recommender
+from pipeline.store.stage import run_stage
+from pipeline.store.workspace import Workspace
 from tests.conftest import cli_here
 from tests.indexes.changed import BROUGHT, SESSIONS
 from tests.made.road import Nothing, make_road

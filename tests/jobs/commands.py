@@ -3,8 +3,8 @@
 import subprocess
 import sys
 
-from pipeline.core.workspace import Workspace
 from pipeline.jobs import job as jobs
+from pipeline.store.workspace import Workspace
 
 LONG = ["ingest", "--clicks", "synthetic:2000000"]  # some seconds of work
 SHORT = ["ingest", "--clicks", "synthetic:300"]

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import Workspace
 from pipeline.jobs import job as jobs
+from pipeline.store.workspace import Workspace
 from tests.conftest import ours, wait_for
 from tests.jobs.commands import LONG, SHORT, begun, put, run
 
@@ -96,7 +96,7 @@ def test_ctrl_c_is_a_cancel_with_its_own_exit_code(workspace: Workspace, tmp_pat
 
 LOST = """
 import os, signal, sys, time
-from pipeline.core.workspace import Workspace
+from pipeline.store.workspace import Workspace
 from pipeline.jobs.process import running
 
 def signalled(*_):
@@ -135,7 +135,7 @@ def test_a_cancel_that_is_lost_is_heard_at_the_next_report(workspace: Workspace,
 
 SWALLOWED = """
 import sys, time
-from pipeline.core.workspace import Workspace
+from pipeline.store.workspace import Workspace
 from pipeline.jobs.process import running
 
 with running(Workspace.open(sys.argv[1]), "swallows it") as job:
@@ -160,7 +160,7 @@ def test_a_cancel_that_is_swallowed_is_asked_for_again(workspace: Workspace) -> 
 CLEARS_UP = """
 import sys, time
 from pathlib import Path
-from pipeline.core.workspace import Workspace
+from pipeline.store.workspace import Workspace
 from pipeline.jobs.process import running
 
 with running(Workspace.open(sys.argv[1]), "clears up") as job:

@@ -9,8 +9,8 @@ import psutil
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import Workspace
 from pipeline.jobs import job as jobs
+from pipeline.store.workspace import Workspace
 from tests.conftest import wait_for
 from tests.jobs.commands import LONG, SHORT, begun, ended, put, run
 
@@ -73,7 +73,7 @@ def test_one_that_cannot_be_started_says_so(workspace: Workspace) -> None:
 
 def test_it_outlives_who_started_it(workspace: Workspace) -> None:
     code = (
-        "import sys, os; from pipeline.jobs.job import start_job; from pipeline.core.workspace import Workspace;"
+        "import sys, os; from pipeline.jobs.job import start_job; from pipeline.store.workspace import Workspace;"
         "print(start_job(Workspace.open(sys.argv[1]), sys.argv[2:], 'x').id, flush=True); os.kill(os.getpid(), 9)"
     )
     parent = subprocess.run(

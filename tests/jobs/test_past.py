@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from pipeline.core.workspace import Workspace
 from pipeline.jobs.past import Past
+from pipeline.store.workspace import Workspace
 
 
 def test_the_next_of_a_kind_is_expected_to_take_as_long_as_the_last_ones(workspace: Workspace) -> None:

@@ -2,8 +2,8 @@
 
 import json
 
-from pipeline.core.workspace import Workspace
 from pipeline.jobs import job as jobs
+from pipeline.store.workspace import Workspace
 from tests.conftest import wait_for
 from tests.jobs.commands import LONG, SHORT, begun, ended, run
 

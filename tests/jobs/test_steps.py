@@ -5,10 +5,10 @@ import time
 import pytest
 
 from pipeline.core.errors import StopEarly
-from pipeline.core.workspace import Workspace
 from pipeline.jobs import job as jobs
 from pipeline.jobs.past import Past
 from pipeline.jobs.process import running
+from pipeline.store.workspace import Workspace
 
 
 def test_a_step_that_ends_well_is_the_measure_of_the_next_one(

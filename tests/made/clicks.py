@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 
 from pipeline.core.columns import CATEGORY_IDX, FIRST_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP
-from pipeline.core.workspace import MANIFEST, Workspace, write_json
 from pipeline.sessions.histories import Histories
+from pipeline.store.workspace import MANIFEST, Workspace, write_json
 
 
 def clicks(sessions: int, items: int, seed: int = 0, longest: int = 7) -> tuple[pl.DataFrame, list[list[int]]]:

@@ -9,10 +9,10 @@ import polars as pl
 from pipeline.core.arrays import Floats
 from pipeline.core.columns import FIRST_IDX
 from pipeline.core.progress import Progress
-from pipeline.core.stage import run_stage
-from pipeline.core.workspace import Workspace
 from pipeline.models.session.encoder import SessionEncoder
 from pipeline.sessions.histories import MAX_HISTORY
+from pipeline.store.stage import run_stage
+from pipeline.store.workspace import Workspace
 from pipeline.vectors.embed import embed
 
 CATEGORIES = ("skirts", "trousers", 'o\'clock "é"')

@@ -17,12 +17,12 @@ from pipeline.core.arrays import Floats
 from pipeline.core.columns import FIRST_IDX
 from pipeline.core.errors import UserError
 from pipeline.core.options import Options
-from pipeline.core.stage import Metrics, is_stale
-from pipeline.core.workspace import WORKSPACE_VARIABLE, Workspace
 from pipeline.evaluation.evaluate import evaluate
 from pipeline.models.contract import EncoderKind, Model, RankerKind, RankerOptions, TrainingInput
 from pipeline.models.registry import KINDS, baselines, encoder_kind, retrievers
 from pipeline.sessions.histories import Histories
+from pipeline.store.stage import Metrics, is_stale
+from pipeline.store.workspace import WORKSPACE_VARIABLE, Workspace
 from pipeline.training.train import load_encoder, load_model, train
 from pipeline.vectors.embed import embed
 from tests.made import clicks as made

@@ -14,7 +14,6 @@ from scipy.sparse import csr_matrix
 
 from pipeline.core.columns import ID, VECTOR
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import MANIFEST, Workspace, write_json
 from pipeline.models import weights
 from pipeline.models.contract import TrainingInput
 from pipeline.models.dlrm import fit
@@ -28,6 +27,7 @@ from pipeline.models.two_tower.model import TwoTowerConfig
 from pipeline.models.two_tower_published import model as two_tower_published
 from pipeline.models.two_tower_published.model import PublishedConfig
 from pipeline.sessions import sparse
+from pipeline.store.workspace import MANIFEST, Workspace, write_json
 from pipeline.vectors.embed import load_vectors, vectors_stage, write_vectors
 from tests.made import clicks as made
 from tests.models.test_dlrm import Blind

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import WORKSPACE_VARIABLE, Workspace
 from pipeline.models.options import Option, arguments, changed, options, parse_options, training_config
 from pipeline.models.registry import KINDS
+from pipeline.store.workspace import WORKSPACE_VARIABLE, Workspace
 
 
 def _range(option: Option) -> tuple[float, float]:

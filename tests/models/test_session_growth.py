@@ -7,13 +7,13 @@ import pytest
 
 from pipeline.core.columns import CATEGORY, FIRST_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP
 from pipeline.core.errors import UserError
-from pipeline.core.stage import run_stage
-from pipeline.core.workspace import Workspace
 from pipeline.indexes.update_input import check_training
 from pipeline.models.contract import TrainingInput
 from pipeline.models.session import growth, model
 from pipeline.models.session.encoder import SessionEncoder
 from pipeline.models.session.examples import TrainingExamples
+from pipeline.store.stage import run_stage
+from pipeline.store.workspace import Workspace
 from pipeline.vectors.new_items import describe_items
 from tests.made.rings import CONFIG, ITEMS, Listener, catalogue, clicks
 

@@ -49,8 +49,8 @@ def _job(root: Path) -> subprocess.Popen[bytes]:
 
 
 def test_a_killed_training_goes_on(tmp_path: Path) -> None:
-    from pipeline.core.stage import run_stage
-    from pipeline.core.workspace import Workspace
+    from pipeline.store.stage import run_stage
+    from pipeline.store.workspace import Workspace
     from pipeline.training.interrupted import interrupted
     from tests.conftest import wait_for
 

@@ -9,7 +9,6 @@ import pytest
 
 from pipeline.core.arrays import Floats
 from pipeline.core.errors import NotLoaded, UserError
-from pipeline.core.workspace import Workspace
 from pipeline.indexes.build import IndexConfig, build_index
 from pipeline.search.catalogue import CATALOGUE
 from pipeline.search.compatibility import EMBEDDED, supported_names
@@ -20,6 +19,7 @@ from pipeline.search.libraries.gpu_exact import GpuExactEngine
 from pipeline.search.libraries.registry import LIBRARIES
 from pipeline.search.measure import recall
 from pipeline.search.params import Values, validate_build
+from pipeline.store.workspace import Workspace
 from pipeline.vectors.imported import ImportConfig, import_vectors
 
 K = 100

@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 from app import state
 from pipeline.cli import app
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import WORKSPACE_VARIABLE, Workspace
 from pipeline.indexes.build import IndexConfig, build_index
 from pipeline.indexes.filters import UNKNOWN, for_milvus, read_filter
 from pipeline.indexes.known import KnownItems
@@ -25,6 +24,7 @@ from pipeline.search.milvus.client import MilvusEngine
 from pipeline.search.params import parse_params, validate_search
 from pipeline.serving.recommender import Recommender
 from pipeline.serving.request import Query, checked
+from pipeline.store.workspace import WORKSPACE_VARIABLE, Workspace
 from tests.calls import counted
 from tests.made.road import make_road
 

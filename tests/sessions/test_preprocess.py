@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from pipeline.core.columns import FIRST_IDX, ITEM_IDX, SESSION_ID, TIMESTAMP
-from pipeline.core.workspace import Workspace
 from pipeline.sessions import preprocess
+from pipeline.store.workspace import Workspace
 from tests.conftest import cli_here
 
 pytestmark = pytest.mark.merlin

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.core.workspace import Workspace
+from pipeline.store.workspace import Workspace
 from tests.training.trained import write_data
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import MANIFEST, Workspace
 from pipeline.jobs.process import running
+from pipeline.store.workspace import MANIFEST, Workspace
 from pipeline.training import archive, history
 from pipeline.training.train import train
 from tests.training.trained import MODEL, STAGE, answered, trained

@@ -4,12 +4,12 @@ import pytest
 
 from pipeline.clicks import ClickSource
 from pipeline.core.errors import UserError
-from pipeline.core.stage import is_stale, run_stage
-from pipeline.core.workspace import Workspace
 from pipeline.jobs.process import running
 from pipeline.models import checkpoint
 from pipeline.models.baselines.popularity import PopularityConfig
 from pipeline.models.options import training_config
+from pipeline.store.stage import is_stale, run_stage
+from pipeline.store.workspace import Workspace
 from pipeline.training import archive, history
 from pipeline.training.interrupted import checkpoint_path, interrupted
 from pipeline.training.train import load_model, train

@@ -8,9 +8,9 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.clicks import ClickSource
-from pipeline.core.stage import run_stage
-from pipeline.core.workspace import Workspace
 from pipeline.models.baselines.popularity import PopularityConfig
+from pipeline.store.stage import run_stage
+from pipeline.store.workspace import Workspace
 from pipeline.training import history
 from pipeline.training.train import train
 from tests.made.rings import catalogue, clicks

@@ -6,7 +6,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from pipeline.core.workspace import Workspace
+from pipeline.store.workspace import Workspace
 from pipeline.vectors.imported import ImportConfig, import_vectors
 
 NUMBERS = np.array([[0.5, 1, 2], [3, 4.25, 5], [-6, 7, 8]], np.float32)

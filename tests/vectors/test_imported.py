@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import Workspace
 from pipeline.search.embedded import server
+from pipeline.store.workspace import Workspace
 from pipeline.vectors import imported
 from pipeline.vectors.embed import load_vectors
 from pipeline.vectors.imported import ImportConfig, import_vectors

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import Workspace
+from pipeline.store.workspace import Workspace
 from pipeline.vectors.embed import load_vectors
 from tests.vectors.imports import NUMBERS, hdf5, import_file
 

@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import Workspace
 from pipeline.indexes.build import IndexConfig, build_index
 from pipeline.search.libraries.faiss import FaissEngine
+from pipeline.store.workspace import Workspace
 from pipeline.vectors.embed import load_vectors
 from pipeline.vectors.imported import ImportConfig, import_vectors, list_vectors
 from tests.vectors.imports import NUMBERS, hdf5, import_file, npy

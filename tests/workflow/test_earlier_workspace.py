@@ -14,13 +14,13 @@ from pipeline.bench.runs import list_runs
 from pipeline.clicks import ClickSource
 from pipeline.clicks.ingest import ingest
 from pipeline.core.project import PROJECT
-from pipeline.core.stage import Done, is_stale
-from pipeline.core.workspace import WORKSPACE_VARIABLE, Workspace
 from pipeline.evaluation.evaluate import EvaluateConfig, evaluate
 from pipeline.indexes.registry import dropped, index_in_use, list_indexes
 from pipeline.maps.projection import MapConfig, project
 from pipeline.serving.recommender import Recommender
 from pipeline.sessions.preprocess import PreprocessConfig, preprocess
+from pipeline.store.stage import Done, is_stale
+from pipeline.store.workspace import WORKSPACE_VARIABLE, Workspace
 from pipeline.training.history import list_trainings
 from pipeline.training.train import train
 from pipeline.vectors.embed import embed

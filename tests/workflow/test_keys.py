@@ -11,8 +11,6 @@ from pipeline.bench.data.scenarios import ScenarioConfig
 from pipeline.bench.run.grid import IndexGrid, read_grid
 from pipeline.bench.run.plan import SweepConfig
 from pipeline.core.options import Options
-from pipeline.core.stage import _key, _plain, run_stage
-from pipeline.core.workspace import Workspace, read_json
 from pipeline.evaluation.evaluate import EvaluateConfig
 from pipeline.evaluation.through_index import ThroughIndexConfig
 from pipeline.indexes.build import IndexConfig
@@ -20,6 +18,8 @@ from pipeline.maps.projection import MapConfig
 from pipeline.models.registry import KINDS
 from pipeline.models.session.passes import SessionConfig
 from pipeline.sessions.preprocess import PreprocessConfig
+from pipeline.store.stage import _key, _plain, run_stage
+from pipeline.store.workspace import Workspace, read_json
 from pipeline.training.interrupted import checkpoint_path
 from pipeline.vectors.imported import ImportConfig
 

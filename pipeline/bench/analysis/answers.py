@@ -18,8 +18,8 @@ from pipeline.bench.published import SOURCE
 from pipeline.bench.quality import told, with_quality
 from pipeline.core.errors import UserError
 from pipeline.core.text import did_you_mean
-from pipeline.core.workspace import Workspace
 from pipeline.search.params import parse_params
+from pipeline.store.workspace import Workspace
 
 BenchAnswer = dict[str, Any]
 _LOAD = ("scenario", "client", "loop", "top_k", "nq")

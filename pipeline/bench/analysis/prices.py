@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.core.errors import UserError
 from pipeline.core.project import ASSETS
 from pipeline.core.text import did_you_mean
-from pipeline.core.workspace import Workspace, write_text
+from pipeline.store.workspace import Workspace, write_text
 
 SHIPPED = ASSETS / "prices.csv"
 HOURS = 730  # in a month, as cloud providers count

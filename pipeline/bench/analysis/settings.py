@@ -15,8 +15,8 @@ from pipeline.bench.published import points as published_points
 from pipeline.core.errors import UserError
 from pipeline.core.spread import Spread, kept, told_apart
 from pipeline.core.text import did_you_mean, named, per_request
-from pipeline.core.workspace import Workspace
 from pipeline.search.params import Values
+from pipeline.store.workspace import Workspace
 
 RUN, CORES, STALE = "run", "cores", "stale"
 BOTH = "both"

@@ -10,8 +10,8 @@ from pipeline.bench.data.scenarios import Scenario
 from pipeline.core.arrays import Floats, Rows
 from pipeline.core.checks import one_of
 from pipeline.core.errors import UserError
-from pipeline.core.outputs import written
 from pipeline.search.measure import distances
+from pipeline.store.outputs import written
 
 FOLDERS = ("vectordbbench",)  # forms that are a folder of files
 DISTANCES = {"L2": "euclidean", "COSINE": "angular"}

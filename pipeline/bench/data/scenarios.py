@@ -22,11 +22,11 @@ from pipeline.core.columns import DEFAULT_MODEL, VECTOR
 from pipeline.core.errors import UserError
 from pipeline.core.options import Options
 from pipeline.core.progress import Progress, silent
-from pipeline.core.stage import Metrics, need, run_stage
 from pipeline.core.text import number
-from pipeline.core.workspace import Workspace
 from pipeline.search.catalogue import MIN_INDEXED_ROWS
 from pipeline.search.usable import usable_vectors
+from pipeline.store.stage import Metrics, need, run_stage
+from pipeline.store.workspace import Workspace
 from pipeline.vectors.embed import Entity, vectors_stage, way_to_vectors
 from pipeline.vectors.imported import METRICS, default_metric, file_digest
 

@@ -10,8 +10,8 @@ import numpy as np
 from pipeline.core.arrays import Floats
 from pipeline.core.columns import VECTOR
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import Workspace
 from pipeline.models.registry import KINDS
+from pipeline.store.workspace import Workspace
 from pipeline.vectors.embed import Entity, vectors_stage
 from pipeline.vectors.imported import MOST_DIM, existing, read_vectors
 

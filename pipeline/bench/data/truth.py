@@ -9,9 +9,9 @@ import numpy as np
 
 from pipeline.core.arrays import Floats, Rows
 from pipeline.core.progress import Progress, silent
-from pipeline.core.workspace import Workspace
 from pipeline.search.exact.blocked import Arrays, nearest, numpy_arrays
 from pipeline.search.libraries import gpu_exact
+from pipeline.store.workspace import Workspace
 
 KEPT = 40  # sets of neighbours in a workspace
 _HASHED = 1 << 18  # rows at once

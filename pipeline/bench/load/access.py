@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 import psutil
 
 from pipeline.bench.load.messages import Target
-from pipeline.core.workspace import Workspace, read_json
 from pipeline.search.embedded import server
 from pipeline.search.engine import Endpoint
+from pipeline.store.workspace import Workspace, read_json
 
 _PORTS = {"http": 19530, "tcp": 19530, "https": 443}  # as pymilvus takes a URI without a port
 

@@ -9,11 +9,11 @@ from pipeline.bench.run.grid import Grid, IndexGrid
 from pipeline.bench.run.plan import SweepConfig
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
-from pipeline.core.workspace import Workspace
 from pipeline.search.catalogue import CATALOGUE, MIN_INDEXED_ROWS
 from pipeline.search.embedded.server import connect
 from pipeline.search.milvus import foreign
 from pipeline.search.params import format_params, read_value
+from pipeline.store.workspace import Workspace
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from pipeline.bench.run.grid import Build
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.text import duration
-from pipeline.core.workspace import Workspace
 from pipeline.indexes.work import cpu_of, of_build
 from pipeline.jobs.past import Past
 from pipeline.jobs.pieces import Pieces
@@ -21,6 +20,7 @@ from pipeline.search.embedded.abandoned import leaving
 from pipeline.search.embedded.cpu import Memory, memory_of, settled
 from pipeline.search.milvus.client import MilvusEngine
 from pipeline.search.params import estimate
+from pipeline.store.workspace import Workspace
 
 _PART = "bench_"  # of the names of collections that a run makes
 

@@ -20,9 +20,9 @@ from pipeline.bench.run.target import Served
 from pipeline.bench.runs import Recorder
 from pipeline.core.arrays import Rows
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import Workspace
 from pipeline.jobs.pieces import Pieces
 from pipeline.search.measure import shares
+from pipeline.store.workspace import Workspace
 
 PointRow = dict[str, Any]
 

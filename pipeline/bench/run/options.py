@@ -9,8 +9,8 @@ from pipeline.bench.run.plan import SweepConfig, as_json
 from pipeline.bench.run.presets import PRESETS, Preset
 from pipeline.core.checks import one_of
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import Workspace
 from pipeline.search.embedded.server import server_name
+from pipeline.store.workspace import Workspace
 
 
 def sweep_config(

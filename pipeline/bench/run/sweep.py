@@ -21,11 +21,11 @@ from pipeline.bench.runs import Recorder, Run
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.spread import kept, told_apart
-from pipeline.core.workspace import Workspace
 from pipeline.jobs.past import Past
 from pipeline.jobs.pieces import Pieces
 from pipeline.search.compatibility import ServerFacts, why_not
 from pipeline.search.embedded import server
+from pipeline.store.workspace import Workspace
 
 _CLEARLY = 1.1  # how many times as many QPS another setting must have for this one to be left out
 

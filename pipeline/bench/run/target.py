@@ -13,10 +13,10 @@ from pipeline.bench.load.workers import WorkersFleet
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.text import duration
-from pipeline.core.workspace import Workspace
 from pipeline.search.compatibility import EMBEDDED
 from pipeline.search.embedded import server
 from pipeline.search.milvus.client import MilvusEngine
+from pipeline.store.workspace import Workspace
 
 PATIENCE_S = 120.0  # for a server that is away
 

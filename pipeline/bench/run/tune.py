@@ -16,9 +16,9 @@ from pipeline.bench.run.sweep import Prepared, measuring
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.spread import MAYBE_CHANCE, Spread, kept, told_apart
-from pipeline.core.workspace import Workspace
 from pipeline.indexes.work import of_build
 from pipeline.search.params import Context, IndexType, Param, Value
+from pipeline.store.workspace import Workspace
 
 _EASY = 10  # trials at random before the model of what is good begins to choose
 _FACTORS = (0.5, 1.0, 2.0)  # of a build parameter's default, where no values are given: each costs a build

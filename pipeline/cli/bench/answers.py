@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.base import (
+from pipeline.cli.bench.base import bench_app
+from pipeline.cli.shared.base import (
     WORKSPACE,
     Answer,
     ForceOption,
@@ -16,11 +17,10 @@ from pipeline.cli.base import (
     table,
     writing,
 )
-from pipeline.cli.bench.base import bench_app
-from pipeline.cli.options import ModelOption
+from pipeline.cli.shared.options import ModelOption
 from pipeline.core.columns import DEFAULT_MODEL
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import Workspace
+from pipeline.store.workspace import Workspace
 
 RunOption = Annotated[
     list[str] | None, typer.Option("--run", help="A run, 'published' too; several may be given. Default: the newest.")
@@ -226,8 +226,8 @@ def report(
 
     def body() -> Answer:
         from pipeline.bench.analysis.prices import find_prices
-        from pipeline.core.outputs import check_target
         from pipeline.figures.report import write_report  # figures are the app's; nothing of Streamlit comes with them
+        from pipeline.store.outputs import check_target
 
         opened = Workspace.open(workspace)
         check_target(out, force, (".html",))

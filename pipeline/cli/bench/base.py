@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.base import Answer, app, table
-from pipeline.core.workspace import Workspace
+from pipeline.cli.shared.base import Answer, app, table
+from pipeline.store.workspace import Workspace
 
 if TYPE_CHECKING:
     from pipeline.bench.data.scenarios import ScenarioConfig

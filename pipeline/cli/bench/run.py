@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, finish, table, writing
 from pipeline.cli.bench.base import (
     COLUMNS,
     DrawSeedOption,
@@ -22,9 +21,10 @@ from pipeline.cli.bench.base import (
     show_run,
     shown,
 )
+from pipeline.cli.shared.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, finish, table, writing
 from pipeline.core.columns import DEFAULT_MODEL
 from pipeline.core.text import duration
-from pipeline.core.workspace import Workspace
+from pipeline.store.workspace import Workspace
 
 
 @bench_app.callback(invoke_without_command=True)

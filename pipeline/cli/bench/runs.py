@@ -6,17 +6,6 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.base import (
-    WORKSPACE,
-    Answer,
-    ForceOption,
-    JsonOption,
-    WaitOption,
-    WorkspaceOption,
-    finish,
-    table,
-    writing,
-)
 from pipeline.cli.bench.base import (
     DrawSeedOption,
     FileOption,
@@ -31,8 +20,19 @@ from pipeline.cli.bench.base import (
     show_run,
     shown,
 )
+from pipeline.cli.shared.base import (
+    WORKSPACE,
+    Answer,
+    ForceOption,
+    JsonOption,
+    WaitOption,
+    WorkspaceOption,
+    finish,
+    table,
+    writing,
+)
 from pipeline.core.columns import DEFAULT_MODEL
-from pipeline.core.workspace import Workspace
+from pipeline.store.workspace import Workspace
 
 RunArgument = Annotated[str, typer.Argument(help="A run as `bench list` names it.")]
 
@@ -78,7 +78,7 @@ def export(
     def body() -> Answer:
         from pipeline.bench.export import SUFFIXES
         from pipeline.bench.export import export as write
-        from pipeline.core.outputs import check_target
+        from pipeline.store.outputs import check_target
 
         check_target(out, force, SUFFIXES)
         return write(Workspace.open(workspace), run, out)
@@ -150,7 +150,7 @@ def data(
         from pipeline.bench.data.files import FOLDERS, check_form, write_scenario
         from pipeline.bench.data.scenarios import prepare_scenario
         from pipeline.bench.data.truth import truth
-        from pipeline.core.outputs import check_target
+        from pipeline.store.outputs import check_target
 
         check_form(form, metric.upper())
         check_target(out, force, folder=form in FOLDERS)

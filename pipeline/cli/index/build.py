@@ -5,11 +5,21 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, table, writing
-from pipeline.cli.options import IndexOption, ParamsOption
+from pipeline.cli.shared.base import (
+    WORKSPACE,
+    Answer,
+    JsonOption,
+    WaitOption,
+    WorkspaceOption,
+    app,
+    finish,
+    table,
+    writing,
+)
+from pipeline.cli.shared.options import IndexOption, ParamsOption
 from pipeline.cli.stages import show_stage, stage_answer
 from pipeline.core.columns import DEFAULT_MODEL
-from pipeline.core.workspace import Workspace
+from pipeline.store.workspace import Workspace
 
 index_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Indexes in Milvus.")
 app.add_typer(index_app, name="index")
@@ -95,13 +105,13 @@ def build(
 
     def body() -> Answer:
         from pipeline.core.errors import UserError
-        from pipeline.core.stage import need
         from pipeline.indexes.build import IndexConfig, build_index, index_name
         from pipeline.indexes.registry import index_in_use, use_index
         from pipeline.search.catalogue import index_type
         from pipeline.search.compatibility import why_not
         from pipeline.search.embedded.server import connect, server_facts, server_name
         from pipeline.search.params import check_build, parse_params, validate_search
+        from pipeline.store.stage import need
         from pipeline.vectors.embed import vectors_stage, way_to_vectors
         from pipeline.vectors.imported import default_metric
 

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, finish, writing
 from pipeline.cli.index.build import IndexArgument, index_app
-from pipeline.cli.options import BadRowsOption, ColumnsOption, TimeFormatOption
-from pipeline.core.workspace import Workspace
+from pipeline.cli.shared.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, finish, writing
+from pipeline.cli.shared.options import BadRowsOption, ColumnsOption, TimeFormatOption
 from pipeline.jobs.process import Running
 from pipeline.search.engine import Database
+from pipeline.store.workspace import Workspace
 
 Index = Answer
 

@@ -11,10 +11,10 @@ from pydantic import Field
 from pipeline.core.columns import FIRST_IDX, ITEM_IDX, SESSION_ID
 from pipeline.core.options import Options
 from pipeline.core.progress import Progress, silent
-from pipeline.core.stage import Metrics
 from pipeline.models.contract import TrainingInput
 from pipeline.sessions import sparse
 from pipeline.sessions.histories import Histories
+from pipeline.store.stage import Metrics
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

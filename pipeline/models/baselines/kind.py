@@ -4,12 +4,12 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.core.stage import Metrics
 from pipeline.models.baselines import item_to_item, popularity, vsknn
 from pipeline.models.baselines.item_to_item import ItemKnnConfig, ItemToItem, RulesConfig
 from pipeline.models.baselines.popularity import Popularity, PopularityConfig
 from pipeline.models.baselines.vsknn import VsKnn, VsKnnConfig
 from pipeline.models.contract import BaselineKind, Model, TrainingInput
+from pipeline.store.stage import Metrics
 
 
 class PopularityKind(BaselineKind[PopularityConfig]):

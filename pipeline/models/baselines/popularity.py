@@ -9,9 +9,9 @@ import polars as pl
 from pipeline.core.arrays import Floats
 from pipeline.core.columns import ITEM_IDX, TRAIN_CLICKS
 from pipeline.core.options import Options
-from pipeline.core.stage import Metrics
 from pipeline.models.contract import TrainingInput
 from pipeline.sessions.histories import Histories
+from pipeline.store.stage import Metrics
 
 _FILE = "counts.parquet"
 

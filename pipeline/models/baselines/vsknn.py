@@ -11,11 +11,11 @@ from pydantic import Field, model_validator
 from pipeline.core.arrays import Floats, Ints
 from pipeline.core.errors import UserError
 from pipeline.core.options import Options
-from pipeline.core.stage import Metrics
-from pipeline.core.workspace import read_json, write_json
 from pipeline.models.contract import TrainingInput
 from pipeline.sessions import sparse
 from pipeline.sessions.histories import Histories
+from pipeline.store.stage import Metrics
+from pipeline.store.workspace import read_json, write_json
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

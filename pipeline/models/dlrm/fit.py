@@ -13,8 +13,6 @@ from pipeline.core.arrays import Flags, Floats, Ints, Numbers
 from pipeline.core.columns import FIRST_IDX
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress
-from pipeline.core.stage import Metrics
-from pipeline.core.workspace import write_json
 from pipeline.metrics.ranking import Ranked, rank
 from pipeline.models.contract import Model, TrainingInput
 from pipeline.models.dlrm.model import DlrmConfig
@@ -23,6 +21,8 @@ from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS, PairFeatures, re
 from pipeline.models.merlin_fit import fit
 from pipeline.models.weights import agree, stay_finite
 from pipeline.sessions.histories import hold_out, next_clicks
+from pipeline.store.stage import Metrics
+from pipeline.store.workspace import write_json
 
 DIM, BOTTOM, TOP = 64, [128, 64], [128, 64, 32]  # as published
 TARGET = "clicked"

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.core.stage import Metrics
 from pipeline.models.contract import Model, RankerKind, TrainingInput
 from pipeline.models.dlrm import fit, model
 from pipeline.models.dlrm.model import PUBLISHED, DlrmConfig, Ranker
+from pipeline.store.stage import Metrics
 
 
 class DlrmKind(RankerKind[DlrmConfig]):

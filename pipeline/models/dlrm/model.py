@@ -9,12 +9,12 @@ import polars as pl
 from pydantic import Field
 
 from pipeline.core.arrays import Floats
-from pipeline.core.workspace import read_json
 from pipeline.models.contract import BatchSize, Epochs, LearningRate, Model, RankerOptions, Seed
 from pipeline.models.dlrm.network import DlrmNetwork
 from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS, PairFeatures, RetrievedItems, retrieve
 from pipeline.sessions import sparse
 from pipeline.sessions.histories import Histories
+from pipeline.store.workspace import read_json
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

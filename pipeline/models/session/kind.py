@@ -5,11 +5,11 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.core.arrays import Floats
-from pipeline.core.stage import Metrics
 from pipeline.models.contract import EncoderKind, KnowsFeatures, Model, TrainingInput
 from pipeline.models.session import growth, model
 from pipeline.models.session.encoder import SessionEncoder
 from pipeline.models.session.passes import SessionConfig
+from pipeline.store.stage import Metrics
 
 
 class SessionKind(EncoderKind[SessionConfig], KnowsFeatures):

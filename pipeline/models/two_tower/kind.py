@@ -7,12 +7,12 @@ import polars as pl
 
 from pipeline.core.arrays import Floats
 from pipeline.core.columns import CATEGORY_IDX, ITEM_IDX
-from pipeline.core.stage import Metrics
 from pipeline.models.contract import EncoderKind, Model, TrainingInput
 from pipeline.models.tower import TwoTower
 from pipeline.models.two_tower import model
 from pipeline.models.two_tower.model import TwoTowerConfig
 from pipeline.sessions.histories import Histories
+from pipeline.store.stage import Metrics
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.core.stage import Metrics
 from pipeline.models.contract import EncoderKind, Model, TrainingInput
 from pipeline.models.two_tower_published import model
 from pipeline.models.two_tower_published.model import PublishedConfig, PublishedTwoTower
+from pipeline.store.stage import Metrics
 
 
 class PublishedKind(EncoderKind[PublishedConfig]):

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from pipeline.core.text import duration
-from pipeline.core.workspace import Workspace, read_json, write_json
+from pipeline.store.workspace import Workspace, read_json, write_json
 
 _LONG_OVER = 2.0  # times the expected seconds; an estimate is no promise
 _LOOKS, _PAUSE_S = 10, 0.05

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import write_json
+from pipeline.store.workspace import write_json
 
 _MORE_PORTS = ("peer_port", "metrics_port")  # beside those that the package knows
 _PORTS = (20_000, 30_000)  # below what Linux hands out to outgoing connections

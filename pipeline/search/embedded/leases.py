@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.locks import is_locked, lock, remove_unlocked
-from pipeline.core.workspace import read_json, write_json
+from pipeline.store.locks import is_locked, lock, remove_unlocked
+from pipeline.store.workspace import read_json, write_json
 
 
 @dataclass(frozen=True)

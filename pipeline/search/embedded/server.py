@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from pipeline.core.errors import UserError
-from pipeline.core.locks import is_locked
 from pipeline.core.progress import Progress, silent
 from pipeline.core.project import PROJECT
 from pipeline.core.text import duration
-from pipeline.core.workspace import Workspace, read_json
 from pipeline.search.compatibility import EMBEDDED, ServerFacts, check_age
 from pipeline.search.embedded.abandoned import going_on
 from pipeline.search.embedded.leases import Lease, holders, take
@@ -26,11 +24,11 @@ from pipeline.search.embedded.network import OPEN_PORTS
 from pipeline.search.embedded.supervisor import PIN_VARIABLE, USER, is_ready
 from pipeline.search.engine import Endpoint
 from pipeline.search.milvus.profiles import endpoint_of, profile
+from pipeline.store.locks import is_locked
+from pipeline.store.workspace import Workspace, read_json
 
 if TYPE_CHECKING:
-    from pipeline.search.milvus.client import (
-        MilvusEngine,  # pymilvus takes a second to import: only who connects pays it
-    )
+    from pipeline.search.milvus.client import MilvusEngine
 
 URI_VARIABLE, TOKEN_VARIABLE = "MILVUS_URI", "MILVUS_TOKEN"
 _USUAL_START_S = 9.0

@@ -19,8 +19,6 @@ from typing import Any
 import psutil
 
 from pipeline.core.errors import UserError
-from pipeline.core.locks import is_locked, try_lock
-from pipeline.core.workspace import read_json, write_json, write_secret
 from pipeline.search.embedded.binary import prepare_home
 from pipeline.search.embedded.etcd_sessions import forget_ended
 from pipeline.search.embedded.leases import gate, holders
@@ -28,6 +26,8 @@ from pipeline.search.embedded.relay import Relay
 from pipeline.search.embedded.restarts import Restarts
 from pipeline.search.embedded.start_failure import explained
 from pipeline.search.engine import Endpoint
+from pipeline.store.locks import is_locked, try_lock
+from pipeline.store.workspace import read_json, write_json, write_secret
 
 GRACE_VARIABLE = "CLICK_ROAD_MILVUS_GRACE_S"
 GRACE_S = 30.0

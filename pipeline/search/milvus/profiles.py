@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 from pipeline.core.errors import UserError
 from pipeline.core.text import did_you_mean
-from pipeline.core.workspace import Workspace, read_json, write_json, write_secret
 from pipeline.search.catalogue import CATALOGUE
 from pipeline.search.compatibility import EMBEDDED, ServerFacts, check_age, supported_names
 from pipeline.search.engine import Endpoint
 from pipeline.search.params import Device, validate_build
+from pipeline.store.workspace import Workspace, read_json, write_json, write_secret
 
 if TYPE_CHECKING:
     from pipeline.search.milvus.client import MilvusEngine

@@ -7,7 +7,7 @@ import pytest
 from pipeline.bench.analysis import prices
 from pipeline.bench.analysis.prices import Price
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import Workspace
+from pipeline.store.workspace import Workspace
 from tests.conftest import cli_here
 
 MINE = Price("mine", 0.02, 0.003, "our contract, page 3", "2026-01-31")

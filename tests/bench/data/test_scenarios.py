@@ -18,8 +18,8 @@ from pipeline.bench.data.scenarios import Scenario, ScenarioConfig, prepare_scen
 from pipeline.bench.data.truth import truth
 from pipeline.core.columns import DEFAULT_MODEL
 from pipeline.core.errors import UserError
-from pipeline.core.stage import run_stage
-from pipeline.core.workspace import Workspace
+from pipeline.store.stage import run_stage
+from pipeline.store.workspace import Workspace
 from pipeline.vectors.embed import vectors_stage, write_vectors
 from tests.made.road import Nothing
 

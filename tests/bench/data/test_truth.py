@@ -7,8 +7,8 @@ import pytest
 
 from pipeline.bench.data import truth as module
 from pipeline.bench.data.truth import recall_with_interval, truth
-from pipeline.core.workspace import Workspace
 from pipeline.search.measure import shares
+from pipeline.store.workspace import Workspace
 
 
 @pytest.mark.parametrize("metric", ["IP", "L2", "COSINE"])

@@ -22,9 +22,9 @@ from pipeline.bench.run.plan import SweepConfig, plan
 from pipeline.bench.run.presets import PRESETS
 from pipeline.cli import app
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import Workspace
 from pipeline.search.catalogue import CATALOGUE, index_type
 from pipeline.search.params import Param, Value, format_params, parse_params, validate_build, validate_search
+from pipeline.store.workspace import Workspace
 from pipeline.vectors.files import read_arrays
 from pipeline.vectors.imported import read_vectors
 from tests.bench.conftest import Served

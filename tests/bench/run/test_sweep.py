@@ -10,7 +10,7 @@ import pytest
 from pipeline.bench import runs
 from pipeline.bench.load.messages import TIME_SLICES
 from pipeline.bench.run import index as built
-from pipeline.core.workspace import Workspace
+from pipeline.store.workspace import Workspace
 from tests.bench.sweeps import VECTORS, bench
 
 pytestmark = pytest.mark.milvus

@@ -14,9 +14,9 @@ import pytest
 
 from pipeline.bench import runs
 from pipeline.bench.run.options import resumed
-from pipeline.core.workspace import Workspace
 from pipeline.jobs.job import cancel, jobs
 from pipeline.search.embedded.server import connect, status
+from pipeline.store.workspace import Workspace
 from tests.bench.conftest import Served
 from tests.bench.sweeps import VECTORS, bench
 from tests.conftest import wait_for

@@ -8,10 +8,10 @@ import numpy as np
 import psutil
 import pytest
 
-from pipeline.core.workspace import Workspace, write_json
 from pipeline.indexes.build import IndexConfig, build_index
 from pipeline.jobs import job as jobs
 from pipeline.search.embedded import abandoned, server
+from pipeline.store.workspace import Workspace, write_json
 from pipeline.vectors.imported import ImportConfig, import_vectors
 from tests.conftest import cli, wait_for
 

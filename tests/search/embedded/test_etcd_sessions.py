@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from pipeline.core.workspace import Workspace, read_json
 from pipeline.search.embedded import etcd_sessions, network, server
+from pipeline.store.workspace import Workspace, read_json
 
 pytestmark = pytest.mark.milvus
 

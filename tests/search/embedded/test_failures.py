@@ -15,14 +15,14 @@ import pytest
 
 from pipeline.core.errors import UserError
 from pipeline.core.project import PROJECT
-from pipeline.core.workspace import Workspace, write_json
 from pipeline.search.embedded import binary, network, server
+from pipeline.store.workspace import Workspace, write_json
 from tests.conftest import wait_for
 
 pytestmark = pytest.mark.milvus
 FILL = """
 import sys; from pathlib import Path; import numpy as np
-from pipeline.core.errors import UserError; from pipeline.core.workspace import Workspace
+from pipeline.core.errors import UserError; from pipeline.store.workspace import Workspace
 from pipeline.search.embedded import server
 disk = Path(sys.argv[1]); ballast = disk / "ballast"; ballast.write_bytes(bytes(int(sys.argv[2]) << 20))
 ids = np.arange(300_000); vectors = np.random.default_rng(0).standard_normal((len(ids), 64), np.float32)

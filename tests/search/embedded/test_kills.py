@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import Workspace
 from pipeline.search.embedded import server
 from pipeline.search.milvus import insertion
 from pipeline.search.milvus.client import MilvusEngine
+from pipeline.store.workspace import Workspace
 from tests.conftest import wait_for
 
 pytestmark = pytest.mark.milvus

@@ -8,8 +8,8 @@ import threading
 import time
 from pathlib import Path
 
-from pipeline.core.locks import is_locked, lock, remove_unlocked
 from pipeline.search.embedded.leases import holders, take
+from pipeline.store.locks import is_locked, lock, remove_unlocked
 from tests.conftest import wait_for
 
 HOLD = "import sys, time; from pathlib import Path; from pipeline.search.embedded.leases import take;" \

@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from pipeline.core.project import PROJECT
-from pipeline.core.workspace import Workspace, read_json
 from pipeline.search.embedded import network, server
+from pipeline.store.workspace import Workspace, read_json
 
 pytestmark = pytest.mark.milvus
 SECURITY = (PROJECT / "SECURITY.md").read_text()

@@ -9,15 +9,15 @@ import sys
 import psutil
 import pytest
 
-from pipeline.core.workspace import Workspace
 from pipeline.search.embedded import server
 from pipeline.search.milvus.client import MilvusEngine
+from pipeline.store.workspace import Workspace
 from tests.conftest import ours, wait_for
 
 pytestmark = pytest.mark.milvus
 
 HOLD = (
-    "import sys, time; from pipeline.core.workspace import Workspace;"
+    "import sys, time; from pipeline.store.workspace import Workspace;"
     "from pipeline.search.embedded.server import lease;"
     "lease(Workspace.open(sys.argv[1]), 'child'); print('held', flush=True); time.sleep(120)"
 )

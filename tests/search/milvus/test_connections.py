@@ -13,10 +13,10 @@ from pymilvus import connections
 
 from app.state import Hold
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import Workspace, write_json
 from pipeline.search.engine import Endpoint
 from pipeline.search.milvus import connection
 from pipeline.search.milvus.client import MilvusEngine
+from pipeline.store.workspace import Workspace, write_json
 from tests.conftest import wait_for
 
 pytestmark = pytest.mark.milvus

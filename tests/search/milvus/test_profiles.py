@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import Workspace
 from pipeline.search.embedded import server
 from pipeline.search.milvus import foreign, profiles
 from pipeline.search.milvus.client import MilvusEngine
+from pipeline.store.workspace import Workspace
 from tests.conftest import cli_here
 
 pytestmark = pytest.mark.milvus

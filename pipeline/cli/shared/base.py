@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pipeline.core import strict_json
 from pipeline.core.errors import Cancelled, UserError
-from pipeline.core.workspace import DEFAULT_ROOT, WORKSPACE_VARIABLE, Workspace
 from pipeline.jobs.job import CANCELLED
 from pipeline.jobs.process import CODES, Running, end_job, running
+from pipeline.store import strict_json
+from pipeline.store.workspace import DEFAULT_ROOT, WORKSPACE_VARIABLE, Workspace
 
 Answer = dict[str, Any]
 

@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress
-from pipeline.core.stage import Done, is_stale, run_stage
-from pipeline.core.workspace import Workspace
+from pipeline.store.stage import Done, is_stale, run_stage
+from pipeline.store.workspace import Workspace
 from pipeline.workflow.overview import overview
 
 

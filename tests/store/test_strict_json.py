@@ -11,10 +11,10 @@ import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.cli.base import finish
-from pipeline.core import strict_json
-from pipeline.core.workspace import read_json, write_json
+from pipeline.cli.shared.base import finish
 from pipeline.models import checkpoint
+from pipeline.store import strict_json
+from pipeline.store.workspace import read_json, write_json
 
 _LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 _NUMPY = st.floats(width=32).map(np.float32) | st.floats().map(np.float64) | st.integers(-9, 9).map(np.int64)

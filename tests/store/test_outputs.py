@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 from pipeline.bench.runs import Recorder
 from pipeline.cli import app
 from pipeline.core.errors import UserError
-from pipeline.core.outputs import check_target, written
-from pipeline.core.workspace import Workspace
 from pipeline.jobs import job
+from pipeline.store.outputs import check_target, written
+from pipeline.store.workspace import Workspace
 
 DATA = ["bench", "data", "--model", "synthetic:3000,3000,8", "--metric", "L2", "--queries", "20", "--top-k", "3"]
 COMMANDS = {

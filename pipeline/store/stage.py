@@ -13,9 +13,9 @@ from typing import Any
 
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
-from pipeline.core.snapshot import once
 from pipeline.core.text import duration
-from pipeline.core.workspace import MANIFEST, Workspace, write_json
+from pipeline.store.snapshot import once
+from pipeline.store.workspace import MANIFEST, Workspace, write_json
 
 Metrics = dict[str, Any]
 Body = Callable[[Path, Progress], Metrics]

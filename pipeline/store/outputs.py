@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import disk_trouble
+from pipeline.store.workspace import disk_trouble
 
 
 def check_target(target: Path, replace: bool, suffixes: Sequence[str] = (), folder: bool = False) -> None:

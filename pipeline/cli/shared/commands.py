@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.base import WORKSPACE, Answer, JsonOption, WorkspaceOption, app, finish, table
+from pipeline.cli.shared.base import WORKSPACE, Answer, JsonOption, WorkspaceOption, app, finish, table
 
 _COMMON = ("workspace", "json", "wait")
 

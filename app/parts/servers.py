@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from app import draw, state, url
+from app import state, url
+from app.parts import draw
 from pipeline.bench import published
 from pipeline.core.errors import UserError
 from pipeline.core.text import duration

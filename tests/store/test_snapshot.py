@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core import snapshot as module
-from pipeline.core.snapshot import forget, once, snapshot
-from pipeline.core.stage import is_stale
-from pipeline.core.workspace import MANIFEST, Workspace, write_json
+from pipeline.store import snapshot as module
+from pipeline.store.snapshot import forget, once, snapshot
+from pipeline.store.stage import is_stale
+from pipeline.store.workspace import MANIFEST, Workspace, write_json
 
 _PUBLISH = """
 import sys
-from pipeline.core.workspace import MANIFEST, Workspace, write_json
+from pipeline.store.workspace import MANIFEST, Workspace, write_json
 with Workspace.open(sys.argv[1]).writing(sys.argv[2]) as folder:
     write_json(folder / MANIFEST, {"key": sys.argv[3], "inputs": {}})
 """

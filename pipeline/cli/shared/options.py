@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.base import Answer
-from pipeline.core.workspace import Workspace
+from pipeline.cli.shared.base import Answer
 from pipeline.jobs.process import Running
+from pipeline.store.workspace import Workspace
 
 ClicksOption = Annotated[
     str | None,
@@ -60,7 +60,7 @@ def source(
     """Give what --clicks names, as a source; without it, the clicks read last."""
     from pipeline.clicks import ClickSource
     from pipeline.clicks.ingest import STAGE
-    from pipeline.core.stage import need
+    from pipeline.store.stage import need
 
     if clicks is None:
         return ClickSource(**need(workspace, STAGE, "name your clicks with --clicks.")["config"])

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.locks import is_locked, lock, locked, try_lock
+from pipeline.store.locks import is_locked, lock, locked, try_lock
 from tests.conftest import wait_for
 
-HOLDER = "import sys; from pathlib import Path; from pipeline.core.locks import lock; lock(Path(sys.argv[1])); input()"
+HOLDER = "import sys; from pathlib import Path; from pipeline.store.locks import lock; lock(Path(sys.argv[1])); input()"
 ASKER = """
 import sys
 from pathlib import Path
-from pipeline.core.locks import is_locked
+from pipeline.store.locks import is_locked
 while True:
     is_locked(Path(sys.argv[1]))
 """

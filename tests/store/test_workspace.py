@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.core.workspace import MANIFEST, Workspace, read_json, write_json
+from pipeline.store.workspace import MANIFEST, Workspace, read_json, write_json
 from tests.conftest import wait_for
 
 WRITER = """
 import sys, time
 from pathlib import Path
-from pipeline.core.workspace import Workspace, write_json
+from pipeline.store.workspace import Workspace, write_json
 ws = Workspace.open(sys.argv[1])
 for n in range(100000):
     with ws.writing("clicks") as folder:

@@ -24,10 +24,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pipeline.core import strict_json
 from pipeline.core.errors import UserError
-from pipeline.core.locks import locked
-from pipeline.core.snapshot import forget, once
+from pipeline.store import strict_json
+from pipeline.store.locks import locked
+from pipeline.store.snapshot import forget, once
 
 FORMAT = 1
 DEFAULT_ROOT = "workspace"

@@ -1,0 +1,1 @@
+"""What commands share: options, the last line of JSON, errors, and the list of them all."""
