@@ -88,7 +88,7 @@ def test_a_training_is_chosen_and_another_deleted(page: Page, shop: Workspace) -
     page.goto("/train?view=trainings")
     _choose_training(page, rows[1], len(known))
     page.get_by_role("button", name="Use this training").click()
-    wait_for(lambda: job_done(shop, f"serve {old.name}"), PATIENCE_S, "the other training to serve")
+    wait_for(lambda: job_done(shop, f"use {old.name}"), PATIENCE_S, "the other training to be used")
     expect(page.get_by_text("Out of date since the model was trained again")).to_be_visible()
     archive.use_training(shop, new.name)  # as it was for the tests that follow
     page.reload()

@@ -85,4 +85,4 @@ def test_a_budget_bounds_the_passes(tmp_path: Path) -> None:
         lambda done, total, text="", point=None: shares.append(done / total) if "loss" in text else None,
     )
     assert len(found["epochs"]) < 1000
-    assert max(shares) > 0.9  # how far it is counts the time, too
+    assert max(shares) > 0.5  # how far it is counts the time, too: by passes alone it would be some hundredths
