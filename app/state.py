@@ -82,7 +82,12 @@ def recommender() -> "Recommender | None":
     """Give the page's model ready to answer, or None where it is not trained."""
     opened, name = workspace(), model()
     manifest = opened.manifest(f"models/{name}")
-    return None if manifest is None else _recommender(str(opened.root), name, manifest["key"])
+    if manifest is None:
+        return None
+    found = _recommender(str(opened.root), name, manifest["key"])
+    if found.now.key != manifest["key"]:  # another training was published since the draw began: it has its own place
+        _recommender.clear()
+    return found
 
 
 _PATIENCE_S = 45.0  # of a page: its visitor reads a sentence then, and goes on elsewhere

@@ -69,7 +69,7 @@ class KnownItems:
         """Give the k items that score best after a history of this (1, dim) vector, of equal ones the first."""
         scores = vector @ self.encoder.vectors.T
         best = largest(scores, min(k, scores.shape[1]))[1][0]
-        return self.catalogue[ITEM_ID][best].cast(pl.String).to_list()
+        return self.catalogue[ITEM_ID][best[best >= 0]].cast(pl.String).to_list()
 
     def describe(self, item: str) -> dict[str, Any]:
         """Give what is known of an item; only its id where training has not seen it."""
@@ -91,8 +91,9 @@ class KnownItems:
 
 def in_use_now(workspace: Workspace, model: str) -> KnownItems:
     """Read the training in use as `model`; raise UserError where there is none."""
-    encoder, catalogue = load_encoder(workspace, model)
-    return KnownItems(encoder, catalogue, (workspace.manifest(stage_name(model)) or {}).get("key", ""))
+    with workspace.still():  # else encoder, catalogue and key might be of two trainings
+        encoder, catalogue = load_encoder(workspace, model)
+        return KnownItems(encoder, catalogue, (workspace.manifest(stage_name(model)) or {}).get("key", ""))
 
 
 def kept_with(workspace: Workspace, index: dict[str, Any]) -> KnownItems:

@@ -8,7 +8,8 @@ from pipeline.core.text import did_you_mean
 from pipeline.search.catalogue import CATALOGUE, index_type
 from pipeline.search.engine import Engine
 from pipeline.search.params import estimate, parse_params, validate_search
-from pipeline.store.snapshot import once
+from pipeline.store.locks import locked
+from pipeline.store.snapshot import forget, once
 from pipeline.store.stage import is_stale
 from pipeline.store.workspace import Workspace, read_json, write_json
 
@@ -127,8 +128,10 @@ def _choices(workspace: Workspace) -> dict[str, dict[str, str]]:
 
 
 def _choose(workspace: Workspace, model: str, name: str, search: str) -> None:
-    choices = _choices(workspace) | {model: {"index": name, "search": search}}
-    write_json(workspace.root / SERVING, {"models": choices})
+    with locked(workspace.root / "serving.lock"):  # two may choose at once, each for a model
+        forget()
+        choices = _choices(workspace) | {model: {"index": name, "search": search}}
+        write_json(workspace.root / SERVING, {"models": choices})
 
 
 def keep_serving(workspace: Workspace, model: str) -> None:

@@ -5,6 +5,7 @@ import pytest
 from pipeline.bench import published
 from pipeline.core.errors import UserError
 from pipeline.indexes import registry
+from pipeline.store.snapshot import snapshot
 from pipeline.store.workspace import Workspace, write_json
 from tests.indexes.built import put_built
 
@@ -39,6 +40,18 @@ def test_an_index_built_later_serves_only_when_it_is_chosen(workspace: Workspace
     assert registry.index_in_use(workspace, "session")["name"] == second
     assert registry.index_in_use(workspace, "two_tower")["name"] == other  # each model has a choice of its own
     assert registry.used_search(workspace, other) == "ef=120"
+
+
+def test_a_choice_for_another_model_made_meanwhile_stays(workspace: Workspace) -> None:
+    first, other = put_built(workspace), put_built(workspace, model="two_tower")
+    with snapshot():
+        registry.index_in_use(workspace, "session")  # the draw has read the choices
+        write_json(workspace.root / registry.SERVING, {"models": {"two_tower": {"index": other, "search": "ef=120"}}})
+        with pytest.raises(UserError, match="has no parameter"):
+            registry.use_index(workspace, first, "nprobe=4")
+        registry.use_index(workspace, first, "ef=90")
+    assert registry.used_search(workspace, other) == "ef=120"
+    assert registry.used_search(workspace, first) == "ef=90"
 
 
 def test_the_one_choice_of_an_earlier_version_is_kept(workspace: Workspace) -> None:
