@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page
 
-from pipeline.jobs.job import jobs
+from pipeline.jobs.job import Job, jobs
 from pipeline.store.workspace import Workspace
 from tests.browser.conftest import settled
 
@@ -17,10 +17,16 @@ LOOKS = [  # each width and each scheme; the other two pairs lay out and draw th
 PATIENCE_S = 300  # for a job, on a machine that others use
 
 
+def newest(shop: Workspace, title: str) -> Job:
+    return next(j for j in jobs(shop) if j.title == title)
+
+
 def job_done(shop: Workspace, title: str) -> bool:
-    newest = next((j for j in jobs(shop) if j.title == title), None)
-    assert newest is None or newest.state not in ("failed", "killed"), newest and newest.end
-    return newest is not None and newest.state == "done"
+    if not any(j.title == title for j in jobs(shop)):
+        return False
+    job = newest(shop, title)
+    assert job.state not in ("failed", "killed"), job.end
+    return job.state == "done"
 
 
 def select(page: Page, row: int, rows: int) -> None:

@@ -5,11 +5,13 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from pipeline.evaluation.evaluate import evaluations
+from pipeline.models.registry import baselines
 from pipeline.store.workspace import Workspace
 from pipeline.training import archive
 from pipeline.training.history import list_trainings
 from tests.browser.conftest import settled
-from tests.browser.steps import PATIENCE_S, job_done, select
+from tests.browser.steps import PATIENCE_S, job_done, newest, select
 from tests.conftest import cli, wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.milvus, pytest.mark.merlin]
@@ -44,6 +46,7 @@ def test_models_are_evaluated_against_the_baselines(page: Page, shop: Workspace)
     settled(page)
     page.get_by_role("button", name="Evaluate").click()
     wait_for(lambda: job_done(shop, "evaluate"), PATIENCE_S, "the evaluation")
+    assert set(baselines()) < set(evaluations(shop)), newest(shop, "evaluate").log()
     page.reload()
     settled(page)
     expect(page.get_by_text("Every trained model is measured")).to_be_visible()
