@@ -77,9 +77,14 @@ def _sentence(options: type[Options], error: ValidationError, name: str = "") ->
 
 def _range(limits: dict[str, float]) -> str:
     if {"ge", "le"} == limits.keys():
-        return f"{limits['ge']:g} to {limits['le']:g}"
-    words = {"ge": "{:g} or more", "gt": "above {:g}", "le": "at most {:g}", "lt": "below {:g}"}
-    return ", ".join(words[name].format(limits[name]) for name in _BOUNDS if name in limits)
+        return f"{_number(limits['ge'])} to {_number(limits['le'])}"
+    words = {"ge": "{} or more", "gt": "above {}", "le": "at most {}", "lt": "below {}"}
+    return ", ".join(words[name].format(_number(limits[name])) for name in _BOUNDS if name in limits)
+
+
+def _number(limit: float) -> str:
+    """Write whole numbers with thousands separated, and others as short as they are."""
+    return f"{limit:,.0f}" if float(limit).is_integer() else f"{limit:g}"
 
 
 def _what(field: FieldInfo, value: Any) -> str:

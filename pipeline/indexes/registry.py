@@ -187,6 +187,7 @@ def release_index(workspace: Workspace, name: str, engine: Engine) -> None:
 
 def set_index_aside(workspace: Workspace, name: str) -> int:
     """Drop an index so that `restore_index` can undo it, and give its number; it stays until `drop_index`."""
+    forget()  # another may have dropped it, or built it anew, since the page began to draw
     find_index(workspace, name)
     number = 1 + max((row["aside"] for row in dropped(workspace)), default=0)
     workspace.move(index_stage(name), _aside_stage(name, number))

@@ -3,11 +3,11 @@
 workspace.json              the format, and an id that keeps two workspaces apart on one Milvus server
 stages/NAME -> .store/…     one link a stage's output; replaced in one step, so a reader sees the old or the new
 stages.lock                 held while links change, by the writer and by pages
-trainings/NAME/             every training that ended, the one in use too (trainings.py)
-checkpoints/MODEL/          how far a training is that has not ended (interrupted.py)
-jobs/ID/                    what was started, how far it is, its log (jobs.py)
-past.json                   what each kind of work took here (past.py)
-milvus/                     the embedded server's data, password and leases (vectors/server.py)
+trainings/NAME/             every training that ended, the one in use too (training/archive.py)
+checkpoints/MODEL/          how far a training is that has not ended (training/interrupted.py)
+jobs/ID/                    what was started, how far it is, its log (jobs/job.py)
+past.json                   what each kind of work took here (jobs/past.py)
+milvus/                     the embedded server's data, password and leases (search/embedded/server.py)
 """
 
 import errno

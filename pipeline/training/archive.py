@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.clicks import ingest
 from pipeline.core.errors import UserError
 from pipeline.sessions import preprocess
+from pipeline.store.snapshot import forget
 from pipeline.store.workspace import Workspace, write_json
 from pipeline.training.history import (
     ABOUT,
@@ -90,6 +91,7 @@ def _check(workspace: Workspace, training: Training, manifest: dict[str, Any]) -
 
 def set_training_aside(workspace: Workspace, name: str) -> None:
     """Delete a training so that `restore_training` can undo it; raise UserError for the one in use."""
+    forget()  # another may have put it in use since the page began to draw
     training = find_training(workspace, name)
     if training.in_use:
         raise UserError(f"'{name}' is in use as {training.model}: use another one first, or train anew.")

@@ -25,7 +25,7 @@ from tests.conftest import cli
         (["run", "--clicks", "shop", "--model", "two_towre"], "Did you mean two_tower or two_tower_published?"),
         (["run", "--clicks", "shop", "--index", "HNWS"], "Did you mean HNSW?"),
         (["run", "--clicks", "shop", "--epochs", "0"], "epochs 0 is out of range"),
-        (["run", "--clicks", "shop", "--budget", "0"], "budget 0.0 is out of range: choose 0.01 to 10000"),
+        (["run", "--clicks", "shop", "--budget", "0"], "budget 0.0 is out of range: choose 0.01 to 10,000"),
         (["preprocess"], "is not there yet"),
         (["train"], "is not there yet"),
         (["train", "--model", "vsknn", "--set", "neighbors=3"], "Did you mean neighbours?"),

@@ -5,7 +5,6 @@ import polars as pl
 from pipeline.bench.analysis.prices import HOURS, Price, monthly_usd
 from pipeline.core.errors import UserError
 
-MONEY = ("usd_month", "usd_million")
 _MB = 1e6  # bytes, as everywhere else but in the clouds' prices
 
 

@@ -127,3 +127,9 @@ def test_a_config_reads_back_equal_from_json() -> None:
     config = as_json(_config("HNSW", "M=8", nq=(1, 2)))
     assert json.loads(json.dumps(config)) == config
     assert config["indexes"][0] == {"index": "HNSW", "build": "M=8", "search": ""}
+
+
+def test_a_run_kept_before_a_scenario_had_a_field_reads_back_with_its_default() -> None:
+    kept = as_json(SweepConfig(scenario=ScenarioConfig(seed=7)))
+    del kept["scenario"]["query_file"]
+    assert from_json(kept).scenario == ScenarioConfig(seed=7)
