@@ -128,7 +128,8 @@ def test_a_number_beyond_its_range_is_refused_however_it_is_given(data: st.DataO
         if whole
         else st.floats(max_value=low, exclude_max=True) | st.floats(min_value=high, exclude_min=True)
     )
-    text = f"{option.name} {beyond} is out of range: choose {low:g} to {high:g}."
+    low_text, high_text = (f"{limit:,.0f}" if float(limit).is_integer() else f"{limit:g}" for limit in (low, high))
+    text = f"{option.name} {beyond} is out of range: choose {low_text} to {high_text}."
     with pytest.raises(UserError) as refused:
         training_config(model, {option.name: beyond})
     assert str(refused.value) == text
