@@ -10,6 +10,7 @@ from pipeline.cli import (  # noqa: F401
     bench,
     data,
     evaluation,
+    features,
     index,
     libraries,
     prices,

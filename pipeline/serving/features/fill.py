@@ -1,0 +1,125 @@
+"""Fill the online store: straight into SQLite's tables as Feast lays them out, or through Feast into any other store.
+
+Feast's own `materialize` makes an object of every value and asks SQLite twice for each; here a column becomes bytes at
+once, and rows go in by the thousand (tests/benchmarks/features.py measures both). A fill that was cut off goes on.
+"""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from itertools import chain, repeat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from pipeline.core.errors import UserError
+from pipeline.core.progress import Progress, silent
+from pipeline.core.progress import part as part_of
+from pipeline.serving.features.repository import FILLED, View, filled, online_type, open_store, view
+from pipeline.serving.features.sqlite import database, entity_keys, table_name, value_bytes
+from pipeline.serving.features.stage import ITEMS, SESSIONS, STAGE
+from pipeline.serving.features.tables import EVENT_TIME
+from pipeline.store.locks import locked
+from pipeline.store.workspace import Workspace, disk_trouble, write_json
+
+PARTS = {"test": ("test",), "all": ("train", "test"), "none": ()}
+_CHUNK = 20_000  # entities that are held, and put in as one transaction
+Put = Callable[[pl.DataFrame], None]
+
+
+def fill(workspace: Workspace, folder: Path, sessions: str = "test", progress: Progress = silent) -> dict[str, Any]:
+    """Put items, and the newest features of test, all or no sessions, online; give {view: {rows, seconds}}."""
+    if sessions not in PARTS:
+        raise UserError(f"sessions '{sessions}' is not one of {', '.join(PARTS)}.")
+    stage = workspace.stage(STAGE)
+    tables = [("items", "", pl.scan_parquet(stage / ITEMS))]
+    tables += [("sessions", part, pl.scan_parquet(stage / SESSIONS / f"{part}.parquet")) for part in PARTS[sessions]]
+    with locked(folder / "fill.lock"):
+        for number, (name, part, rows) in enumerate(tables):
+            of, label = view(name), f"{part} {name}".strip()
+            _fill(folder, of, label, _newest(rows, of), part_of(progress, number, len(tables)))
+    return filled(folder)
+
+
+def _newest(rows: pl.LazyFrame, of: View) -> pl.DataFrame:
+    """Keep the newest row of each key, ordered by key as SQLite will be."""
+    newest = rows.sort(of.key, EVENT_TIME).unique(of.key, keep="last", maintain_order=True).collect(engine="streaming")
+    keys = newest[of.key].to_numpy()
+    return newest[np.argsort(keys.astype("<i8").view("<u8").byteswap(), kind="stable")]  # by bytes: appended in order
+
+
+def _fill(folder: Path, of: View, label: str, table: pl.DataFrame, progress: Progress) -> None:
+    state = filled(folder)
+    found = state.get(label, {"rows": 0, "of": table.height, "seconds": 0.0, "done": False})
+    if found["done"]:
+        progress(1, 1, f"{label}: unchanged")
+        return
+    started, before = time.monotonic(), float(found["seconds"])
+
+    def took() -> float:
+        return round(before + time.monotonic() - started, 3)
+
+    with _writer(folder, of) as put:
+        for low in range(int(found["rows"]), table.height, _CHUNK):
+            progress(low, table.height, f"{label}: {low:,} of {table.height:,}")
+            chunk = table[low : low + _CHUNK]
+            put(chunk)
+            state[label] = {"rows": low + chunk.height, "of": table.height, "seconds": took(), "done": False}
+            write_json(folder / FILLED, state)
+    state[label] = {"rows": table.height, "of": table.height, "seconds": took(), "done": True}
+    write_json(folder / FILLED, state)
+
+
+def _writer(folder: Path, of: View) -> AbstractContextManager[Put]:
+    return _sqlite(folder, of) if online_type(folder) == "sqlite" else _through_feast(folder, of)
+
+
+@contextmanager
+def _sqlite(folder: Path, of: View) -> Iterator[Put]:
+    """Write chunks, each as one transaction; Feast's second index on the same key waits until all are in."""
+    name = table_name(folder, of.name)
+    statement = f'INSERT OR REPLACE INTO "{name}" (entity_key, feature_name, value, event_ts) VALUES (?, ?, ?, ?)'
+
+    def put(chunk: pl.DataFrame) -> None:
+        connection.execute("BEGIN")
+        connection.executemany(statement, _rows(chunk, of))
+        connection.execute("COMMIT")
+
+    try:
+        with closing(sqlite3.connect(database(folder), isolation_level=None)) as connection:
+            connection.execute(f'DROP INDEX IF EXISTS "{name}_ek"')
+            yield put
+            connection.execute(f'CREATE INDEX IF NOT EXISTS "{name}_ek" ON "{name}" (entity_key)')
+    except sqlite3.Error as error:
+        why = disk_trouble(error) or str(error)
+        raise UserError(
+            f"The online store {database(folder)} could not be written ({why}): free the disk, or run `features apply`."
+        ) from error
+
+
+def _rows(chunk: pl.DataFrame, of: View) -> Iterator[tuple[bytes, str, bytes, str]]:
+    keys = entity_keys(of.key, chunk[of.key].to_numpy())
+    written = chunk[EVENT_TIME].dt.to_string("%Y-%m-%d %H:%M:%S%.6f")
+    times = written.str.strip_suffix(".000000").to_list()  # as Python's sqlite3 writes a moment
+    values = [value_bytes(chunk[name].to_numpy()) for name in of.features]
+    return chain.from_iterable(
+        zip(repeat(key), of.features, row, repeat(moment), strict=False)
+        for key, moment, *row in zip(keys, times, *values, strict=True)
+    )
+
+
+@contextmanager
+def _through_feast(folder: Path, of: View) -> Iterator[Put]:
+    """Have Feast write chunks."""
+    store = open_store(folder)
+
+    def put(chunk: pl.DataFrame) -> None:
+        try:
+            store.write_to_online_store(of.name, chunk.to_pandas())
+        except Exception as error:  # each store of Feast's has errors of its own
+            raise UserError(f"The online store could not be written ({error}): see that it runs.") from error
+
+    yield put

@@ -1,0 +1,71 @@
+"""Look features up while a request is answered: from SQLite at once, from any other store through Feast."""
+
+import sqlite3
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.core.arrays import Floats, Ints
+from pipeline.core.errors import UserError
+from pipeline.serving.features.repository import filled, online_type, open_store, view
+from pipeline.serving.features.sqlite import database, read, table_name
+
+Columns = Mapping[str, Floats]
+
+
+class OnlineFeatures:
+    """One repository's online store; several threads may ask at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._own = threading.local()
+        self._sqlite = online_type(folder) == "sqlite"
+        self._store = None if self._sqlite else open_store(folder)
+        if not filled(folder).get("items", {}).get("done"):
+            raise UserError("The online store holds no items yet: run `features materialize`.")
+
+    def items(self, keys: Ints) -> Columns:
+        """Give what is known of items by item_idx: {feature: (n,) float32}, NaN where nothing is."""
+        return self.read("items", keys)
+
+    def sessions(self, keys: Ints) -> Columns:
+        """Give what is known of sessions by their keys: {feature: (n,) float32}, NaN where nothing is."""
+        return self.read("sessions", keys)
+
+    def read(self, name: str, keys: Ints) -> Columns:
+        """Give what a view knows of (n,) keys; raise UserError where the store does not answer."""
+        of = view(name)
+        if self._sqlite:
+            try:
+                found = read(self._connection(), table_name(self.folder, name), of.key, keys, of.features)
+            except sqlite3.Error as error:
+                raise UserError(
+                    f"The feature store {database(self.folder)} does not answer ({error}): run `features materialize`."
+                ) from error
+            return {feature: found[:, at] for at, feature in enumerate(of.features)}
+        return self._through_feast(name, keys)
+
+    def _through_feast(self, name: str, keys: Ints) -> Columns:
+        of = view(name)
+        assert self._store is not None
+        unique, back = np.unique(keys, return_inverse=True)
+        rows = [{of.key: int(key)} for key in unique]
+        try:
+            answer = self._store.get_online_features([f"{name}:{f}" for f in of.features], rows).to_dict()
+        except Exception as error:  # each store of Feast's has errors of its own
+            raise UserError(f"The feature store does not answer ({error}): see that it runs.") from error
+        return {f: np.array(answer[f], np.float32)[back] for f in of.features}
+
+    def _connection(self) -> sqlite3.Connection:
+        """Give this thread's connection; the file is opened read-only, and anew where it was replaced."""
+        path = database(self.folder)
+        try:
+            now = path.stat().st_ino
+        except FileNotFoundError as error:
+            raise UserError(f"The feature store {path} is gone: run `features materialize`.") from error
+        if getattr(self._own, "inode", None) != now:
+            self._own.connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
+            self._own.inode = now
+        return self._own.connection  # type: ignore[no-any-return]

@@ -1,0 +1,161 @@
+"""The feature repository: one folder for each state of the features, which plain Feast and Merlin's QueryFeast open.
+
+features/KEY/feature_store.yaml   Feast's own configuration; KEY begins the stage's key, so that a new state never mixes
+             registry.db          with the one that is being served
+             online.db            the online store, where that is SQLite
+             filled.json          how far it is filled (fill.py)
+"""
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from pipeline.core.columns import ITEM_IDX
+from pipeline.core.errors import UserError
+from pipeline.core.text import did_you_mean
+from pipeline.serving.features.stage import ITEMS, SESSIONS, STAGE, features_key
+from pipeline.serving.features.tables import EVENT_TIME, ITEM_FEATURES, SESSION_FEATURES, SESSION_KEY
+from pipeline.store.locks import locked
+from pipeline.store.stage import is_stale
+from pipeline.store.workspace import Workspace, read_json, write_text
+
+if TYPE_CHECKING:
+    from feast import FeatureStore
+
+YAML, FILLED = "feature_store.yaml", "filled.json"
+SQLITE: dict[str, Any] = {"type": "sqlite", "path": "online.db"}
+KEPT = 2  # states: the newest and the one that may still be served
+
+
+@dataclass(frozen=True)
+class View:
+    """A feature view: what it is of, and what is known of it."""
+
+    name: str
+    entity: str
+    key: str
+    features: tuple[str, ...]
+
+
+VIEWS = {
+    "items": View("items", "item", ITEM_IDX, ITEM_FEATURES),
+    "sessions": View("sessions", "session", SESSION_KEY, SESSION_FEATURES),
+}
+
+
+def base(workspace: Workspace) -> Path:
+    """Give the folder of the workspace's feature repositories."""
+    return workspace.root / "features"
+
+
+def find_repository(workspace: Workspace) -> Path:
+    """Give the repository of the features as they are; raise UserError where it is not made."""
+    folder = base(workspace) / features_key(workspace)[:12]
+    if is_stale(workspace, STAGE):
+        raise UserError("The features are of other sessions than the models learn from now: run `features apply`.")
+    if not (folder / YAML).exists():
+        raise UserError("The feature repository of these sessions is not made yet: run `features apply`.")
+    return folder
+
+
+def open_store(folder: Path) -> "FeatureStore":
+    """Open a repository with Feast, which takes some 5 s to import; nothing is told to its makers."""
+    os.environ["FEAST_USAGE"] = "False"
+    from feast import FeatureStore
+
+    return FeatureStore(repo_path=str(folder))
+
+
+def apply(workspace: Workspace, online: Mapping[str, Any] | None = None) -> Path:
+    """Make the repository of the features as they are, and declare both views in it; give its folder.
+
+    `online`: an online store as Feast configures it, e.g. {'type': 'redis', 'connection_string': '${REDIS}'}; SQLite by
+    default. Variables in it are read when it is opened: nothing secret has to be written.
+    """
+    key = features_key(workspace)
+    folder = base(workspace) / key[:12]
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(base(workspace) / "lock"):
+        write_text(folder / YAML, yaml.safe_dump(_configuration(workspace, key, online or _before(folder))), 0o600)
+        _declare(workspace, folder)
+        _forget_old(workspace, folder)
+    return folder
+
+
+def _before(folder: Path) -> Mapping[str, Any]:
+    """Give the online store that the repository has, or SQLite."""
+    path = folder / YAML
+    return dict(yaml.safe_load(path.read_text())["online_store"]) if path.exists() else SQLITE
+
+
+def read_online_store(path: Path) -> dict[str, Any]:
+    """Read an online store's configuration from a file: Feast's `online_store`, alone or in a feature_store.yaml."""
+    try:
+        found = yaml.safe_load(path.read_text())
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist: name a file with Feast's `online_store`.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not YAML: write it as Feast's feature_store.yaml.") from error
+    store = found.get("online_store", found) if isinstance(found, dict) else None
+    if not isinstance(store, dict) or not isinstance(store.get("type"), str):
+        raise UserError(f"{path} names no online store: write `online_store:` with a `type`, such as redis or sqlite.")
+    return store
+
+
+def _configuration(workspace: Workspace, key: str, online: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "project": f"{workspace.prefix}{key[:12]}",
+        "registry": "registry.db",
+        "provider": "local",
+        "online_store": dict(online),
+        "offline_store": {"type": "file"},
+        "entity_key_serialization_version": 2,
+    }
+
+
+def _declare(workspace: Workspace, folder: Path) -> None:
+    """Declare entities and views, over the Parquet files of the stage."""
+    try:
+        store = open_store(folder)
+    except Exception as error:  # each store of Feast's has errors of its own
+        raise UserError(f"Feast cannot open the online store that {folder / YAML} names: {error}") from error
+    from feast import Entity, FeatureView, Field, FileSource, ValueType
+    from feast.types import Float32
+
+    stage = workspace.stage(STAGE)
+    sources = {"items": stage / ITEMS, "sessions": stage / SESSIONS}
+    declared: list[Any] = []
+    for view in VIEWS.values():
+        entity = Entity(name=view.entity, join_keys=[view.key], value_type=ValueType.INT64)
+        source = FileSource(name=f"{view.name}_source", path=str(sources[view.name]), timestamp_field=EVENT_TIME)
+        fields = [Field(name=name, dtype=Float32) for name in view.features]
+        declared += [entity, FeatureView(name=view.name, entities=[entity], schema=fields, source=source, ttl=None)]
+    store.apply(declared)
+
+
+def _forget_old(workspace: Workspace, newest: Path) -> None:
+    others = [path for path in base(workspace).iterdir() if path.is_dir() and path != newest]
+    for old in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT - 1 :]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def online_type(folder: Path) -> str:
+    """Name the kind of online store that a repository has."""
+    return str(_before(folder).get("type"))
+
+
+def view(name: str) -> View:
+    """Find a feature view by its name, or raise UserError."""
+    if name not in VIEWS:
+        raise UserError(f"There is no feature view '{name}': choose {', '.join(VIEWS)}.{did_you_mean(name, VIEWS)}")
+    return VIEWS[name]
+
+
+def filled(folder: Path) -> dict[str, Any]:
+    """Tell how far each view of a repository is filled: {view: {rows, of, seconds, done}}."""
+    return dict(read_json(folder / FILLED) or {})
