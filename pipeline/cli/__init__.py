@@ -16,6 +16,7 @@ from pipeline.cli import (  # noqa: F401
     prices,
     query,
     run,
+    serve,
     servers,
     stages,
     trainings,

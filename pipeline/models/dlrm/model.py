@@ -11,7 +11,7 @@ from pydantic import Field
 from pipeline.core.arrays import Floats
 from pipeline.models.contract import BatchSize, Epochs, LearningRate, Model, RankerOptions, Seed
 from pipeline.models.dlrm.network import DlrmNetwork
-from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS, PairFeatures, RetrievedItems, retrieve
+from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS, CandidateItems, PairFeatures, RetrievedItems, retrieve
 from pipeline.sessions import sparse
 from pipeline.sessions.histories import Histories
 from pipeline.store.workspace import read_json
@@ -82,12 +82,12 @@ class Ranker:
         rows = np.repeat(np.arange(len(histories)), there.sum(axis=1))
         return sparse.table(rows, found.items[there], odds[there], (len(histories), len(self.features.popularity)))
 
-    def logits(self, histories: Histories, found: RetrievedItems) -> Floats:
-        """Give (n, k) logits of candidates, which come best first from retrieval."""
+    def logits(self, histories: Histories, found: RetrievedItems, about: CandidateItems | None = None) -> Floats:
+        """Give (n, k) logits of candidates, best first from retrieval; `about` them as in `PairFeatures`."""
         if self.network is None:
             return np.broadcast_to(-np.log1p(np.arange(found.items.shape[1], dtype=np.float32)), found.items.shape)
-        categorical = self.features.categorical(histories, found)
-        continuous = self.features.continuous(histories, found)
+        categorical = self.features.categorical(histories, found, about)
+        continuous = self.features.continuous(histories, found, about)
         flat = self.network.logits(categorical.reshape(-1, len(CATEGORICAL)), continuous.reshape(-1, len(CONTINUOUS)))
         return flat.reshape(found.items.shape)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from pipeline.core.arrays import Floats, Ints
+from pipeline.core.arrays import Flags, Floats, Ints, Numbers
 from pipeline.core.columns import CATEGORY_IDX, FIRST_IDX, ITEM_IDX, OUT_OF_VOCABULARY, PRICE
 from pipeline.metrics.ranking import Scores, top
 from pipeline.models.baselines.item_to_item import ItemKnnConfig, RulesConfig, rules, similarities
@@ -54,6 +54,16 @@ class RetrievedItems:
 
 
 @dataclass(frozen=True)
+class CandidateItems:
+    """What is known of candidates themselves, each (n, k): from the catalogue, or from a feature store."""
+
+    codes: Ints  # item_idx, or that of what is out of the vocabulary
+    popularity: Floats
+    categories: Ints  # category_idx
+    prices: Floats  # logarithms, nan where unknown
+
+
+@dataclass(frozen=True)
 class PairFeatures:
     """What the features are looked up in."""
 
@@ -63,6 +73,8 @@ class PairFeatures:
     popularity: Floats  # (items,)
     categories: Ints  # (items,) category_idx
     prices: Floats  # (items,) logarithms, nan where unknown
+    most_clicks: int  # in training, of any item
+    min_clicks: int  # of an item that has a code of its own
 
     @staticmethod
     def of(clicks: pl.DataFrame, catalogue: pl.DataFrame, min_clicks: int) -> "PairFeatures":
@@ -90,17 +102,30 @@ class PairFeatures:
         counted, similar = sparse.load(folder / "rules.npz"), sparse.load(folder / "similar.npz")
         return PairFeatures(counted, similar, *_about(catalogue, min_clicks))
 
-    def continuous(self, histories: Histories, found: RetrievedItems) -> Floats:
-        """Give (n, k, len(CONTINUOUS)) float32."""
+    def kept(self, items: Ints) -> CandidateItems:
+        """Give what the catalogue of training says of (n, k) items."""
+        return CandidateItems(self.codes[items], self.popularity[items], self.categories[items], self.prices[items])
+
+    def given(self, items: Ints, category_idx: Floats, train_clicks: Floats, price: Floats) -> CandidateItems:
+        """Read what a feature store says of (n, k) items as training reads the catalogue; NaN: it says nothing."""
+        clicks = np.nan_to_num(train_clicks)
+        codes = np.where(clicks >= self.min_clicks, items + FIRST_IDX, OUT_OF_VOCABULARY)
+        known = np.where(np.isnan(category_idx), OUT_OF_VOCABULARY, category_idx)
+        categories = np.clip(known, 0, self.categories.max()).astype(np.int64)
+        return CandidateItems(codes, _popularity(clicks, self.most_clicks), categories, _logarithms(price))
+
+    def continuous(self, histories: Histories, found: RetrievedItems, about: CandidateItems | None = None) -> Floats:
+        """Give (n, k, len(CONTINUOUS)) float32; `about` the candidates the catalogue speaks where nothing is given."""
         n, k = found.items.shape
         items = np.maximum(found.items, 0)
+        about = about or self.kept(items)
         last, before = (_ago(histories, back, len(self.popularity)) for back in (0, 1))
         rows, columns, ago = sparse.clicked(histories)
         shape = (n, len(self.popularity))
         fresh = sparse.table(rows, columns, (1 / (ago + 1)).astype(np.float32), shape) @ self.similar[:-1]
         known = np.where(last < len(self.popularity), last, 0)
         lengths = np.maximum(histories.end - histories.low, 1)
-        dearer = self.prices[items] - self.prices[known][:, None]
+        dearer = about.prices - self.prices[known][:, None]
         features = {
             "score": np.clip(found.scores, -_FAR, _FAR),
             "rank": 1 / found.ranks,
@@ -109,26 +134,27 @@ class PairFeatures:
             "rule_before": _look_up(self.rules, before, items),
             "similar": _look_up(self.similar, last, items),
             "similar_all": _look_up(fresh.tocsr(), np.arange(n), items),
-            "popularity": self.popularity[items],
-            "same_category": self.categories[items] == self.categories[known][:, None],
-            "category_share": self._category_share(rows, columns, items) / lengths[:, None],
+            "popularity": about.popularity,
+            "same_category": about.categories == self.categories[known][:, None],
+            "category_share": self._category_share(rows, columns, about.categories) / lengths[:, None],
             "price": np.nan_to_num(dearer),
             "recency": _recency(rows, columns, ago, items),
             "clicks": np.broadcast_to(np.log1p(lengths)[:, None] / 3, (n, k)),
         }
         return np.stack([np.asarray(features[name], np.float32) for name in CONTINUOUS], axis=2)
 
-    def categorical(self, histories: Histories, found: RetrievedItems) -> Ints:
+    def categorical(self, histories: Histories, found: RetrievedItems, about: CandidateItems | None = None) -> Ints:
         """Give (n, k, len(CATEGORICAL)) codes as NVTabular numbers them; 0 where there is no click."""
         items, last = np.maximum(found.items, 0), _ago(histories, 0, -1)
+        about = about or self.kept(items)
         item, category = (np.where(last < 0, 0, known[last]) for known in (self.codes, self.categories))
-        columns = (self.categories[items], self.codes[items], category[:, None], item[:, None])
+        columns = (about.categories, about.codes, category[:, None], item[:, None])
         return np.stack([np.broadcast_to(c, items.shape) for c in columns], axis=2)
 
-    def _category_share(self, rows: Ints, columns: Ints, items: Ints) -> Floats:
-        shape = (len(items), int(self.categories.max()) + 1)
+    def _category_share(self, rows: Ints, columns: Ints, categories: Ints) -> Floats:
+        shape = (len(categories), int(self.categories.max()) + 1)
         counts = sparse.table(rows, self.categories[columns], np.ones(len(rows), np.float32), shape)
-        return _look_up(counts, np.arange(len(items)), self.categories[items])
+        return _look_up(counts, np.arange(len(categories)), categories)
 
 
 def retrieve(model: Model, histories: Histories, k: int, others: Ints | None = None) -> RetrievedItems:
@@ -144,28 +170,47 @@ def _retrieve(scores: Scores, k: int, others: Ints | None) -> RetrievedItems:
     best = top(scores, k)
     rows = np.arange(len(best))[:, None]
     found = _look_up(scores, rows[:, 0], np.maximum(best, 0))
-    there = best >= 0
-    count = np.maximum(there.sum(axis=1, keepdims=True), 1)
-    mean = np.where(there, found, 0).sum(axis=1, keepdims=True) / count
-    spread = np.sqrt(np.where(there, (found - mean) ** 2, 0).sum(axis=1, keepdims=True) / count)
+    mean, spread = _mean_and_spread(found, best >= 0)
     ranks = np.broadcast_to(np.arange(1, best.shape[1] + 1), best.shape)
     if others is not None:
         same = others[:, :, None] == best[:, None, :]
         ranks = np.hstack([ranks, np.where(same.any(axis=2), same.argmax(axis=2) + 1, k + 1)])
         found = np.hstack([found, _look_up(scores, rows[:, 0], others)])
         best = np.hstack([best, others])
-    return RetrievedItems(best, ((found - mean) / np.maximum(spread, 1e-6)).astype(np.float32), ranks)
+    return RetrievedItems(best, ((found - mean) / spread).astype(np.float32), ranks)
 
 
-def _about(catalogue: pl.DataFrame, min_clicks: int) -> tuple[Ints, Floats, Ints, Floats]:
+def retrieved(items: Ints, scores: Floats) -> RetrievedItems:
+    """Read what an index found, best first, as `retrieve` gives it; items (n, k) are -1 where there are fewer."""
+    mean, spread = _mean_and_spread(scores, items >= 0)
+    ranks = np.broadcast_to(np.arange(1, items.shape[1] + 1), items.shape)
+    return RetrievedItems(items, ((scores - mean) / spread).astype(np.float32), ranks)
+
+
+def _mean_and_spread(scores: Floats, there: Flags) -> tuple[Floats, Floats]:
+    count = np.maximum(there.sum(axis=1, keepdims=True), 1)
+    mean = np.where(there, scores, 0).sum(axis=1, keepdims=True) / count
+    spread = np.sqrt(np.where(there, (scores - mean) ** 2, 0).sum(axis=1, keepdims=True) / count)
+    return mean, np.maximum(spread, 1e-6)
+
+
+def _about(catalogue: pl.DataFrame, min_clicks: int) -> tuple[Ints, Floats, Ints, Floats, int, int]:
     clicks = catalogue["train_clicks"].fill_null(0).to_numpy()
     codes = np.where(clicks >= min_clicks, catalogue[ITEM_IDX].to_numpy(), OUT_OF_VOCABULARY).astype(np.int64)
-    popularity = (np.log1p(clicks) / np.log1p(max(int(clicks.max()), 1))).astype(np.float32)
+    most = int(clicks.max())
     categories = catalogue[CATEGORY_IDX].to_numpy().astype(np.int64)
     prices = np.full(catalogue.height, np.nan)
     if PRICE in catalogue.columns and catalogue[PRICE].dtype.is_numeric():
-        prices = np.log(np.maximum(catalogue[PRICE].cast(pl.Float64).fill_null(np.nan).to_numpy(), 0.01))
-    return codes, popularity, categories, prices.astype(np.float32)
+        prices = catalogue[PRICE].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    return codes, _popularity(clicks, most), categories, _logarithms(prices), most, min_clicks
+
+
+def _popularity(clicks: Numbers, most: int) -> Floats:
+    return np.asarray(np.log1p(clicks, dtype=np.float64) / np.log1p(max(most, 1)), np.float32)
+
+
+def _logarithms(prices: Numbers) -> Floats:
+    return np.asarray(np.log(np.maximum(prices, 0.01), dtype=np.float64), np.float32)
 
 
 def _ago(histories: Histories, back: int, missing: int) -> Ints:

@@ -20,8 +20,9 @@ from pipeline.core.text import duration
 from pipeline.search.compatibility import EMBEDDED, ServerFacts, check_age
 from pipeline.search.embedded.abandoned import going_on
 from pipeline.search.embedded.leases import Lease, holders, take
+from pipeline.search.embedded.life import is_ready
 from pipeline.search.embedded.network import OPEN_PORTS
-from pipeline.search.embedded.supervisor import PIN_VARIABLE, USER, is_ready
+from pipeline.search.embedded.supervisor import PIN_VARIABLE, USER
 from pipeline.search.engine import Endpoint
 from pipeline.search.milvus.profiles import endpoint_of, profile
 from pipeline.store.locks import is_locked

@@ -4,7 +4,6 @@ Run as `python -m pipeline.search.embedded.enclosed MILVUS_FOLDER` by server.py;
 """
 
 import contextlib
-import ctypes
 import os
 import secrets
 import signal
@@ -16,17 +15,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from pipeline.core.errors import UserError
 from pipeline.search.embedded.binary import prepare_home
 from pipeline.search.embedded.etcd_sessions import forget_ended
 from pipeline.search.embedded.leases import gate, holders
+from pipeline.search.embedded.life import become_only, die_with_parent, stop
 from pipeline.search.embedded.relay import Relay
 from pipeline.search.embedded.restarts import Restarts
 from pipeline.search.embedded.start_failure import explained
 from pipeline.search.engine import Endpoint
-from pipeline.store.locks import is_locked, try_lock
 from pipeline.store.workspace import read_json, write_json, write_secret
 
 GRACE_VARIABLE = "CLICK_ROAD_MILVUS_GRACE_S"
@@ -36,10 +33,6 @@ USER = "root"
 _FIRST_PASSWORD = "Milvus"  # what every new Milvus begins with; changed before anyone is told the port
 _READY_S = 90.0
 _RESTARTS, _WITHIN_S = 3, 300.0
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(
-    None
-)  # found before there is a relay: between fork and exec of several threads nothing is looked up
 
 
 def main(home: Path, public: socket.socket | None) -> int:
@@ -47,7 +40,7 @@ def main(home: Path, public: socket.socket | None) -> int:
 
     `public` is the socket that is relayed to the server, None where the server has no network of its own.
     """
-    guard = _become_only(home)
+    guard = become_only(home)
     if guard is None:
         return 0
     if PIN_VARIABLE in os.environ:
@@ -77,36 +70,6 @@ def _inner_port(home: Path) -> int:
     return int((read_json(home / "server.json") or {}).get("ports", {}).get("proxy_port", 0))
 
 
-def _become_only(home: Path) -> int | None:
-    """Take the supervisor's lock, after a dying server if need be; None where another supervisor serves."""
-    while (guard := try_lock(home / "supervisor.lock")) is None:
-        if is_served(home):
-            return None
-        time.sleep(0.1)
-    return guard
-
-
-def is_served(home: Path) -> bool:
-    """Tell whether a living supervisor starts or runs the server."""
-    about = read_json(home / "server.json") or {}
-    pid = int(about.get("supervisor_pid") or 0)
-    return pid > 0 and _lives(pid) and is_locked(home / "supervisor.lock")
-
-
-def is_ready(home: Path) -> bool:
-    """Tell whether the server answers now; between its death and its restart it does not, whatever was written."""
-    about = read_json(home / "server.json") or {}
-    return about.get("state") == "ready" and _lives(int(about["pid"])) and is_served(home)
-
-
-def _lives(pid: int) -> bool:
-    """Tell whether a process runs; a killed one stays as a zombie until whoever started it looks."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 def _fail(home: Path, reason: str) -> int:
     log = home / "logs" / "server.log"
     write_json(
@@ -130,7 +93,7 @@ def _start(home: Path, guard: int, public: socket.socket | None, restarts: Resta
             stdout=log,
             stderr=log,
             pass_fds=[guard],
-            preexec_fn=_die_with_parent,  # noqa: PLW1509  one call; a killed supervisor leaves no orphan
+            preexec_fn=die_with_parent,  # noqa: PLW1509  one call; a killed supervisor leaves no orphan
         )
     inside = f"http://127.0.0.1:{ports['proxy_port']}"
     uri = inside if public is None else f"http://127.0.0.1:{public.getsockname()[1]}"
@@ -149,10 +112,6 @@ def _start(home: Path, guard: int, public: socket.socket | None, restarts: Resta
     restarts.ready()
     write_json(home / "server.json", about | ours | {"since": time.time()} | restarts.about())
     return server
-
-
-def _die_with_parent() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _wait(server: subprocess.Popen[bytes], done: Callable[[], bool]) -> None:
@@ -219,16 +178,7 @@ def _serve(home: Path, server: subprocess.Popen[bytes], stopping: list[int], rel
                 if stopping or not (holders(home) or (home / "pinned").exists()):
                     (home / "server.json").unlink(missing_ok=True)
                     (home / "pinned").unlink(missing_ok=True)
-                    _stop(server)
+                    stop(server)
                     return True
         time.sleep(0.25)
     return False
-
-
-def _stop(server: subprocess.Popen[bytes]) -> None:
-    server.terminate()
-    try:
-        server.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()

@@ -1,0 +1,84 @@
+"""Stage 'ensemble': a model repository for Triton, as Merlin's `Ensemble.export` writes it, and what belongs to it.
+
+models/          the repository: executor_model (the chain) and a model a network of TensorFlow
+No address and no token is in it: the operators read them when they are loaded.
+"""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.core.progress import Progress, silent
+from pipeline.indexes.registry import index_stage
+from pipeline.serving.features.fill import fill
+from pipeline.serving.features.repository import YAML, apply, base
+from pipeline.serving.features.stage import STAGE as FEATURES
+from pipeline.serving.features.stage import features, features_key
+from pipeline.serving.stages.served import Served, find_served
+from pipeline.store.stage import Done, Metrics, run_stage
+from pipeline.store.workspace import Workspace
+from pipeline.training.train import stage_name
+
+STAGE = "ensemble"
+REPOSITORY = "models"
+EXECUTOR = "executor_model"  # as Merlin calls the model that runs the chain
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """What is served; each part's key counts through the stage's inputs."""
+
+    index: str
+    model: str
+    ranker: str | None
+    candidates: int
+    search: str
+
+
+def prepare_features(workspace: Workspace, progress: Progress = silent) -> None:
+    """See that the feature repository of the sessions as they are stands and is filled."""
+    features(workspace, progress)
+    folder = base(workspace) / features_key(workspace)[:12]
+    if not (folder / YAML).exists():
+        apply(workspace)
+    fill(workspace, folder, "test", progress)
+
+
+def export(workspace: Workspace, served: Served, progress: Progress = silent) -> Done:
+    """Write the model repository of what is served; nothing happens where it stands already."""
+    model = str(served.index["model"])
+    config = ExportConfig(
+        served.index["name"], model, served.ranker_name, served.candidates, repr(sorted(served.search.items()))
+    )
+
+    def body(folder: Path, report: Progress) -> Metrics:
+        report(0, 3, "loading Merlin")
+        from pipeline.serving.ensemble.build import build
+
+        with tempfile.TemporaryDirectory() as scratch:
+            report(1, 3, "building the ensemble")
+            ensemble = build(served, workspace.stage(stage_name(model)).resolve(), Path(scratch))
+            report(2, 3, "writing the model repository")
+            ensemble.export(str(folder / REPOSITORY))
+        names = sorted(path.name for path in (folder / REPOSITORY).iterdir())
+        return {
+            "stages": served.stages,
+            "models": names,
+            "training": served.known.key,
+            "collection": served.index["collection"],
+            "server": served.index["server"],
+            "features": served.repository.name,
+        }
+
+    inputs = [stage_name(model), index_stage(served.index["name"]), FEATURES]
+    inputs += [stage_name(served.ranker_name)] if served.ranker_name else []
+    packages = ("merlin-systems", "merlin-core", "tensorflow-cpu", "feast")
+    return run_stage(workspace, STAGE, config, body, inputs=inputs, packages=packages, progress=progress)
+
+
+def export_in_use(
+    workspace: Workspace, model: str | None = None, index: str | None = None, progress: Progress = silent
+) -> Done:
+    """Prepare the features and export what answers for a model or through an index."""
+    prepare_features(workspace, progress)
+    return export(workspace, find_served(workspace, model, index), progress)
