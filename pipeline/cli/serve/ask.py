@@ -31,8 +31,8 @@ def ask(
 
     def body() -> Answer:
         from pipeline.core.ids import named_ids
-        from pipeline.serving.ensemble.ask import Question
-        from pipeline.serving.ensemble.ask import ask as answer
+        from pipeline.serving.ask import Question
+        from pipeline.serving.ask import ask as answer
         from pipeline.serving.stages.served import find_served
 
         opened = Workspace.open(workspace)

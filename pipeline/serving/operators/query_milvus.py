@@ -34,7 +34,8 @@ class QueryMilvus(PassingOperator):
     params: search parameters of its index, such as {"ef": 120}.
     metric: as the index was built.
     filter: an expression over the collection's columns, '' for none.
-    deadline_s: for one attempt; one that fails on the way is made once more, on a new connection.
+    deadline_s: for one attempt; one that fails on the way is made once more, on a new connection. A whole number:
+        pymilvus takes any other for no limit, and tries 75 times.
 
     """
 
@@ -49,7 +50,7 @@ class QueryMilvus(PassingOperator):
         filter: str = "",
         key: str = "id",
         field: str = "vector",
-        deadline_s: float = 5.0,
+        deadline_s: int = 2,
     ) -> None:
         super().__init__()
         self.collection, self.top_k, self.params, self.metric = collection, top_k, dict(params or {}), metric
@@ -75,6 +76,7 @@ class QueryMilvus(PassingOperator):
         return {IDS: ids, SCORES: scores}
 
     def _asked(self, vectors: Any) -> Any:
+        from grpc import RpcError
         from pymilvus import MilvusException
 
         for attempt in (1, 2):
@@ -88,7 +90,7 @@ class QueryMilvus(PassingOperator):
                 self._forget()
                 if attempt == 2 or (error.code not in _GONE and "rpc" not in text.lower()):
                     raise UserError(self._sentence(text)) from None
-            except (OSError, ValueError) as error:  # grpc's own, of a channel that was closed
+            except (RpcError, OSError, ValueError) as error:  # grpc's own, of a deadline or a channel that was closed
                 self._forget()
                 if attempt == 2:
                     raise UserError(self._sentence(str(error))) from None
@@ -113,7 +115,7 @@ class QueryMilvus(PassingOperator):
 
             uri, token = address()
             connections.connect(self._alias, uri=uri, token=token, timeout=self.deadline_s)
-            self._collection = Collection(self.collection, using=self._alias)
+            self._collection = Collection(self.collection, using=self._alias, timeout=self.deadline_s)
         return self._collection
 
     def _forget(self) -> None:

@@ -59,6 +59,7 @@ class Requests:
     def seen(self, keys: Ints) -> npt.NDArray[np.bool_]:
         """Tell which of (n, k) candidates their session has clicked, ever."""
         owner = np.repeat(np.arange(len(self)), np.diff(self.offsets))
-        width = int(max(keys.max(initial=0), self.values.max(initial=0))) + 2
-        clicked = np.unique(owner * width + np.clip(self.values, -1, None) + 1)
-        return np.isin(np.arange(len(self))[:, None] * width + keys + 1, clicked)
+        width = int(keys.max(initial=0)) + 1
+        inside = (self.values >= 0) & (self.values < width)
+        clicked = np.unique(owner[inside] * width + self.values[inside])
+        return (keys >= 0) & np.isin(np.arange(len(self))[:, None] * width + keys, clicked)

@@ -81,6 +81,13 @@ def _hold_milvus(workspace: Workspace, home: Path) -> Lease | None:
     return milvus.lease(workspace, "Triton")
 
 
+def _keep_milvus(workspace: Workspace, wanted: dict[str, Any]) -> None:
+    """Start the embedded Milvus again where its own supervisor was killed too; requests are refused until then."""
+    if wanted["server"] == milvus.EMBEDDED.name and not is_ready(milvus.home(workspace)):
+        with suppress(UserError):  # tried again in a moment
+            milvus.ensure(workspace, limit_s=20)
+
+
 def _wanted(home: Path) -> dict[str, Any]:
     return dict(read_json(home / "wanted.json") or {})
 
@@ -177,6 +184,7 @@ def _serve(
             running = _swapped(workspace, home, backends, guard, running, restarts)
         if _is_held(home):
             last_held = time.monotonic()
+            _keep_milvus(workspace, running.wanted)
         if stopping or time.monotonic() - last_held > grace:
             with gate(home):
                 if stopping or not _is_held(home):
