@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 from pipeline.core.errors import UserError
 from pipeline.search.embedded import server as milvus
 from pipeline.serving.ensemble.export import export_in_use
+from pipeline.serving.features.sqlite import database, table_name
 from pipeline.serving.stages.answer import Answers
 from pipeline.serving.stages.served import find_served
 from pipeline.serving.triton import server
@@ -99,6 +101,20 @@ def test_a_killed_milvus_is_an_error_and_then_an_answer(four: FourStages) -> Non
 
     wait_for(asked, 20, "a refusal")
     assert "Milvus" in refused[0]
+    _answers_again(four, expected, 30)
+
+
+def test_a_feature_store_that_is_gone_is_an_error_and_then_an_answer(four: FourStages) -> None:
+    expected, store = _top(four.triton(ROWS)), database(four.served.repository)
+    with sqlite3.connect(store) as connection:
+        connection.execute(f'ALTER TABLE "{table_name(four.served.repository, "items")}" RENAME TO away')
+    try:
+        for way in (four.triton, four.fast):
+            with pytest.raises(UserError, match="The feature store .*does not answer"):
+                way(ROWS)
+    finally:
+        with sqlite3.connect(store) as connection:
+            connection.execute(f'ALTER TABLE away RENAME TO "{table_name(four.served.repository, "items")}"')
     _answers_again(four, expected, 30)
 
 
