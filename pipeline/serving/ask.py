@@ -19,7 +19,7 @@ from pipeline.serving.features.tables import session_key
 from pipeline.serving.stages.answer import Answers, written
 from pipeline.serving.stages.fast import FastPath, batch, item_keys
 from pipeline.serving.stages.histories import Requests
-from pipeline.serving.stages.served import Served, find_served
+from pipeline.serving.stages.served import ServedModel, find_served
 from pipeline.store.workspace import Workspace
 
 WAYS = ("fast", "local", "triton")
@@ -53,7 +53,7 @@ def ask(workspace: Workspace, question: Question, progress: Progress = silent) -
     return answer | {"stages": served.stages, "index": served.index["name"], "ranker": served.ranker_name}
 
 
-def _history(workspace: Workspace, question: Question, served: Served) -> list[str]:
+def _history(workspace: Workspace, question: Question, served: ServedModel) -> list[str]:
     if (question.session is None) == (not question.items):
         raise UserError("Give either a session or items to ask about.")
     if question.items:
@@ -71,7 +71,7 @@ def _history(workspace: Workspace, question: Question, served: Served) -> list[s
 
 
 def _answered(
-    workspace: Workspace, question: Question, served: Served, requests: Requests, progress: Progress
+    workspace: Workspace, question: Question, served: ServedModel, requests: Requests, progress: Progress
 ) -> Answers:
     keys = _keys(question)
     temperature, seeds = batch(question.temperature, question.seed, len(requests))
@@ -79,7 +79,7 @@ def _answered(
         from pipeline.serving.triton.client import TritonClient
         from pipeline.serving.triton.server import address
 
-        client = TritonClient(address(workspace), served.ranker is not None)
+        client = TritonClient(address(workspace), served.ranker is not None, served.training)
         try:
             client.answer(keys, requests, temperature, seeds)  # the first one connects: its time is not told
             return client.answer(keys, requests, temperature, seeds)

@@ -14,6 +14,16 @@ HEAVY = {
     "sklearn", "tensorflow", "torch", "umap",
 }  # fmt: skip
 COMMAND_LINE = {*HEAVY, "matplotlib", "plotly", "polars", "pymilvus", "scipy", "streamlit"}
+# Classes of Merlin's and TensorFlow's, which only an export, Merlin's runtime and Triton's own processes import
+IN_MERLIN = (
+    *(
+        f"pipeline.serving.operators.{name}"
+        for name in ("encode", "feast", "filter", "pair", "passing", "query", "softmax")
+    ),
+    "pipeline.serving.ensemble.build",
+    "pipeline.serving.ensemble.saved_models",
+    "pipeline.serving.triton.backend.",
+)
 SCRIPTS = [*sorted((PROJECT / "pages").glob("*.py")), PROJECT / "app" / "main.py"]
 
 # One module after another in a fresh process; a module is to blame for what it is the first to import.
@@ -44,7 +54,7 @@ def _modules(room: str) -> list[str]:
     """Name all modules below a folder, but those that run when they are imported."""
     paths = (path.relative_to(PROJECT).with_suffix("") for path in sorted((PROJECT / room).rglob("*.py")))
     names = (".".join(path.parts).removesuffix(".__init__") for path in paths)
-    return [name for name in names if name not in ("app.main", "pipeline.__main__")]
+    return [name for name in names if name not in ("app.main", "pipeline.__main__") and not name.startswith(IN_MERLIN)]
 
 
 def _blamed(modules: list[str], scripts: list[Path], heavy: set[str]) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ from pipeline.core.progress import Progress
 from pipeline.indexes.build import IndexConfig, build_index
 from pipeline.models.dlrm.model import DlrmConfig
 from pipeline.models.dlrm.network import DlrmNetwork, Layer
-from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS, PairFeatures
+from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS, PairTables
 from pipeline.models.tower import Tower, TwoTower
 from pipeline.models.two_tower.model import TOWERS, TwoTowerConfig
 from pipeline.search.engine import Database
@@ -54,7 +54,7 @@ def make_ranker(workspace: Workspace, seed: int) -> None:
     def body(folder: Path, report: Progress) -> dict[str, int]:
         random, catalogue = np.random.default_rng(seed), preprocess.load_catalogue(workspace)
         config = DlrmConfig(seed=seed, min_clicks=2)
-        PairFeatures.of(preprocess.load_part(workspace, "train"), catalogue, config.min_clicks).save(folder)
+        PairTables.of(preprocess.load_part(workspace, "train"), catalogue, config.min_clicks).save(folder)
         _network(random).save(folder / "network.npz")
         write_json(folder / "config.json", config.model_dump())
         catalogue.write_parquet(folder / "items.parquet")

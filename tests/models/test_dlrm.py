@@ -15,7 +15,7 @@ from pipeline.metrics.ranking import top
 from pipeline.models.contract import RankerKind, TrainingInput
 from pipeline.models.dlrm.fit import TARGET, auc, train, training_pairs
 from pipeline.models.dlrm.model import PUBLISHED, DlrmConfig, load
-from pipeline.models.dlrm.pairs import PairFeatures, retrieve
+from pipeline.models.dlrm.pairs import PairTables, retrieve
 from pipeline.models.registry import KINDS, baselines
 from pipeline.sessions.histories import Histories, hold_out, next_clicks
 from tests.made import clicks as made
@@ -48,7 +48,7 @@ def test_with_positives_only_there_is_no_auc() -> None:
 
 
 def test_each_next_click_has_its_negatives() -> None:
-    features = PairFeatures.of(FRAME, CATALOGUE, 1)
+    features = PairTables.of(FRAME, CATALOGUE, 1)
     table = training_pairs(Blind(), features, hold_out(FRAME)[1], CATALOGUE, CONFIG)
     clicked, ranks = table[TARGET].to_numpy() == 1, table["rank"].to_numpy()
     assert 1 / 11 <= clicked.mean() < 1 / 9  # ten each, but for those that were the next click itself
@@ -112,9 +112,7 @@ def test_stopped_early_it_keeps_the_best(tmp_path: Path, when: str, epochs: int)
 def test_as_published_it_has_no_negative_and_no_auc(tmp_path: Path) -> None:
     config = PUBLISHED.replace(candidates=20, epochs=1, batch_size=256, min_clicks=1)
     assert (
-        training_pairs(Blind(), PairFeatures.of(FRAME, CATALOGUE, 1), hold_out(FRAME)[1], CATALOGUE, config)[
-            TARGET
-        ].min()
+        training_pairs(Blind(), PairTables.of(FRAME, CATALOGUE, 1), hold_out(FRAME)[1], CATALOGUE, config)[TARGET].min()
         == 1
     )
     found = train(TrainingInput(tmp_path, FRAME, CATALOGUE, config, retrieval=Blind()))

@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 
 from pipeline.core.columns import CATEGORY_IDX, FIRST_IDX, OUT_OF_VOCABULARY
 from pipeline.metrics.ranking import Scores
-from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS, PairFeatures, RetrievedItems, retrieve
+from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS, PairTables, RetrievedItems, retrieve
 from pipeline.sessions.histories import Histories
 from tests.made import clicks as made
 
@@ -51,8 +51,8 @@ def test_fewer_than_asked_are_marked() -> None:
 
 
 def test_features_are_what_they_say(tmp_path: Path) -> None:
-    PairFeatures.of(FRAME, CATALOGUE, RARE).save(tmp_path)
-    features, histories = PairFeatures.load(tmp_path, CATALOGUE, RARE), made.histories(ASKED)
+    PairTables.of(FRAME, CATALOGUE, RARE).save(tmp_path)
+    features, histories = PairTables.load(tmp_path, CATALOGUE, RARE), made.histories(ASKED)
     found = retrieve(Fixed(SCORES), histories, K)
     values = features.continuous(histories, found)
     codes = features.categorical(histories, found)
@@ -87,6 +87,6 @@ def test_features_are_what_they_say(tmp_path: Path) -> None:
 
 
 def test_no_session_is_a_full_stop() -> None:
-    features = PairFeatures.of(FRAME, CATALOGUE.drop("price"), RARE)
+    features = PairTables.of(FRAME, CATALOGUE.drop("price"), RARE)
     empty = RetrievedItems(np.full((1, 2), -1), np.zeros((1, 2), np.float32), np.ones((1, 2), np.int64))
     assert np.isfinite(features.continuous(made.histories([[]]), empty)).all()

@@ -17,7 +17,7 @@ from pipeline.metrics.ranking import Ranked, rank
 from pipeline.models.contract import Model, TrainingInput
 from pipeline.models.dlrm.model import DlrmConfig
 from pipeline.models.dlrm.network import DlrmNetwork
-from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS, PairFeatures, retrieve
+from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS, PairTables, retrieve
 from pipeline.models.merlin_fit import fit
 from pipeline.models.weights import agree, stay_finite
 from pipeline.sessions.histories import hold_out, next_clicks
@@ -43,7 +43,7 @@ def train(given: TrainingInput[DlrmConfig]) -> Metrics:
     progress(0, config.epochs, "retrieving candidates")
     earlier, held = hold_out(clicks)
     fitting, judging = hold_out(held, _JUDGED)
-    features = PairFeatures.of(earlier, catalogue, config.min_clicks)
+    features = PairTables.of(earlier, catalogue, config.min_clicks)
     judge = Judge.of(retrieval, features, judging, config)
     table = training_pairs(retrieval, features, fitting, catalogue, config)
     progress(0, config.epochs, "loading TensorFlow and Merlin Models")
@@ -59,14 +59,14 @@ def train(given: TrainingInput[DlrmConfig]) -> Metrics:
     (folder / "pairs.parquet").unlink()
     if listener.best is not None:
         listener.best.save(folder / "network.npz")
-    PairFeatures.of(clicks, catalogue, config.min_clicks).save(folder)
+    PairTables.of(clicks, catalogue, config.min_clicks).save(folder)
     write_json(folder / "config.json", config.model_dump())
     pl.from_dicts(listener.points, infer_schema_length=None).write_parquet(folder / "curve.parquet")
     return listener.summary() | {"pairs": table.height}
 
 
 def training_pairs(
-    retrieval: Model, features: PairFeatures, clicks: pl.DataFrame, catalogue: pl.DataFrame, config: DlrmConfig
+    retrieval: Model, features: PairTables, clicks: pl.DataFrame, catalogue: pl.DataFrame, config: DlrmConfig
 ) -> pl.DataFrame:
     """Pair each next click that was retrieved, and its negatives, with its session; in random order."""
     random = np.random.default_rng(config.seed)
@@ -115,7 +115,7 @@ class Judge:
     there: Flags  # (n, k) where a candidate is
 
     @staticmethod
-    def of(retrieval: Model, features: PairFeatures, clicks: pl.DataFrame, config: DlrmConfig) -> "Judge":
+    def of(retrieval: Model, features: PairTables, clicks: pl.DataFrame, config: DlrmConfig) -> "Judge":
         """Retrieve for each next click of `clicks`."""
         histories, targets = _examples(clicks)
         found = retrieve(retrieval, histories, config.candidates)
@@ -153,7 +153,7 @@ def auc(positive: Flags, scores: Floats) -> float | None:
     return round(float(above / (count * (len(positive) - count))), 6)
 
 
-def _schema(features: PairFeatures) -> Any:
+def _schema(features: PairTables) -> Any:
     from merlin.schema import ColumnSchema, Schema, Tags
 
     items, categories = len(features.popularity) + FIRST_IDX, int(features.categories.max()) + 1

@@ -11,7 +11,7 @@ from pydantic import Field
 from pipeline.core.arrays import Floats
 from pipeline.models.contract import BatchSize, Epochs, LearningRate, Model, RankerOptions, Seed
 from pipeline.models.dlrm.network import DlrmNetwork
-from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS, CandidateItems, PairFeatures, RetrievedItems, retrieve
+from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS, CandidateItems, PairTables, RetrievedItems, retrieve
 from pipeline.sessions import sparse
 from pipeline.sessions.histories import Histories
 from pipeline.store.workspace import read_json
@@ -70,7 +70,7 @@ class Ranker:
     """Order what retrieval returns; nothing else is recommended."""
 
     retrieval: Model
-    features: PairFeatures
+    features: PairTables
     network: DlrmNetwork | None  # None: no pass of the training ordered better than retrieval does
     config: DlrmConfig
 
@@ -83,7 +83,7 @@ class Ranker:
         return sparse.table(rows, found.items[there], odds[there], (len(histories), len(self.features.popularity)))
 
     def logits(self, histories: Histories, found: RetrievedItems, about: CandidateItems | None = None) -> Floats:
-        """Give (n, k) logits of candidates, best first from retrieval; `about` them as in `PairFeatures`."""
+        """Give (n, k) logits of candidates, best first from retrieval; `about` them as in `PairTables`."""
         if self.network is None:
             return np.broadcast_to(-np.log1p(np.arange(found.items.shape[1], dtype=np.float32)), found.items.shape)
         categorical = self.features.categorical(histories, found, about)
@@ -97,7 +97,7 @@ def load(folder: Path, catalogue: pl.DataFrame, retrieval: Model) -> Ranker:
     config = DlrmConfig(**read_json(folder / "config.json") or {})
     return Ranker(
         retrieval,
-        PairFeatures.load(folder, catalogue, config.min_clicks),
+        PairTables.load(folder, catalogue, config.min_clicks),
         DlrmNetwork.load(network) if (network := folder / "network.npz").exists() else None,
         config,
     )

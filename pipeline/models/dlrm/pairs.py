@@ -64,7 +64,7 @@ class CandidateItems:
 
 
 @dataclass(frozen=True)
-class PairFeatures:
+class PairTables:
     """What the features are looked up in."""
 
     rules: "csr_matrix"  # (items + 1, items) shares of what follows, the last row empty
@@ -77,7 +77,7 @@ class PairFeatures:
     min_clicks: int  # of an item that has a code of its own
 
     @staticmethod
-    def of(clicks: pl.DataFrame, catalogue: pl.DataFrame, min_clicks: int) -> "PairFeatures":
+    def of(clicks: pl.DataFrame, catalogue: pl.DataFrame, min_clicks: int) -> "PairTables":
         """Count in training clicks; catalogue: item_idx, category_idx, train_clicks and, where there is one, price.
 
         Items with fewer than `min_clicks` have the code of what is out of the vocabulary.
@@ -89,7 +89,7 @@ class PairFeatures:
         similar = similarities(clicks, items, ItemKnnConfig())
         for matrix in (counted, similar):
             matrix.resize(items + 1, items)
-        return PairFeatures(counted, similar, *_about(catalogue, min_clicks))
+        return PairTables(counted, similar, *_about(catalogue, min_clicks))
 
     def save(self, folder: Path) -> None:
         """Write what was counted."""
@@ -97,10 +97,10 @@ class PairFeatures:
         sparse.save(folder / "similar.npz", self.similar)
 
     @staticmethod
-    def load(folder: Path, catalogue: pl.DataFrame, min_clicks: int) -> "PairFeatures":
+    def load(folder: Path, catalogue: pl.DataFrame, min_clicks: int) -> "PairTables":
         """Read what was counted."""
         counted, similar = sparse.load(folder / "rules.npz"), sparse.load(folder / "similar.npz")
-        return PairFeatures(counted, similar, *_about(catalogue, min_clicks))
+        return PairTables(counted, similar, *_about(catalogue, min_clicks))
 
     def kept(self, items: Ints) -> CandidateItems:
         """Give what the catalogue of training says of (n, k) items."""

@@ -11,12 +11,12 @@ from merlin.systems.dag.ops.tensorflow import PredictTensorflow
 from pipeline.models.two_tower.kind import Towers
 from pipeline.serving.ensemble.saved_models import RANKED, save_dlrm, save_tower
 from pipeline.serving.operators.encode_session import EncodeSession, LayOutClicks
-from pipeline.serving.operators.feast_lookup import ItemFeatures, SessionFeatures
+from pipeline.serving.operators.feast_lookup import CandidateFeatures, SessionFeatures
 from pipeline.serving.operators.filter_seen import FilterSeen
 from pipeline.serving.operators.pair_features import PairFeatures
 from pipeline.serving.operators.query_milvus import SCORES, QueryMilvus
 from pipeline.serving.operators.softmax_sampling import SoftmaxSampling
-from pipeline.serving.stages.served import Served
+from pipeline.serving.stages.served import ServedModel
 
 REQUEST = Schema(
     [
@@ -52,7 +52,7 @@ class _Chain:
         self.schema = operator.output_schema
 
 
-def build(served: Served, source: Path, scratch: Path) -> Ensemble:
+def build(served: ServedModel, source: Path, scratch: Path) -> Ensemble:
     """Build the ensemble; source: the folder of the index's model; SavedModels are written into `scratch`."""
     chain, model, top_k = _Chain(), served.index["model"], served.candidates
     encoder = served.known.encoder
@@ -68,9 +68,9 @@ def build(served: Served, source: Path, scratch: Path) -> Ensemble:
     if served.ranker is not None:
         network = served.ranker.network
         assert network is not None  # else there is no ranker (find_served)
-        chain.then(ItemFeatures(top_k))
+        chain.then(CandidateFeatures(top_k))
         chain.then(PairFeatures(model, served.ranker.features, top_k))
         save_dlrm(network, chain.schema, scratch / "dlrm")
         chain.predict(scratch / "dlrm")
-    chain.then(SoftmaxSampling(top_k, RANKED if served.ranker is not None else SCORES))
+    chain.then(SoftmaxSampling(top_k, RANKED if served.ranker is not None else SCORES, served.training))
     return Ensemble(chain.node, REQUEST)

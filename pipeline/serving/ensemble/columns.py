@@ -11,7 +11,8 @@ from pipeline.serving.stages.answer import STAGES, Answers
 from pipeline.serving.stages.histories import Requests
 
 RANKED, RETRIEVED = "ranked_scores", "candidate_scores"
-OUTPUTS = ("candidate_ids", RETRIEVED, "kept_ids", "order", "clock", *SESSION_FEATURES)
+TRAINING = "training"
+OUTPUTS = ("candidate_ids", RETRIEVED, "kept_ids", "order", TRAINING, *SESSION_FEATURES)
 # a stage, and the columns whose milliseconds it took: its own, and the wait before the next for one of Merlin's own
 _TIMES = {
     "session features": ("ms_session_features",),

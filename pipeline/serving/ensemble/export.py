@@ -14,7 +14,7 @@ from pipeline.serving.features.fill import fill
 from pipeline.serving.features.repository import YAML, apply, base
 from pipeline.serving.features.stage import STAGE as FEATURES
 from pipeline.serving.features.stage import features, features_key
-from pipeline.serving.stages.served import Served, find_served
+from pipeline.serving.stages.served import ServedModel, find_served
 from pipeline.store.stage import Done, Metrics, run_stage
 from pipeline.store.workspace import Workspace
 from pipeline.training.train import stage_name
@@ -44,7 +44,7 @@ def prepare_features(workspace: Workspace, progress: Progress = silent) -> None:
     fill(workspace, folder, "test", progress)
 
 
-def export(workspace: Workspace, served: Served, progress: Progress = silent) -> Done:
+def export(workspace: Workspace, served: ServedModel, progress: Progress = silent) -> Done:
     """Write the model repository of what is served; nothing happens where it stands already."""
     model = str(served.index["model"])
     config = ExportConfig(

@@ -16,7 +16,7 @@ from pipeline.serving.operators.variables import (
 )
 from pipeline.serving.stages.answer import Answers
 from pipeline.serving.stages.histories import Requests
-from pipeline.serving.stages.served import Served
+from pipeline.serving.stages.served import ServedModel
 from pipeline.store.workspace import Workspace
 from pipeline.training.train import stage_name
 
@@ -33,7 +33,7 @@ def addresses(workspace: Workspace, served_by: str, features: str) -> dict[str, 
 class LocalEnsemble:
     """Build the ensemble of what is served, and answer with it; Milvus is held by whoever asks."""
 
-    def __init__(self, workspace: Workspace, served: Served) -> None:
+    def __init__(self, workspace: Workspace, served: ServedModel) -> None:
         from merlin.dag import postorder_iter_nodes
 
         from pipeline.serving.ensemble.build import build

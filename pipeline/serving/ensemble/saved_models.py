@@ -18,13 +18,13 @@ from pipeline.models.tower import Tower
 from pipeline.serving.operators.encode_session import VECTOR
 
 RANKED = "ranked_scores"
-Network = Callable[[Mapping[str, Any]], Any]
+_Network = Callable[[Mapping[str, Any]], Any]
 
 
 class _Passing(tf.Module):  # type: ignore[misc]
     """Compute one column of others, and pass on those that it does not read."""
 
-    def __init__(self, network: Network, reads: tuple[str, ...], gives: str, schema: Schema) -> None:
+    def __init__(self, network: _Network, reads: tuple[str, ...], gives: str, schema: Schema) -> None:
         super().__init__()
         specs = {
             one.name: tf.TensorSpec([None, *one.shape.as_tuple[1:]], one.dtype.to_numpy, name=one.name)

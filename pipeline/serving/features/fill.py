@@ -18,12 +18,12 @@ import polars as pl
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.progress import part as part_of
-from pipeline.serving.features.repository import FILLED, View, filled, online_type, open_store, view
+from pipeline.serving.features.repository import View, filled, keep_filled, online_type, open_store, view
 from pipeline.serving.features.sqlite import database, entity_keys, table_name, value_bytes
 from pipeline.serving.features.stage import ITEMS, SESSIONS, STAGE
 from pipeline.serving.features.tables import EVENT_TIME
 from pipeline.store.locks import locked
-from pipeline.store.workspace import Workspace, disk_trouble, write_json
+from pipeline.store.workspace import Workspace, disk_trouble
 
 PARTS = {"test": ("test",), "all": ("train", "test"), "none": ()}
 _CHUNK = 20_000  # entities that are held, and put in as one transaction
@@ -68,9 +68,9 @@ def _fill(folder: Path, of: View, label: str, table: pl.DataFrame, progress: Pro
             chunk = table[low : low + _CHUNK]
             put(chunk)
             state[label] = {"rows": low + chunk.height, "of": table.height, "seconds": took(), "done": False}
-            write_json(folder / FILLED, state)
+            keep_filled(folder, state)
     state[label] = {"rows": table.height, "of": table.height, "seconds": took(), "done": True}
-    write_json(folder / FILLED, state)
+    keep_filled(folder, state)
 
 
 def _writer(folder: Path, of: View) -> AbstractContextManager[Put]:

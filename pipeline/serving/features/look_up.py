@@ -9,7 +9,7 @@ import polars as pl
 from pipeline.core.columns import ITEM_ID, ITEM_IDX
 from pipeline.core.errors import UserError
 from pipeline.core.text import did_you_mean
-from pipeline.serving.features.online import Columns, OnlineFeatures
+from pipeline.serving.features.online import FeatureColumns, OnlineFeatures
 from pipeline.serving.features.repository import find_repository
 from pipeline.serving.features.tables import session_key
 from pipeline.sessions import preprocess
@@ -40,5 +40,5 @@ def session_features(workspace: Workspace, session: str) -> dict[str, Any]:
     return {"session": session, "features": found}
 
 
-def _first(columns: Columns) -> dict[str, float | None]:
+def _first(columns: FeatureColumns) -> dict[str, float | None]:
     return {name: None if math.isnan(values[0]) else round(float(values[0]), 6) for name, values in columns.items()}

@@ -12,7 +12,7 @@ from pipeline.core.errors import UserError
 from pipeline.serving.features.repository import filled, online_type, open_store, view
 from pipeline.serving.features.sqlite import database, read, table_name
 
-Columns = Mapping[str, Floats]
+FeatureColumns = Mapping[str, Floats]
 
 
 class OnlineFeatures:
@@ -26,15 +26,15 @@ class OnlineFeatures:
         if not filled(folder).get("items", {}).get("done"):
             raise UserError("The online store holds no items yet: run `features materialize`.")
 
-    def items(self, keys: Ints) -> Columns:
+    def items(self, keys: Ints) -> FeatureColumns:
         """Give what is known of items by item_idx: {feature: (n,) float32}, NaN where nothing is."""
         return self.read("items", keys)
 
-    def sessions(self, keys: Ints) -> Columns:
+    def sessions(self, keys: Ints) -> FeatureColumns:
         """Give what is known of sessions by their keys: {feature: (n,) float32}, NaN where nothing is."""
         return self.read("sessions", keys)
 
-    def read(self, name: str, keys: Ints) -> Columns:
+    def read(self, name: str, keys: Ints) -> FeatureColumns:
         """Give what a view knows of (n,) keys; raise UserError where the store does not answer."""
         of = view(name)
         if self._sqlite:
@@ -42,12 +42,13 @@ class OnlineFeatures:
                 found = read(self._connection(), table_name(self.folder, name), of.key, keys, of.features)
             except sqlite3.Error as error:
                 raise UserError(
-                    f"The feature store {database(self.folder)} does not answer ({error}): run `features materialize`."
+                    f"The feature store {database(self.folder)} does not answer ({error}): remove that file, then run "
+                    "`features apply` and `features materialize`."
                 ) from error
             return {feature: found[:, at] for at, feature in enumerate(of.features)}
         return self._through_feast(name, keys)
 
-    def _through_feast(self, name: str, keys: Ints) -> Columns:
+    def _through_feast(self, name: str, keys: Ints) -> FeatureColumns:
         of = view(name)
         assert self._store is not None
         unique, back = np.unique(keys, return_inverse=True)
@@ -64,8 +65,12 @@ class OnlineFeatures:
         try:
             now = path.stat().st_ino
         except FileNotFoundError as error:
-            raise UserError(f"The feature store {path} is gone: run `features materialize`.") from error
+            raise UserError(
+                f"The feature store {path} is gone: run `features apply` and `features materialize`."
+            ) from error
         if getattr(self._own, "inode", None) != now:
+            if not filled(self.folder).get("items", {}).get("done"):
+                raise UserError(f"The feature store {path} was replaced and is not filled: run `features materialize`.")
             self._own.connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
             self._own.inode = now
         return self._own.connection  # type: ignore[no-any-return]

@@ -22,7 +22,7 @@ from pipeline.serving.features.stage import ITEMS, SESSIONS, STAGE, features_key
 from pipeline.serving.features.tables import EVENT_TIME, ITEM_FEATURES, SESSION_FEATURES, SESSION_KEY
 from pipeline.store.locks import locked
 from pipeline.store.stage import is_stale
-from pipeline.store.workspace import Workspace, read_json, write_text
+from pipeline.store.workspace import Workspace, read_json, write_json, write_text
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -81,8 +81,13 @@ def apply(workspace: Workspace, online: Mapping[str, Any] | None = None) -> Path
     folder = base(workspace) / key[:12]
     folder.mkdir(parents=True, exist_ok=True)
     with locked(base(workspace) / "lock"):
-        write_text(folder / YAML, yaml.safe_dump(_configuration(workspace, key, online or _before(folder))), 0o600)
-        _declare(workspace, folder)
+        path, before = folder / YAML, (folder / YAML).read_text() if (folder / YAML).exists() else None
+        write_text(path, yaml.safe_dump(_configuration(workspace, key, online or _before(folder))), 0o600)
+        try:
+            _declare(workspace, folder)
+        except UserError:  # what stood before goes on
+            path.unlink() if before is None else write_text(path, before, 0o600)
+            raise
         _forget_old(workspace, folder)
     return folder
 
@@ -135,7 +140,12 @@ def _declare(workspace: Workspace, folder: Path) -> None:
         source = FileSource(name=f"{view.name}_source", path=str(sources[view.name]), timestamp_field=EVENT_TIME)
         fields = [Field(name=name, dtype=Float32) for name in view.features]
         declared += [entity, FeatureView(name=view.name, entities=[entity], schema=fields, source=source, ttl=None)]
-    store.apply(declared)
+    try:
+        store.apply(declared)
+    except Exception as error:  # as above, of a store that opens and takes nothing
+        raise UserError(
+            f"Feast cannot declare the features in {folder} ({error}): remove that folder and run `features apply`."
+        ) from error
 
 
 def _forget_old(workspace: Workspace, newest: Path) -> None:
@@ -157,5 +167,21 @@ def view(name: str) -> View:
 
 
 def filled(folder: Path) -> dict[str, Any]:
-    """Tell how far each view of a repository is filled: {view: {rows, of, seconds, done}}."""
-    return dict(read_json(folder / FILLED) or {})
+    """Tell how far each view of the online store is filled: {view: {rows, of, seconds, done}}.
+
+    What was told of another store, or of a database file that was replaced since, says nothing of this one.
+    """
+    found = read_json(folder / FILLED) or {}
+    return dict(found.get("views", {})) if found.get("store") == _identity(folder) else {}
+
+
+def keep_filled(folder: Path, views: Mapping[str, Any]) -> None:
+    """Keep how far each view is filled, and of which store that is told."""
+    write_json(folder / FILLED, {"store": _identity(folder), "views": dict(views)})
+
+
+def _identity(folder: Path) -> str:
+    online = _before(folder)
+    path = folder / str(online.get("path", "")) if online.get("type") == "sqlite" else None
+    file = path.stat().st_ino if path is not None and path.exists() else None
+    return f"{sorted(online.items())} {file}"

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.indexes.known import KnownItems
-from pipeline.models.dlrm.pairs import PairFeatures
+from pipeline.models.dlrm.pairs import PairTables
 from pipeline.models.registry import encoder_kind
 
 ENCODER, RANKER = "encoder", "ranker"
@@ -27,6 +27,6 @@ def load_known(artifacts: Path, model: str) -> KnownItems:
 
 
 @cache
-def load_pairs(artifacts: Path, min_clicks: int) -> PairFeatures:
+def load_pairs(artifacts: Path, min_clicks: int) -> PairTables:
     """Read what pairs of a session and an item are looked up in."""
-    return PairFeatures.load(artifacts / RANKER, pl.read_parquet(artifacts / ENCODER / "items.parquet"), min_clicks)
+    return PairTables.load(artifacts / RANKER, pl.read_parquet(artifacts / ENCODER / "items.parquet"), min_clicks)

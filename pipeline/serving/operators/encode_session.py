@@ -9,7 +9,7 @@ from merlin.schema import ColumnSchema
 
 from pipeline.indexes.known import KnownItems
 from pipeline.serving.operators.artifacts import load_known, save_encoder
-from pipeline.serving.operators.passing import Columns, PassingOperator, column
+from pipeline.serving.operators.passing import NewColumns, PassingOperator, column
 from pipeline.serving.stages.histories import Requests
 from pipeline.sessions.histories import MAX_HISTORY, Histories
 
@@ -55,7 +55,7 @@ class EncodeSession(_OfHistories):
         """Describe vector and code."""
         return [column(VECTOR, np.float32, self.dim), column(CODE, np.int64)]
 
-    def columns(self, given: Mapping[str, Any]) -> Columns:
+    def columns(self, given: Mapping[str, Any]) -> NewColumns:
         """Encode a batch."""
         histories = self.histories(given)
         vectors = self._known.encoder.encode(histories)
@@ -70,7 +70,7 @@ class LayOutClicks(_OfHistories):
         clicks = [column(name, np.int64, MAX_HISTORY) for name in ("clicked_items", "clicked_categories")]
         return [*clicks, column(CODE, np.int64)]
 
-    def columns(self, given: Mapping[str, Any]) -> Columns:
+    def columns(self, given: Mapping[str, Any]) -> NewColumns:
         """Lay a batch out."""
         histories = self.histories(given)
         rows, offsets = histories.ragged()

@@ -21,7 +21,7 @@ from pipeline.core.errors import UserError
 from pipeline.serving.features.repository import VIEWS, View, open_store
 from pipeline.serving.features.tables import SESSION_FEATURES
 from pipeline.serving.operators.artifacts import load_known
-from pipeline.serving.operators.passing import Columns, PassingOperator, column
+from pipeline.serving.operators.passing import NewColumns, PassingOperator, column
 from pipeline.serving.operators.variables import REPOSITORY_VARIABLE
 from pipeline.serving.stages.histories import Requests
 from pipeline.serving.stages.scoring import ITEM_COLUMNS
@@ -96,7 +96,7 @@ class SessionFeatures(_FeastOperator):
         super().load(folder)
         self._catalogue: pl.DataFrame = load_known(folder, self.model).catalogue
 
-    def columns(self, given: Mapping[str, Any]) -> Columns:
+    def columns(self, given: Mapping[str, Any]) -> NewColumns:
         """Give the sessions' features."""
         requests = Requests(given["history__values"], given["history__offsets"])
         return dict(completed(self.look_up.read(given["session_key"]), requests, self._catalogue))
@@ -105,7 +105,7 @@ class SessionFeatures(_FeastOperator):
         return {name: value for name, value in self.__dict__.items() if name != "_catalogue"}
 
 
-class ItemFeatures(_FeastOperator):
+class CandidateFeatures(_FeastOperator):
     """Look up candidates, (n, k) of 'candidate_ids'."""
 
     stage = "item features"
@@ -118,7 +118,7 @@ class ItemFeatures(_FeastOperator):
         """Describe what a ranker reads of an item, each (n, k) float32."""
         return [column(name, np.float32, self.candidates) for name in ITEM_COLUMNS]
 
-    def columns(self, given: Mapping[str, Any]) -> Columns:
+    def columns(self, given: Mapping[str, Any]) -> NewColumns:
         """Give the candidates' features."""
         ids = given["candidate_ids"]
         found = self.look_up.read(np.maximum(ids, FIRST_IDX).ravel())

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from merlin.schema import ColumnSchema
 
-from pipeline.serving.operators.passing import Columns, PassingOperator, column
+from pipeline.serving.operators.passing import NewColumns, PassingOperator, column
 from pipeline.serving.operators.query_milvus import IDS, SCORES
 from pipeline.serving.stages.histories import Requests
 from pipeline.serving.stages.scoring import candidates, kept
@@ -27,7 +27,7 @@ class FilterSeen(PassingOperator):
         """Describe the ids."""
         return [column(KEPT, np.int64, self.top_k)]
 
-    def columns(self, given: Mapping[str, Any]) -> Columns:
+    def columns(self, given: Mapping[str, Any]) -> NewColumns:
         """Filter a batch."""
         ids = given[IDS]
         requests = Requests(given["history__values"], given["history__offsets"])

@@ -8,10 +8,9 @@ import numpy as np
 from merlin.schema import ColumnSchema
 
 from pipeline.indexes.known import KnownItems
-from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS
-from pipeline.models.dlrm.pairs import PairFeatures as Pairs
+from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS, PairTables
 from pipeline.serving.operators.artifacts import RANKER, load_known, load_pairs
-from pipeline.serving.operators.passing import Columns, PassingOperator, column
+from pipeline.serving.operators.passing import NewColumns, PassingOperator, column
 from pipeline.serving.operators.query_milvus import IDS, SCORES
 from pipeline.serving.stages.histories import Requests
 from pipeline.serving.stages.scoring import ITEM_COLUMNS, about, candidates
@@ -23,7 +22,7 @@ class PairFeatures(PassingOperator):
     stage = "pair features"
     dropped = ("history", *ITEM_COLUMNS)
 
-    def __init__(self, model: str, pairs: Pairs, top_k: int) -> None:
+    def __init__(self, model: str, pairs: PairTables, top_k: int) -> None:
         super().__init__()
         self.model, self.top_k, self.min_clicks = model, top_k, pairs.min_clicks
         self._pairs = pairs
@@ -49,7 +48,7 @@ class PairFeatures(PassingOperator):
             column("continuous", np.float32, self.top_k, len(CONTINUOUS)),
         ]
 
-    def columns(self, given: Mapping[str, Any]) -> Columns:
+    def columns(self, given: Mapping[str, Any]) -> NewColumns:
         """Compute a batch."""
         categories = self._known.catalogue["category_idx"].to_numpy()
         histories = Requests(given["history__values"], given["history__offsets"]).known(categories)

@@ -13,7 +13,7 @@ import numpy as np
 from merlin.dag import BaseOperator, ColumnSelector, DataFormats
 from merlin.schema import ColumnSchema, Schema
 
-Columns = dict[str, Any]
+NewColumns = dict[str, Any]
 CLOCK = "clock"  # (n,) float64, when the last of our operators was done, in seconds
 
 
@@ -42,7 +42,7 @@ class PassingOperator(BaseOperator):  # type: ignore[misc]
         """Describe the columns that `columns` gives."""
         raise NotImplementedError
 
-    def columns(self, given: Mapping[str, Any]) -> Columns:
+    def columns(self, given: Mapping[str, Any]) -> NewColumns:
         """Compute the columns of a batch; given: what comes in, a ragged column as NAME__values and NAME__offsets."""
         raise NotImplementedError
 

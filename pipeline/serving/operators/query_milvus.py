@@ -17,7 +17,7 @@ import numpy as np
 from merlin.schema import ColumnSchema
 
 from pipeline.core.errors import UserError
-from pipeline.serving.operators.passing import Columns, PassingOperator, column
+from pipeline.serving.operators.passing import NewColumns, PassingOperator, column
 from pipeline.serving.operators.variables import ADDRESS_VARIABLE, TOKEN_VARIABLE, URI_VARIABLE
 
 IDS, SCORES = "candidate_ids", "candidate_scores"
@@ -65,7 +65,7 @@ class QueryMilvus(PassingOperator):
         """Describe ids and scores."""
         return [column(IDS, np.int64, self.top_k), column(SCORES, np.float32, self.top_k)]
 
-    def columns(self, given: Mapping[str, Any]) -> Columns:
+    def columns(self, given: Mapping[str, Any]) -> NewColumns:
         """Search for a batch."""
         hits = self._asked(np.asarray(given["query_vector"], np.float32))
         ids = np.full((len(hits), self.top_k), -1, np.int64)

@@ -14,14 +14,14 @@ from pipeline.serving.stages.answer import STAGES, Answers
 from pipeline.serving.stages.histories import Requests
 from pipeline.serving.stages.sampling import check_temperature, softmax_order, streams
 from pipeline.serving.stages.scoring import about, candidates, kept
-from pipeline.serving.stages.served import Served
+from pipeline.serving.stages.served import ServedModel
 from pipeline.serving.stages.sessions import completed
 
 
 class FastPath:
     """Answer batches of requests with what is served; several threads may ask at once."""
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: ServedModel) -> None:
         self.served = served
         self.online = OnlineFeatures(served.repository)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.core.arrays import Flags, Floats, Ints
 from pipeline.core.columns import CATEGORY_IDX, FIRST_IDX, PRICE, TRAIN_CLICKS
-from pipeline.models.dlrm.pairs import CandidateItems, PairFeatures, RetrievedItems, retrieved
+from pipeline.models.dlrm.pairs import CandidateItems, PairTables, RetrievedItems, retrieved
 
 ITEM_COLUMNS = (CATEGORY_IDX, TRAIN_CLICKS, PRICE)  # what a ranker reads of an item
 
@@ -17,7 +17,7 @@ def candidates(keys: Ints, scores: Floats, items: int) -> RetrievedItems:
     return retrieved(columns, scores)
 
 
-def about(features: PairFeatures, found: RetrievedItems, store: Mapping[str, Floats]) -> CandidateItems:
+def about(features: PairTables, found: RetrievedItems, store: Mapping[str, Floats]) -> CandidateItems:
     """Read what the feature store says of candidates; store: {column: (n, k)}."""
     category, clicks, price = (np.reshape(store[name], found.items.shape) for name in ITEM_COLUMNS)
     return features.given(np.maximum(found.items, 0), category, clicks, price)

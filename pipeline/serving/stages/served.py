@@ -24,7 +24,7 @@ CANDIDATES = 100  # retrieved for a session, as published
 
 
 @dataclass(frozen=True, eq=False)
-class Served:
+class ServedModel:
     """Parts that belong together; made by `find_served`, which refuses any others."""
 
     index: dict[str, Any]
@@ -43,13 +43,18 @@ class Served:
         """Count the stages: retrieve, filter, score where there is a ranker, order."""
         return 4 if self.ranker is not None else 3
 
+    @property
+    def training(self) -> int:
+        """Give a number of the training whose keys are answered."""
+        return int(self.known.key[:15], 16)
+
     @cached_property
     def categories(self) -> Ints:
         """Give the category_idx of each item of the catalogue."""
         return self.known.catalogue[CATEGORY_IDX].to_numpy().astype("int64")
 
 
-def find_served(workspace: Workspace, model: str | None = None, index: str | None = None) -> Served:
+def find_served(workspace: Workspace, model: str | None = None, index: str | None = None) -> ServedModel:
     """Find what answers for a model: the index in use or the one named, and the ranker over it where one is trained.
 
     Without a model, one that a trained ranker orders, else the usual one. Raises UserError for parts of different
@@ -73,7 +78,7 @@ def find_served(workspace: Workspace, model: str | None = None, index: str | Non
     count = min(CANDIDATES, items)
     kind = index_type(row["index"])
     search = validate_search(kind, row["params"], parse_params(used_search(workspace, row["name"])), count)
-    return Served(row, search, known, ranker_name, ranker, find_repository(workspace), count)
+    return ServedModel(row, search, known, ranker_name, ranker, find_repository(workspace), count)
 
 
 def _of_index(workspace: Workspace, row: dict[str, Any]) -> KnownItems:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.core.arrays import Floats, Ints
 from pipeline.core.errors import UserError
-from pipeline.serving.ensemble.columns import answers, outputs, request
+from pipeline.serving.ensemble.columns import TRAINING, answers, outputs, request
 from pipeline.serving.stages.answer import Answers
 from pipeline.serving.stages.histories import Requests
 
@@ -19,12 +19,15 @@ _AGAIN = ("unavailable", "connection", "socket closed")
 
 
 class TritonClient:
-    """One connection to a Triton, at HOST:PORT of its gRPC; several threads may ask at once."""
+    """One connection to a Triton, at HOST:PORT of its gRPC; several threads may ask at once.
 
-    def __init__(self, address: str, ranked: bool, deadline_s: float = DEADLINE_S) -> None:
+    `training`: the number of the training that answers are named by (`ServedModel.training`); any other is refused.
+    """
+
+    def __init__(self, address: str, ranked: bool, training: int | None = None, deadline_s: float = DEADLINE_S) -> None:
         from tritonclient import grpc
 
-        self.address, self.ranked, self.deadline_s = address, ranked, deadline_s
+        self.address, self.ranked, self.training, self.deadline_s = address, ranked, training, deadline_s
         self._client = grpc.InferenceServerClient(address.removeprefix("grpc://"))
 
     def close(self) -> None:
@@ -44,7 +47,13 @@ class TritonClient:
         began = time.perf_counter()
         reply = self._infer(inputs, wanted)
         took = (time.perf_counter() - began) * 1000
-        return answers({output.name(): reply.as_numpy(output.name()) for output in wanted}, took)
+        found = {output.name(): reply.as_numpy(output.name()) for output in wanted}
+        if self.training is not None and int(found[TRAINING][0]) != self.training:
+            raise UserError(
+                f"Triton at {self.address} serves another training than the index in use: run `serve export` and "
+                "`serve up`."
+            )
+        return answers(found, took)
 
     def _infer(self, inputs: list[Any], wanted: list[Any]) -> Any:
         from tritonclient.utils import InferenceServerException

@@ -37,7 +37,7 @@ _RESTARTS, _WITHIN_S = 3, 300.0
 
 
 @dataclass(frozen=True)
-class Running:
+class TritonServer:
     """A tritonserver and what it serves."""
 
     process: subprocess.Popen[bytes]
@@ -98,7 +98,7 @@ def _fail(home: Path, reason: str) -> int:
     return 1
 
 
-def _start(workspace: Workspace, home: Path, backends: Path, guard: int, restarts: Restarts) -> Running:
+def _start(workspace: Workspace, home: Path, backends: Path, guard: int, restarts: Restarts) -> TritonServer:
     """Start a server on what is wanted, wait until it is ready, and tell where it listens."""
     wanted, ours = _wanted(home), {"supervisor_pid": os.getpid(), "since": time.time()}
     if not is_ready(home):
@@ -129,7 +129,7 @@ def _start(workspace: Workspace, home: Path, backends: Path, guard: int, restart
     about["ready_s"] = round(time.time() - ours["since"], 1)
     restarts.ready()
     write_json(home / "server.json", about | ours | {"since": time.time()} | restarts.about())
-    return Running(process, wanted, about)
+    return TritonServer(process, wanted, about)
 
 
 def _free_ports(count: int) -> list[int]:
@@ -172,7 +172,7 @@ def _serve(
     home: Path,
     backends: Path,
     guard: int,
-    running: Running,
+    running: TritonServer,
     stopping: list[int],
     restarts: Restarts,
 ) -> int | None:
@@ -198,8 +198,8 @@ def _serve(
 
 
 def _swapped(
-    workspace: Workspace, home: Path, backends: Path, guard: int, running: Running, restarts: Restarts
-) -> Running:
+    workspace: Workspace, home: Path, backends: Path, guard: int, running: TritonServer, restarts: Restarts
+) -> TritonServer:
     """Start what is wanted now beside the one that runs, and let that end what it is at; keep it where that fails."""
     try:
         fresh = _start(workspace, home, backends, guard, restarts)

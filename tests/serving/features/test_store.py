@@ -133,12 +133,34 @@ def test_what_cannot_be_written_or_read_is_a_sentence(stored: Stored, tmp_path: 
     with pytest.raises(UserError, match="could not be written"):
         fill(workspace, broken)
     fill(workspace, folder)
-    shutil.copy(folder / repository.FILLED, broken)
+    repository.keep_filled(broken, filled(folder))
     with pytest.raises(UserError, match="does not answer"):
         OnlineFeatures(broken).items(np.array([3], np.int64))
     database(broken).unlink()
-    with pytest.raises(UserError, match="is gone"):
+    with pytest.raises(UserError, match="holds no items yet"):
         OnlineFeatures(broken).items(np.array([3], np.int64))
+
+
+def test_a_store_that_was_lost_is_filled_anew_and_never_answers_empty(tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path / "ws")
+    write_data(workspace)
+    features(workspace)
+    folder = apply(workspace)
+    fill(workspace, folder)
+    online, keys = OnlineFeatures(folder), np.array([5], np.int64)
+    before = online.items(keys)
+    database(folder).unlink()
+    apply(workspace)
+    with pytest.raises(UserError, match="was replaced and is not filled: run `features materialize`"):
+        online.items(keys)
+    assert filled(folder) == {}
+    fill(workspace, folder)
+    for name, values in online.items(keys).items():
+        np.testing.assert_array_equal(values, before[name])
+    with pytest.raises(UserError, match="Feast cannot open the online store"):
+        apply(workspace, {"type": "nosuch"})
+    assert apply(workspace) == folder
+    assert filled(folder)["items"]["done"], "what stood before goes on"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pipeline.serving.ensemble.export import export_in_use
 from pipeline.serving.stages.answer import Answers
 from pipeline.serving.stages.fast import FastPath, batch
 from pipeline.serving.stages.histories import Requests
-from pipeline.serving.stages.served import Served, find_served
+from pipeline.serving.stages.served import ServedModel, find_served
 from pipeline.serving.triton import server
 from pipeline.serving.triton.client import TritonClient
 from pipeline.sessions import preprocess
@@ -28,7 +28,7 @@ NEW = 10**12  # a session that the store does not know
 class FourStages:
     workspace: Workspace
     engine: MilvusEngine
-    served: Served
+    served: ServedModel
     keys: Ints
     histories: list[list[int]]
 
