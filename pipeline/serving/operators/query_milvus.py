@@ -79,13 +79,13 @@ class QueryMilvus(PassingOperator):
         from grpc import RpcError
         from pymilvus import MilvusException
 
-        for attempt in (1, 2):
+        for attempt in (1, 2, 3):
             try:
                 return self._search(vectors)
             except MilvusException as error:
                 text = str(error.message or error)
                 if "not loaded" in text or "not fully loaded" in text:
-                    self._connected().load(timeout=60)
+                    self._load()
                     continue
                 self._forget()
                 if attempt == 2 or (error.code not in _GONE and "rpc" not in text.lower()):
@@ -95,7 +95,15 @@ class QueryMilvus(PassingOperator):
                 if attempt == 2:
                     raise UserError(self._sentence(str(error))) from None
             time.sleep(0.05)
-        return self._search(vectors)
+        raise UserError(self._sentence("the collection was not loaded in time"))
+
+    def _load(self) -> None:
+        from pymilvus import MilvusException
+
+        try:
+            self._connected().load(timeout=60)
+        except MilvusException as error:
+            raise UserError(self._sentence(str(error.message or error))) from None
 
     def _search(self, vectors: Any) -> Any:
         return self._connected().search(

@@ -43,8 +43,8 @@ def streams(seeds: Ints, codes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64
 
 
 def _gumbel(keys: Ints, of: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:
-    bits = _mixed(of[:, None] ^ _mixed(keys.astype(np.uint64))) >> np.uint64(11)
-    uniform = (bits.astype(np.float64) + 0.5) * 2.0**-53  # above 0, below 1
+    bits = _mixed(of[:, None] ^ _mixed(keys.astype(np.uint64))) >> np.uint64(12)
+    uniform = (bits.astype(np.float64) + 0.5) * 2.0**-52  # above 0, below 1: 53 bits would round up to 1
     return np.asarray(-np.log(-np.log(uniform)))
 
 

@@ -1,5 +1,6 @@
 """What answers in four stages: an index with the model that made its vectors, a ranker over it, and features."""
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 from pipeline.core.arrays import Ints
 from pipeline.core.columns import CATEGORY_IDX, DEFAULT_MODEL, FIRST_IDX, ITEM_IDX
 from pipeline.core.errors import UserError
-from pipeline.indexes.known import KnownItems, in_use_now, kept_with
+from pipeline.indexes.known import KnownItems, in_use_now
 from pipeline.indexes.registry import find_index, index_in_use, list_indexes, used_search
 from pipeline.models.contract import RankerKind
 from pipeline.models.dlrm.model import Ranker
@@ -34,6 +35,8 @@ class ServedModel:
     known: KnownItems
     ranker_name: str | None
     ranker: Ranker | None
+    ranker_key: str
+    """The key of the ranker's stage, '' without one."""
     repository: Path
     """The feature repository."""
     candidates: int
@@ -45,8 +48,9 @@ class ServedModel:
 
     @property
     def training(self) -> int:
-        """Give a number of the training whose keys are answered."""
-        return int(self.known.key[:15], 16)
+        """Give a number of what answers: training, index, its search parameters and ranker."""
+        parts = (self.known.key, self.index["collection"], sorted(self.search.items()), self.ranker_key)
+        return int(hashlib.sha256(repr(parts).encode()).hexdigest()[:15], 16)
 
     @cached_property
     def categories(self) -> Ints:
@@ -69,7 +73,12 @@ def find_served(workspace: Workspace, model: str | None = None, index: str | Non
         raise UserError(
             f"Index '{row['name']}' compares by {row['metric']}, and {name} scores by inner product: choose one by IP."
         )
-    known = now if row["training"] == now.key else _of_index(workspace, row)
+    if row["training"] != now.key:  # what is exported is the training in use
+        raise UserError(
+            f"Index '{row['name']}' was built from another training of {name} than the one in use: "
+            f"refresh it with `run --model {name}`."
+        )
+    known = now
     ranker_name = _ranker_over(workspace, name)
     ranker = None if ranker_name is None else _load_ranker(workspace, ranker_name, name, known)
     items = len(known.rows)
@@ -78,16 +87,8 @@ def find_served(workspace: Workspace, model: str | None = None, index: str | Non
     count = min(CANDIDATES, items)
     kind = index_type(row["index"])
     search = validate_search(kind, row["params"], parse_params(used_search(workspace, row["name"])), count)
-    return ServedModel(row, search, known, ranker_name, ranker, find_repository(workspace), count)
-
-
-def _of_index(workspace: Workspace, row: dict[str, Any]) -> KnownItems:
-    if row["training"] is None:
-        raise UserError(
-            f"Index '{row['name']}' was built from another training of {row['model']} than the one in use: "
-            f"refresh it with `run --model {row['model']}`."
-        )
-    return kept_with(workspace, row)
+    ranker_key = "" if ranker_name is None else str((workspace.manifest(stage_name(ranker_name)) or {})["key"])
+    return ServedModel(row, search, known, ranker_name, ranker, ranker_key, find_repository(workspace), count)
 
 
 def _usual(workspace: Workspace) -> str:

@@ -50,8 +50,8 @@ class TritonClient:
         found = {output.name(): reply.as_numpy(output.name()) for output in wanted}
         if self.training is not None and int(found[TRAINING][0]) != self.training:
             raise UserError(
-                f"Triton at {self.address} serves another training than the index in use: run `serve export` and "
-                "`serve up`."
+                f"Triton at {self.address} serves another index, model or ranker than those in use: run "
+                "`serve export` and `serve up`."
             )
         return answers(found, took)
 

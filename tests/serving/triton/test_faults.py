@@ -138,7 +138,9 @@ def test_a_model_is_swapped_under_sixteen_clients(four: FourStages) -> None:
 def test_keys_of_another_training_are_not_named(four: FourStages) -> None:
     client = TritonClient(server.address(four.workspace), ranked=True, training=four.served.training + 1)
     try:
-        with pytest.raises(UserError, match="serves another training than the index in use: run `serve export`"):
+        with pytest.raises(
+            UserError, match="serves another index, model or ranker than those in use: run `serve export`"
+        ):
             client.answer(four.keys[ROWS], four.requests(ROWS), *four.how(ROWS, 0.0))
     finally:
         client.close()
@@ -179,4 +181,4 @@ def test_a_ranker_of_another_training_is_refused(four: FourStages) -> None:
     for words in (("ask", "--items", "i3"), ("export",)):
         code, told = cli(four.workspace.root, "serve", *words)
         assert code == 2, told
-        assert "orders what another training of two_tower retrieves" in told["error"], told
+        assert "was built from another training of two_tower" in told["error"], told
