@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipeline.core.arrays import Floats
+from pipeline.core.arrays import Floats, Ints
 from pipeline.core.columns import CATEGORY, CATEGORY_IDX, CLICKS, ITEM_ID, ITEM_IDX, RESERVED, TRAIN_CLICKS
 from pipeline.core.errors import UserError
 from pipeline.indexes.registry import index_stage
@@ -40,6 +40,11 @@ class KnownItems:
     def rows(self) -> dict[str, int]:
         """Give each item's row in the catalogue, by its id as text."""
         return {item: row for row, item in enumerate(self.catalogue[ITEM_ID].cast(pl.String))}
+
+    @cached_property
+    def categories(self) -> Ints:
+        """Give each item's category_idx, in the catalogue's order."""
+        return self.catalogue[CATEGORY_IDX].to_numpy().astype(np.int64)
 
     @cached_property
     def row_of_key(self) -> dict[int, int]:

@@ -5,17 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 
-from pipeline.clicks.ingest import session_clicks
 from pipeline.core.arrays import Ints
 from pipeline.core.checks import one_of
-from pipeline.core.columns import ITEM_ID
 from pipeline.core.errors import UserError
+from pipeline.core.ids import named_ids
 from pipeline.core.progress import Progress, silent
-from pipeline.core.text import did_you_mean
 from pipeline.search.embedded.server import connect
 from pipeline.serving.features.tables import session_key
+from pipeline.serving.recommender import all_known, session_items
 from pipeline.serving.stages.answer import Answers, written
 from pipeline.serving.stages.fast import FastPath, batch, item_keys
 from pipeline.serving.stages.histories import Requests
@@ -56,18 +54,9 @@ def ask(workspace: Workspace, question: Question, progress: Progress = silent) -
 def _history(workspace: Workspace, question: Question, served: ServedModel) -> list[str]:
     if (question.session is None) == (not question.items):
         raise UserError("Give either a session or items to ask about.")
-    if question.items:
-        for item in question.items:
-            if item not in served.known.rows:
-                raise UserError(
-                    f"Item '{item}' is not among the {len(served.known.rows):,} items that the model was trained on."
-                    f"{did_you_mean(item, served.known.rows)}"
-                )
-        return list(question.items)
-    clicks = session_clicks(workspace, question.session)
-    if clicks.is_empty():
-        raise UserError(f"No session '{question.session}': name one of the clicks, or ask with --items.")
-    return clicks[ITEM_ID].cast(pl.String).to_list()
+    if question.session is not None:
+        return session_items(workspace, question.session)
+    return all_known(named_ids(question.items, served.known.rows), served.known)
 
 
 def _answered(
@@ -79,7 +68,7 @@ def _answered(
         from pipeline.serving.triton.client import TritonClient
         from pipeline.serving.triton.server import address
 
-        client = TritonClient(address(workspace), served.ranker is not None, served.training)
+        client = TritonClient(address(workspace), served.ranker is not None, served.fingerprint)
         try:
             client.answer(keys, requests, temperature, seeds)  # the first one connects: its time is not told
             return client.answer(keys, requests, temperature, seeds)

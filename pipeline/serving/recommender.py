@@ -58,12 +58,7 @@ class Recommender:
 
     def session(self, session: Any) -> list[str]:
         """Give the items a session clicked, oldest first; raise UserError where there is no such session."""
-        clicks = session_clicks(self.workspace, session)
-        if clicks.is_empty():
-            raise UserError(
-                f"No session '{session}'. Try “One at random” on the Recommend page, or an id from the clicks."
-            )
-        return clicks[ITEM_ID].cast(pl.String).to_list()
+        return session_items(self.workspace, session)
 
     def index_in_use(self, name: str | None) -> dict[str, Any]:
         """Give the item index to search: the one named, else the one in use."""
@@ -80,7 +75,7 @@ class Recommender:
         """Do as `check` does after items as a person names them; raise UserError for the first that is not known."""
         index = self.index_in_use(query.index)
         known = self.of(index)
-        history = _all_known(named_ids(values, known.rows), known)
+        history = all_known(named_ids(values, known.rows), known)
         return checked(self.workspace, self.model, index, known, history, query)
 
     def recommend(self, request: Request, engine: Database) -> dict[str, Any]:
@@ -90,7 +85,7 @@ class Recommender:
         begin = time.perf_counter()
         vector = request.vector
         encoded = time.perf_counter()
-        found = _loaded(
+        found = loaded(
             engine, collection, lambda: engine.search(collection, vector, request.fetch, request.search, where)
         )
         searched = time.perf_counter()
@@ -159,7 +154,15 @@ class Recommender:
         return kept, known.encoder.vectors[[known.row_of_key[int(key)] for key in kept]]
 
 
-def _all_known(items: list[str], known: KnownItems) -> list[str]:
+def session_items(workspace: Workspace, session: Any) -> list[str]:
+    """Give the items a session clicked, oldest first; raise UserError where there is no such session."""
+    clicks = session_clicks(workspace, session)
+    if clicks.is_empty():
+        raise UserError(f"No session '{session}'. Try “One at random” on the Recommend page, or an id from the clicks.")
+    return clicks[ITEM_ID].cast(pl.String).to_list()
+
+
+def all_known(items: list[str], known: KnownItems) -> list[str]:
     """Give items that the model all knows, or raise UserError naming the first that it does not."""
     for item in items:
         if item not in known.rows:
@@ -187,7 +190,7 @@ _NOTHING = "None of the {rows:,} rows of {name} matches {expression}: loosen the
 def _let_through(engine: Database, collection: str, filter: Filter) -> dict[str, Any]:
     """Count what a filter lets through: {expression, matching, rows, selectivity}."""
     try:
-        matching = _loaded(engine, collection, lambda: engine.count(collection, filter.where, wait=False))
+        matching = loaded(engine, collection, lambda: engine.count(collection, filter.where, wait=False))
     except UserError:
         engine.count(collection, filter.written, wait=False)  # refused in words about what was written
         raise
@@ -196,7 +199,7 @@ def _let_through(engine: Database, collection: str, filter: Filter) -> dict[str,
     return {"expression": filter.written, "matching": matching, "rows": rows, "selectivity": selectivity}
 
 
-def _loaded(engine: Database, collection: str, ask: Callable[[], T]) -> T:
+def loaded(engine: Database, collection: str, ask: Callable[[], T]) -> T:
     """Ask, after loading a collection that was released, or that a restarted server has not loaded yet."""
     try:
         return ask()

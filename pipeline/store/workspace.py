@@ -68,6 +68,13 @@ def read_json(path: Path) -> Any | None:
         return None
 
 
+def keep_newest(base: Path, current: str, count: int) -> None:
+    """Remove all folders in `base` but the one called `current` and the newest others, `count` in all."""
+    others = [path for path in base.iterdir() if path.is_dir() and path.name != current]
+    for old in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)[count - 1 :]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
 def _target(link: Path) -> str:
     try:
         return os.readlink(link)

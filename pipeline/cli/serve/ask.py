@@ -30,14 +30,11 @@ def ask(
     """
 
     def body() -> Answer:
-        from pipeline.core.ids import named_ids
         from pipeline.serving.ask import Question
         from pipeline.serving.ask import ask as answer
-        from pipeline.serving.stages.served import find_served
 
-        opened = Workspace.open(workspace)
-        named = named_ids(items, find_served(opened, model, index).known.rows) if items else []
-        return answer(opened, Question(session, tuple(named), k, temperature, seed, via, model, index))
+        question = Question(session, tuple(items or ()), k, temperature, seed, via, model, index)
+        return answer(Workspace.open(workspace), question)
 
     finish(workspace, json, body, _show)
 

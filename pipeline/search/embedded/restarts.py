@@ -11,6 +11,8 @@ from pipeline.core.text import duration
 class Restarts:
     """How often the server was started again, and a sentence on the last time."""
 
+    name: str = "Milvus"
+    kept: str = "; what was flushed is there"
     count: int = 0
     last: str = ""
     _how: str = ""
@@ -27,9 +29,7 @@ class Restarts:
             return
         at, took = time.strftime("%H:%M:%S", time.gmtime(self._ended)), duration(time.time() - self._ended)
         self.count += 1
-        self.last = (
-            f"Milvus ended ({self._how}) at {at} UTC and was started again after {took}; what was flushed is there."
-        )
+        self.last = f"{self.name} ended ({self._how}) at {at} UTC and was started again after {took}{self.kept}."
         self._how = ""
 
     def about(self) -> dict[str, Any]:

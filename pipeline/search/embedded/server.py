@@ -2,10 +2,6 @@
 
 import contextlib
 import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -15,12 +11,10 @@ import psutil
 
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
-from pipeline.core.project import PROJECT
-from pipeline.core.text import duration
 from pipeline.search.compatibility import EMBEDDED, ServerFacts, check_age
 from pipeline.search.embedded.abandoned import going_on
 from pipeline.search.embedded.leases import Lease, holders, take
-from pipeline.search.embedded.life import is_ready
+from pipeline.search.embedded.life import Supervised, is_ready
 from pipeline.search.embedded.network import OPEN_PORTS
 from pipeline.search.embedded.supervisor import PIN_VARIABLE, USER
 from pipeline.search.engine import Endpoint
@@ -32,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.search.milvus.client import MilvusEngine
 
 URI_VARIABLE, TOKEN_VARIABLE = "MILVUS_URI", "MILVUS_TOKEN"
-_USUAL_START_S = 9.0
+_MILVUS = Supervised("Milvus", "The embedded Milvus", "pipeline.search.embedded.enclosed", 9.0)
 _STOP_S = 5.0
 
 
@@ -62,38 +56,7 @@ def lease(workspace: Workspace, what: str, progress: Progress = silent, limit_s:
 
 def ensure(workspace: Workspace, progress: Progress = silent, limit_s: float = 120.0, pin: bool = False) -> None:
     """Start the server if it does not run, and wait until it answers; the caller holds a lease."""
-    folder = home(workspace)
-    started = time.monotonic()
-    supervisor: subprocess.Popen[bytes] | None = None
-    while True:
-        if is_ready(folder):
-            return
-        about = read_json(folder / "server.json") or {}
-        running = is_locked(folder / "supervisor.lock")
-        waited = time.monotonic() - started
-        if supervisor is not None and supervisor.poll() == 1 and about.get("state") == "failed":
-            raise UserError(about["error"])
-        if supervisor is None and not running:
-            supervisor = _spawn(folder, pin)
-        if waited > limit_s:
-            raise UserError(f"The embedded Milvus was not ready within {duration(limit_s)}: see {folder / 'logs'}.")
-        progress(min(waited, _USUAL_START_S - 0.5), _USUAL_START_S, "starting Milvus")
-        if supervisor is not None and supervisor.poll() is not None:
-            supervisor = None  # another one was first, or stopped as we came: look again
-        time.sleep(0.1)
-
-
-def _spawn(folder: Path, pin: bool) -> subprocess.Popen[bytes]:
-    with (folder / "logs" / "supervisor.log").open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "pipeline.search.embedded.enclosed", str(folder)],
-            cwd=PROJECT,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            env=os.environ | ({PIN_VARIABLE: "1"} if pin else {}),
-        )
+    _MILVUS.ensure(home(workspace), progress, limit_s, {PIN_VARIABLE: "1"} if pin else None)
 
 
 def endpoint(workspace: Workspace) -> Endpoint:
@@ -202,17 +165,4 @@ def restart(workspace: Workspace, progress: Progress = silent) -> dict[str, Any]
 
 def stop_server(workspace: Workspace) -> str:
     """End what `start_server` began; the server goes on while others hold it. Say in a sentence what happens."""
-    folder = home(workspace)
-    if not is_locked(folder / "supervisor.lock"):
-        return "Milvus is not running."
-    (folder / "pinned").unlink(missing_ok=True)
-    if held := holders(folder):
-        who = ", ".join(f"{h.get('what')} (pid {h.get('pid')})" for h in held)
-        return f"Milvus goes on for {who}, and stops 30 s after the last of them ends."
-    pid = (read_json(folder / "server.json") or {}).get("supervisor_pid")
-    if pid:
-        os.kill(int(pid), signal.SIGTERM)
-    deadline = time.monotonic() + 20
-    while is_locked(folder / "supervisor.lock") and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return "Milvus is stopped."
+    return _MILVUS.unpin(home(workspace))

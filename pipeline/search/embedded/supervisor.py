@@ -18,8 +18,8 @@ from typing import Any
 from pipeline.core.errors import UserError
 from pipeline.search.embedded.binary import prepare_home
 from pipeline.search.embedded.etcd_sessions import forget_ended
-from pipeline.search.embedded.leases import gate, holders
-from pipeline.search.embedded.life import become_only, die_with_parent, stop
+from pipeline.search.embedded.leases import gate
+from pipeline.search.embedded.life import become_only, die_with_parent, is_held, stop
 from pipeline.search.embedded.relay import Relay
 from pipeline.search.embedded.restarts import Restarts
 from pipeline.search.embedded.start_failure import explained
@@ -171,11 +171,11 @@ def _serve(home: Path, server: subprocess.Popen[bytes], stopping: list[int], rel
     while server.poll() is None:
         if relay is not None:
             relay.start()  # again, where it ended
-        if holders(home) or (home / "pinned").exists():
+        if is_held(home):
             last_held = time.monotonic()
         if stopping or time.monotonic() - last_held > grace:
             with gate(home):
-                if stopping or not (holders(home) or (home / "pinned").exists()):
+                if stopping or not is_held(home):
                     (home / "server.json").unlink(missing_ok=True)
                     (home / "pinned").unlink(missing_ok=True)
                     stop(server)

@@ -9,12 +9,13 @@ from merlin.systems.dag import Ensemble
 from merlin.systems.dag.ops.tensorflow import PredictTensorflow
 
 from pipeline.models.two_tower.kind import Towers
-from pipeline.serving.ensemble.saved_models import RANKED, save_dlrm, save_tower
+from pipeline.serving.ensemble.saved_models import save_dlrm, save_tower
 from pipeline.serving.operators.encode_session import EncodeSession, LayOutClicks
 from pipeline.serving.operators.feast_lookup import CandidateFeatures, SessionFeatures
 from pipeline.serving.operators.filter_seen import FilterSeen
+from pipeline.serving.operators.names import RANKED, SCORES
 from pipeline.serving.operators.pair_features import PairFeatures
-from pipeline.serving.operators.query_milvus import SCORES, QueryMilvus
+from pipeline.serving.operators.query_milvus import QueryMilvus
 from pipeline.serving.operators.softmax_sampling import SoftmaxSampling
 from pipeline.serving.stages.served import ServedModel
 
@@ -64,7 +65,7 @@ def build(served: ServedModel, source: Path, scratch: Path) -> Ensemble:
     else:
         chain.then(EncodeSession(model, source, encoder.vectors.shape[1]))
     chain.then(QueryMilvus(served.index["collection"], top_k, served.search, served.index["metric"]))
-    chain.then(FilterSeen(len(served.categories), top_k))
+    chain.then(FilterSeen(len(served.known.catalogue), top_k))
     if served.ranker is not None:
         network = served.ranker.network
         assert network is not None  # else there is no ranker (find_served)
@@ -72,5 +73,5 @@ def build(served: ServedModel, source: Path, scratch: Path) -> Ensemble:
         chain.then(PairFeatures(model, served.ranker.features, top_k))
         save_dlrm(network, chain.schema, scratch / "dlrm")
         chain.predict(scratch / "dlrm")
-    chain.then(SoftmaxSampling(top_k, RANKED if served.ranker is not None else SCORES, served.training))
+    chain.then(SoftmaxSampling(top_k, RANKED if served.ranker is not None else SCORES, served.fingerprint))
     return Ensemble(chain.node, REQUEST)

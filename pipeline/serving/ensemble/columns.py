@@ -7,12 +7,11 @@ import numpy as np
 
 from pipeline.core.arrays import Floats, Ints
 from pipeline.serving.features.tables import SESSION_FEATURES
+from pipeline.serving.operators.names import FINGERPRINT, IDS, KEPT, ORDER, RANKED, SCORES
 from pipeline.serving.stages.answer import STAGES, Answers
 from pipeline.serving.stages.histories import Requests
 
-RANKED, RETRIEVED = "ranked_scores", "candidate_scores"
-TRAINING = "training"
-OUTPUTS = ("candidate_ids", RETRIEVED, "kept_ids", "order", TRAINING, *SESSION_FEATURES)
+OUTPUTS = (IDS, SCORES, KEPT, ORDER, FINGERPRINT, *SESSION_FEATURES)
 # a stage, and the columns whose milliseconds it took: its own, and the wait before the next for one of Merlin's own
 _TIMES = {
     "session features": ("ms_session_features",),
@@ -50,11 +49,11 @@ def answers(found: Mapping[str, Any], total_ms: float) -> Answers:
         return sum(float(found[name].reshape(-1)[0]) for name in names if name in found)
 
     return Answers(
-        found["candidate_ids"],
-        found[RETRIEVED],
-        found["kept_ids"],
-        found.get(RANKED, found[RETRIEVED]),
-        found["order"],
+        found[IDS],
+        found[SCORES],
+        found[KEPT],
+        found.get(RANKED, found[SCORES]),
+        found[ORDER],
         {name: found[name].reshape(-1) for name in SESSION_FEATURES},
         {"total": total_ms, **{stage: spent(_TIMES[stage]) for stage in STAGES}},
     )

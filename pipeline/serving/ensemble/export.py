@@ -11,9 +11,9 @@ from pathlib import Path
 from pipeline.core.progress import Progress, silent
 from pipeline.indexes.registry import index_stage
 from pipeline.serving.features.fill import fill
-from pipeline.serving.features.repository import YAML, apply, base
+from pipeline.serving.features.repository import YAML, apply, repository_folder
 from pipeline.serving.features.stage import STAGE as FEATURES
-from pipeline.serving.features.stage import features, features_key
+from pipeline.serving.features.stage import features
 from pipeline.serving.stages.served import ServedModel, find_served
 from pipeline.store.stage import Done, Metrics, run_stage
 from pipeline.store.workspace import Workspace
@@ -21,7 +21,6 @@ from pipeline.training.train import stage_name
 
 STAGE = "ensemble"
 REPOSITORY = "models"
-EXECUTOR = "executor_model"  # as Merlin calls the model that runs the chain
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class ExportConfig:
 def prepare_features(workspace: Workspace, progress: Progress = silent) -> None:
     """See that the feature repository of the sessions as they are stands and is filled."""
     features(workspace, progress)
-    folder = base(workspace) / features_key(workspace)[:12]
+    folder = repository_folder(workspace)
     if not (folder / YAML).exists():
         apply(workspace)
     fill(workspace, folder, "test", progress)

@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.core.arrays import Floats, Ints
 from pipeline.search.embedded import server as milvus
 from pipeline.serving.ensemble.columns import answers, request
+from pipeline.serving.features.repository import base
 from pipeline.serving.operators.variables import (
     ADDRESS_VARIABLE,
     REPOSITORY_VARIABLE,
@@ -23,7 +24,7 @@ from pipeline.training.train import stage_name
 
 def addresses(workspace: Workspace, served_by: str, features: str) -> dict[str, str]:
     """Give the environment in which operators find Milvus and the feature repository; a token is nowhere else."""
-    found = {REPOSITORY_VARIABLE: str(workspace.root / "features" / features)}
+    found = {REPOSITORY_VARIABLE: str(base(workspace) / features)}
     if served_by == milvus.EMBEDDED.name:
         return found | {ADDRESS_VARIABLE: str(milvus.home(workspace) / "server.json"), URI_VARIABLE: ""}
     endpoint = milvus.endpoint_for(workspace, served_by)

@@ -15,9 +15,8 @@ from merlin.schema import Schema
 from pipeline.core.arrays import Floats
 from pipeline.models.dlrm.network import DlrmNetwork
 from pipeline.models.tower import Tower
-from pipeline.serving.operators.encode_session import VECTOR
+from pipeline.serving.operators.names import RANKED, VECTOR
 
-RANKED = "ranked_scores"
 _Network = Callable[[Mapping[str, Any]], Any]
 
 

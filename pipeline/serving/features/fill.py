@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from pipeline.core.checks import one_of
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.progress import part as part_of
-from pipeline.serving.features.repository import View, filled, keep_filled, online_type, open_store, view
+from pipeline.serving.features.repository import VIEWS, View, filled, keep_filled, online_type, open_store
 from pipeline.serving.features.sqlite import database, entity_keys, table_name, value_bytes
 from pipeline.serving.features.stage import ITEMS, SESSIONS, STAGE
 from pipeline.serving.features.tables import EVENT_TIME
@@ -32,15 +33,13 @@ Put = Callable[[pl.DataFrame], None]
 
 def fill(workspace: Workspace, folder: Path, sessions: str = "test", progress: Progress = silent) -> dict[str, Any]:
     """Put items, and the newest features of test, all or no sessions, online; give {view: {rows, seconds}}."""
-    if sessions not in PARTS:
-        raise UserError(f"sessions '{sessions}' is not one of {', '.join(PARTS)}.")
+    one_of(sessions, PARTS, "sessions")
     stage = workspace.stage(STAGE)
     tables = [("items", "", pl.scan_parquet(stage / ITEMS))]
     tables += [("sessions", part, pl.scan_parquet(stage / SESSIONS / f"{part}.parquet")) for part in PARTS[sessions]]
     with locked(folder / "fill.lock"):
         for number, (name, part, rows) in enumerate(tables):
-            of, label = view(name), f"{part} {name}".strip()
-            _fill(folder, of, label, _newest(rows, of), part_of(progress, number, len(tables)))
+            _fill(folder, VIEWS[name], f"{part} {name}".strip(), rows, part_of(progress, number, len(tables)))
     return filled(folder)
 
 
@@ -51,12 +50,13 @@ def _newest(rows: pl.LazyFrame, of: View) -> pl.DataFrame:
     return newest[np.argsort(keys.astype("<i8").view("<u8").byteswap(), kind="stable")]  # by bytes: appended in order
 
 
-def _fill(folder: Path, of: View, label: str, table: pl.DataFrame, progress: Progress) -> None:
+def _fill(folder: Path, of: View, label: str, rows: pl.LazyFrame, progress: Progress) -> None:
     state = filled(folder)
-    found = state.get(label, {"rows": 0, "of": table.height, "seconds": 0.0, "done": False})
+    found = state.get(label, {"rows": 0, "seconds": 0.0, "done": False})
     if found["done"]:
         progress(1, 1, f"{label}: unchanged")
         return
+    table = _newest(rows, of)
     started, before = time.monotonic(), float(found["seconds"])
 
     def took() -> float:

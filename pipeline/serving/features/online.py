@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.core.arrays import Floats, Ints
 from pipeline.core.errors import UserError
-from pipeline.serving.features.repository import filled, online_type, open_store, view
+from pipeline.serving.features.repository import VIEWS, filled, online_type, open_store
 from pipeline.serving.features.sqlite import database, read, table_name
 
 FeatureColumns = Mapping[str, Floats]
@@ -36,7 +36,7 @@ class OnlineFeatures:
 
     def read(self, name: str, keys: Ints) -> FeatureColumns:
         """Give what a view knows of (n,) keys; raise UserError where the store does not answer."""
-        of = view(name)
+        of = VIEWS[name]
         if self._sqlite:
             try:
                 found = read(self._connection(), table_name(self.folder, name), of.key, keys, of.features)
@@ -49,7 +49,7 @@ class OnlineFeatures:
         return self._through_feast(name, keys)
 
     def _through_feast(self, name: str, keys: Ints) -> FeatureColumns:
-        of = view(name)
+        of = VIEWS[name]
         assert self._store is not None
         unique, back = np.unique(keys, return_inverse=True)
         rows = [{of.key: int(key)} for key in unique]

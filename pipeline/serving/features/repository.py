@@ -6,8 +6,6 @@ features/KEY/feature_store.yaml   Feast's own configuration; KEY begins the stag
              filled.json          how far it is filled (fill.py)
 """
 
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +15,12 @@ import yaml
 
 from pipeline.core.columns import ITEM_IDX
 from pipeline.core.errors import UserError
-from pipeline.core.text import did_you_mean
+from pipeline.serving.features.sqlite import database
 from pipeline.serving.features.stage import ITEMS, SESSIONS, STAGE, features_key
 from pipeline.serving.features.tables import EVENT_TIME, ITEM_FEATURES, SESSION_FEATURES, SESSION_KEY
 from pipeline.store.locks import locked
 from pipeline.store.stage import is_stale
-from pipeline.store.workspace import Workspace, read_json, write_json, write_text
+from pipeline.store.workspace import Workspace, keep_newest, read_json, write_json, write_text
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -53,9 +51,14 @@ def base(workspace: Workspace) -> Path:
     return workspace.root / "features"
 
 
+def repository_folder(workspace: Workspace) -> Path:
+    """Give the folder of the repository of the features as they are; it may not be made yet."""
+    return base(workspace) / features_key(workspace)[:12]
+
+
 def find_repository(workspace: Workspace) -> Path:
     """Give the repository of the features as they are; raise UserError where it is not made."""
-    folder = base(workspace) / features_key(workspace)[:12]
+    folder = repository_folder(workspace)
     if is_stale(workspace, STAGE):
         raise UserError("The features are of other sessions than the models learn from now: run `features apply`.")
     if not (folder / YAML).exists():
@@ -64,8 +67,7 @@ def find_repository(workspace: Workspace) -> Path:
 
 
 def open_store(folder: Path) -> "FeatureStore":
-    """Open a repository with Feast, which takes some 5 s to import; nothing is told to its makers."""
-    os.environ["FEAST_USAGE"] = "False"
+    """Open a repository with Feast, which takes some 5 s to import."""
     from feast import FeatureStore
 
     return FeatureStore(repo_path=str(folder))
@@ -77,18 +79,17 @@ def apply(workspace: Workspace, online: Mapping[str, Any] | None = None) -> Path
     `online`: an online store as Feast configures it, e.g. {'type': 'redis', 'connection_string': '${REDIS}'}; SQLite by
     default. Variables in it are read when it is opened: nothing secret has to be written.
     """
-    key = features_key(workspace)
-    folder = base(workspace) / key[:12]
+    folder = repository_folder(workspace)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(base(workspace) / "lock"):
         path, before = folder / YAML, (folder / YAML).read_text() if (folder / YAML).exists() else None
-        write_text(path, yaml.safe_dump(_configuration(workspace, key, online or _before(folder))), 0o600)
+        write_text(path, yaml.safe_dump(_configuration(workspace, folder.name, online or _before(folder))), 0o600)
         try:
             _declare(workspace, folder)
         except UserError:  # what stood before goes on
             path.unlink() if before is None else write_text(path, before, 0o600)
             raise
-        _forget_old(workspace, folder)
+        keep_newest(base(workspace), folder.name, KEPT)
     return folder
 
 
@@ -114,7 +115,7 @@ def read_online_store(path: Path) -> dict[str, Any]:
 
 def _configuration(workspace: Workspace, key: str, online: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "project": f"{workspace.prefix}{key[:12]}",
+        "project": f"{workspace.prefix}{key}",
         "registry": "registry.db",
         "provider": "local",
         "online_store": dict(online),
@@ -148,22 +149,9 @@ def _declare(workspace: Workspace, folder: Path) -> None:
         ) from error
 
 
-def _forget_old(workspace: Workspace, newest: Path) -> None:
-    others = [path for path in base(workspace).iterdir() if path.is_dir() and path != newest]
-    for old in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT - 1 :]:
-        shutil.rmtree(old, ignore_errors=True)
-
-
 def online_type(folder: Path) -> str:
     """Name the kind of online store that a repository has."""
     return str(_before(folder).get("type"))
-
-
-def view(name: str) -> View:
-    """Find a feature view by its name, or raise UserError."""
-    if name not in VIEWS:
-        raise UserError(f"There is no feature view '{name}': choose {', '.join(VIEWS)}.{did_you_mean(name, VIEWS)}")
-    return VIEWS[name]
 
 
 def filled(folder: Path) -> dict[str, Any]:
@@ -182,6 +170,6 @@ def keep_filled(folder: Path, views: Mapping[str, Any]) -> None:
 
 def _identity(folder: Path) -> str:
     online = _before(folder)
-    path = folder / str(online.get("path", "")) if online.get("type") == "sqlite" else None
+    path = database(folder) if online.get("type") == "sqlite" and "path" in online else None
     file = path.stat().st_ino if path is not None and path.exists() else None
     return f"{sorted(online.items())} {file}"

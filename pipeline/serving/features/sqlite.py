@@ -15,6 +15,7 @@ import yaml
 from pipeline.core.arrays import Floats, Ints
 
 _STRING, _INT64 = 2, 4  # feast.protos.feast.types.Value_pb2.ValueType
+_MOST = 900  # variables in one statement, which every SQLite takes
 _FLOAT_TAG = b"\x35"  # field 6, four bytes: float_val of a Value
 
 
@@ -54,11 +55,10 @@ def value_bytes(values: Floats) -> list[bytes]:
 
 def read(connection: sqlite3.Connection, table: str, key: str, keys: Ints, features: tuple[str, ...]) -> Floats:
     """Read (n, features) float32 of (n,) keys, NaN where a value is not there."""
-    found = np.full((len(keys), len(features)), np.nan, np.float32)
     column = {name: at for at, name in enumerate(features)}
     unique, back = np.unique(keys, return_inverse=True)
     row = {name: at for at, name in enumerate(entity_keys(key, unique))}
-    table_of = np.full((len(unique), len(features)), np.nan, np.float32)
+    found = np.full((len(unique), len(features)), np.nan, np.float32)
     names = list(row)
     for low in range(0, len(names), _MOST):
         some = names[low : low + _MOST]
@@ -67,12 +67,8 @@ def read(connection: sqlite3.Connection, table: str, key: str, keys: Ints, featu
         )
         for entity, name, value in connection.execute(asked, some):
             if value and name in column:
-                table_of[row[entity], column[name]] = _number(value)
-    found[:] = table_of[back]
-    return found
-
-
-_MOST = 900  # variables in one statement, which every SQLite takes
+                found[row[entity], column[name]] = _number(value)
+    return np.asarray(found[back], np.float32)
 
 
 def _number(value: bytes) -> float:

@@ -34,7 +34,7 @@ def session_key(session: str) -> int:
     return int.from_bytes(hashlib.blake2b(session.encode(), digest_size=8).digest(), "little", signed=True)
 
 
-def prices(catalogue: pl.DataFrame) -> pl.Expr | pl.Series:
+def prices(catalogue: pl.DataFrame) -> pl.Expr:
     """Give the items' prices as float64, null where unknown."""
     if PRICE in catalogue.columns and catalogue[PRICE].dtype.is_numeric():
         return pl.col(PRICE).cast(pl.Float64)

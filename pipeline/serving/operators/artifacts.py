@@ -7,7 +7,6 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.indexes.known import KnownItems
-from pipeline.models.dlrm.pairs import PairTables
 from pipeline.models.registry import encoder_kind
 
 ENCODER, RANKER = "encoder", "ranker"
@@ -24,9 +23,3 @@ def load_known(artifacts: Path, model: str) -> KnownItems:
     folder = artifacts / ENCODER
     catalogue = pl.read_parquet(folder / "items.parquet")
     return KnownItems(encoder_kind(model).load(folder, catalogue), catalogue, "")
-
-
-@cache
-def load_pairs(artifacts: Path, min_clicks: int) -> PairTables:
-    """Read what pairs of a session and an item are looked up in."""
-    return PairTables.load(artifacts / RANKER, pl.read_parquet(artifacts / ENCODER / "items.parquet"), min_clicks)

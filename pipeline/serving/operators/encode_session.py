@@ -9,11 +9,10 @@ from merlin.schema import ColumnSchema
 
 from pipeline.indexes.known import KnownItems
 from pipeline.serving.operators.artifacts import load_known, save_encoder
+from pipeline.serving.operators.names import CODE, VECTOR
 from pipeline.serving.operators.passing import NewColumns, PassingOperator, column
 from pipeline.serving.stages.histories import Requests
 from pipeline.sessions.histories import MAX_HISTORY, Histories
-
-VECTOR, CODE = "query_vector", "history_code"
 
 
 class _OfHistories(PassingOperator):
@@ -39,9 +38,7 @@ class _OfHistories(PassingOperator):
 
     def histories(self, given: Mapping[str, Any]) -> Histories:
         """Give the last clicks that the model knows."""
-        return Requests(given["history__values"], given["history__offsets"]).known(
-            self._known.catalogue["category_idx"].to_numpy()
-        )
+        return Requests(given["history__values"], given["history__offsets"]).known(self._known.categories)
 
 
 class EncodeSession(_OfHistories):

@@ -6,10 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
-
-os.environ["FEAST_USAGE"] = "False"  # before Feast is imported: it tells its makers what it does
-
 from merlin.core.protocols import Transformable
 from merlin.dag import ColumnSelector
 from merlin.schema import ColumnSchema, Schema
@@ -21,11 +17,12 @@ from pipeline.core.errors import UserError
 from pipeline.serving.features.repository import VIEWS, View, open_store
 from pipeline.serving.features.tables import SESSION_FEATURES
 from pipeline.serving.operators.artifacts import load_known
+from pipeline.serving.operators.names import IDS
 from pipeline.serving.operators.passing import NewColumns, PassingOperator, column
 from pipeline.serving.operators.variables import REPOSITORY_VARIABLE
 from pipeline.serving.stages.histories import Requests
 from pipeline.serving.stages.scoring import ITEM_COLUMNS
-from pipeline.serving.stages.sessions import completed
+from pipeline.serving.stages.sessions import SessionReader
 
 
 class LookUp(QueryFeast):  # type: ignore[misc]
@@ -94,15 +91,15 @@ class SessionFeatures(_FeastOperator):
     def load(self, folder: Path) -> None:
         """Open the feature repository, and read the catalogue."""
         super().load(folder)
-        self._catalogue: pl.DataFrame = load_known(folder, self.model).catalogue
+        self._reader = SessionReader.of(load_known(folder, self.model).catalogue)
 
     def columns(self, given: Mapping[str, Any]) -> NewColumns:
         """Give the sessions' features."""
         requests = Requests(given["history__values"], given["history__offsets"])
-        return dict(completed(self.look_up.read(given["session_key"]), requests, self._catalogue))
+        return dict(self._reader.completed(self.look_up.read(given["session_key"]), requests))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_catalogue"}
+        return {name: value for name, value in self.__dict__.items() if name != "_reader"}
 
 
 class CandidateFeatures(_FeastOperator):
@@ -120,6 +117,6 @@ class CandidateFeatures(_FeastOperator):
 
     def columns(self, given: Mapping[str, Any]) -> NewColumns:
         """Give the candidates' features."""
-        ids = given["candidate_ids"]
+        ids = given[IDS]
         found = self.look_up.read(np.maximum(ids, FIRST_IDX).ravel())
         return {name: found[name].reshape(ids.shape) for name in ITEM_COLUMNS}

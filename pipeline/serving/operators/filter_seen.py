@@ -6,12 +6,10 @@ from typing import Any
 import numpy as np
 from merlin.schema import ColumnSchema
 
+from pipeline.serving.operators.names import IDS, KEPT, SCORES
 from pipeline.serving.operators.passing import NewColumns, PassingOperator, column
-from pipeline.serving.operators.query_milvus import IDS, SCORES
 from pipeline.serving.stages.histories import Requests
 from pipeline.serving.stages.scoring import candidates, kept
-
-KEPT = "kept_ids"
 
 
 class FilterSeen(PassingOperator):

@@ -9,9 +9,9 @@ from merlin.schema import ColumnSchema
 
 from pipeline.indexes.known import KnownItems
 from pipeline.models.dlrm.pairs import CATEGORICAL, CONTINUOUS, PairTables
-from pipeline.serving.operators.artifacts import RANKER, load_known, load_pairs
+from pipeline.serving.operators.artifacts import RANKER, load_known
+from pipeline.serving.operators.names import IDS, SCORES
 from pipeline.serving.operators.passing import NewColumns, PassingOperator, column
-from pipeline.serving.operators.query_milvus import IDS, SCORES
 from pipeline.serving.stages.histories import Requests
 from pipeline.serving.stages.scoring import ITEM_COLUMNS, about, candidates
 
@@ -38,8 +38,8 @@ class PairFeatures(PassingOperator):
 
     def load(self, folder: Path) -> None:
         """Read it, and the catalogue."""
-        self._pairs = load_pairs(folder, self.min_clicks)
         self._known: KnownItems = load_known(folder, self.model)
+        self._pairs = PairTables.load(folder / RANKER, self._known.catalogue, self.min_clicks)
 
     def added(self) -> list[ColumnSchema]:
         """Describe both."""
@@ -50,7 +50,7 @@ class PairFeatures(PassingOperator):
 
     def columns(self, given: Mapping[str, Any]) -> NewColumns:
         """Compute a batch."""
-        categories = self._known.catalogue["category_idx"].to_numpy()
+        categories = self._known.categories
         histories = Requests(given["history__values"], given["history__offsets"]).known(categories)
         found = candidates(given[IDS], given[SCORES], len(categories))
         known = about(self._pairs, found, given)

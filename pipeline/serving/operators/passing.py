@@ -5,6 +5,7 @@ is one chain, in which each operator hands on what later ones need.
 """
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,19 +33,19 @@ def waited(stage: str) -> str:
     return f"wait_{stage.replace(' ', '_')}"
 
 
-class PassingOperator(BaseOperator):  # type: ignore[misc]
+class PassingOperator(BaseOperator, ABC):  # type: ignore[misc]
     """Add `added` columns to those that come in, without those `dropped`."""
 
     stage = ""
     dropped: tuple[str, ...] = ()
 
+    @abstractmethod
     def added(self) -> list[ColumnSchema]:
         """Describe the columns that `columns` gives."""
-        raise NotImplementedError
 
+    @abstractmethod
     def columns(self, given: Mapping[str, Any]) -> NewColumns:
         """Compute the columns of a batch; given: what comes in, a ragged column as NAME__values and NAME__offsets."""
-        raise NotImplementedError
 
     def compute_output_schema(
         self, input_schema: Schema, col_selector: ColumnSelector, prev_output_schema: Schema | None = None

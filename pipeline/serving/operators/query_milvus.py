@@ -17,10 +17,10 @@ import numpy as np
 from merlin.schema import ColumnSchema
 
 from pipeline.core.errors import UserError
+from pipeline.serving.operators.names import IDS, SCORES, VECTOR
 from pipeline.serving.operators.passing import NewColumns, PassingOperator, column
 from pipeline.serving.operators.variables import ADDRESS_VARIABLE, TOKEN_VARIABLE, URI_VARIABLE
 
-IDS, SCORES = "candidate_ids", "candidate_scores"
 _GONE = (1, 2, 3)  # pymilvus's codes of a connection that does not come about, or ended
 
 
@@ -67,7 +67,7 @@ class QueryMilvus(PassingOperator):
 
     def columns(self, given: Mapping[str, Any]) -> NewColumns:
         """Search for a batch."""
-        hits = self._asked(np.asarray(given["query_vector"], np.float32))
+        hits = self._asked(np.asarray(given[VECTOR], np.float32))
         ids = np.full((len(hits), self.top_k), -1, np.int64)
         scores = np.zeros((len(hits), self.top_k), np.float32)
         for row, found in enumerate(hits):

@@ -10,27 +10,24 @@ from typing import Any
 import numpy as np
 from merlin.schema import ColumnSchema
 
-from pipeline.serving.operators.encode_session import CODE
-from pipeline.serving.operators.filter_seen import KEPT
+from pipeline.serving.operators.names import CODE, FINGERPRINT, KEPT, ORDER, ORDERED_IDS, ORDERED_SCORES
 from pipeline.serving.operators.passing import NewColumns, PassingOperator, column
 from pipeline.serving.stages.sampling import softmax_order, streams
-
-ORDERED_IDS, ORDERED_SCORES, ORDER, TRAINING = "ordered_ids", "ordered_scores", "order", "training"
 
 
 class SoftmaxSampling(PassingOperator):
     """Give 'ordered_ids' and 'ordered_scores' (n, k), and 'order' (n, k), the columns that they stood in.
 
-    'training' (n,) is a number of the training whose keys these are, so that whoever names them can see that it fits.
+    'fingerprint' (n,) is a number of what answered, so that whoever reads the answer can see that it is what was asked.
     Reads the column `scores`, 'kept_ids' (-1 for what is no candidate, which comes last), and a request's 'temperature'
     (0 sorts by score alone) and 'seed'.
     """
 
     stage = "order"
 
-    def __init__(self, top_k: int, scores: str, training: int = 0) -> None:
+    def __init__(self, top_k: int, scores: str, fingerprint: int = 0) -> None:
         super().__init__()
-        self.top_k, self.scores, self.training = top_k, scores, training
+        self.top_k, self.scores, self.fingerprint = top_k, scores, fingerprint
 
     def added(self) -> list[ColumnSchema]:
         """Describe ids, scores and order."""
@@ -38,7 +35,7 @@ class SoftmaxSampling(PassingOperator):
             column(ORDERED_IDS, np.int64, self.top_k),
             column(ORDERED_SCORES, np.float32, self.top_k),
             column(ORDER, np.int64, self.top_k),
-            column(TRAINING, np.int64),
+            column(FINGERPRINT, np.int64),
         ]
 
     def columns(self, given: Mapping[str, Any]) -> NewColumns:
@@ -50,5 +47,5 @@ class SoftmaxSampling(PassingOperator):
             ORDERED_IDS: np.take_along_axis(given[KEPT], order, axis=1),
             ORDERED_SCORES: np.take_along_axis(scores, order, axis=1),
             ORDER: order,
-            TRAINING: np.full(len(order), self.training, np.int64),
+            FINGERPRINT: np.full(len(order), self.fingerprint, np.int64),
         }

@@ -7,15 +7,15 @@ import numpy as np
 
 from pipeline.core.arrays import Floats, Ints
 from pipeline.core.columns import FIRST_IDX
-from pipeline.core.errors import NotLoaded
 from pipeline.search.engine import Database, Found
 from pipeline.serving.features.online import OnlineFeatures
+from pipeline.serving.recommender import loaded
 from pipeline.serving.stages.answer import STAGES, Answers
 from pipeline.serving.stages.histories import Requests
 from pipeline.serving.stages.sampling import check_temperature, softmax_order, streams
 from pipeline.serving.stages.scoring import about, candidates, kept
 from pipeline.serving.stages.served import ServedModel
-from pipeline.serving.stages.sessions import completed
+from pipeline.serving.stages.sessions import SessionReader
 
 
 class FastPath:
@@ -24,6 +24,7 @@ class FastPath:
     def __init__(self, served: ServedModel) -> None:
         self.served = served
         self.online = OnlineFeatures(served.repository)
+        self._sessions = SessionReader.of(served.known.catalogue)
 
     def answer(self, keys: Ints, requests: Requests, engine: Database, temperature: Floats, seeds: Ints) -> Answers:
         """Answer n requests; keys: (n,) of the sessions, temperature and seeds: (n,).
@@ -36,14 +37,14 @@ class FastPath:
             clock.append(time.perf_counter())
 
         check_temperature(temperature)
-        sessions = completed(self.online.sessions(keys), requests, served.known.catalogue)
+        sessions = self._sessions.completed(self.online.sessions(keys), requests)
         tick()
-        histories = requests.known(served.categories)
+        histories = requests.known(served.known.categories)
         vectors = served.known.encoder.encode(histories)
         tick()
         hits = self._search(engine, vectors)
         tick()
-        found = candidates(hits.ids, hits.scores, len(served.categories))
+        found = candidates(hits.ids, hits.scores, len(served.known.categories))
         left = kept(hits.ids, found, requests.seen(hits.ids))
         tick()
         if served.ranker is None:
@@ -60,12 +61,8 @@ class FastPath:
         return Answers(hits.ids, hits.scores, left, scores, order, sessions, {"total": sum(spent.values()), **spent})
 
     def _search(self, engine: Database, vectors: Floats) -> Found:
-        name, search = self.served.index["collection"], self.served.search
-        try:
-            return engine.search(name, vectors, self.served.candidates, search)
-        except NotLoaded:
-            engine.load(name)
-            return engine.search(name, vectors, self.served.candidates, search)
+        name, served = self.served.index["collection"], self.served
+        return loaded(engine, name, lambda: engine.search(name, vectors, served.candidates, served.search))
 
 
 def batch(temperature: float, seed: int, sessions: int) -> tuple[Floats, Ints]:

@@ -2,12 +2,10 @@
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.arrays import Ints
-from pipeline.core.columns import CATEGORY_IDX, DEFAULT_MODEL, FIRST_IDX, ITEM_IDX
+from pipeline.core.columns import DEFAULT_MODEL, FIRST_IDX, ITEM_IDX
 from pipeline.core.errors import UserError
 from pipeline.indexes.known import KnownItems, in_use_now
 from pipeline.indexes.registry import find_index, index_in_use, list_indexes, used_search
@@ -47,15 +45,10 @@ class ServedModel:
         return 4 if self.ranker is not None else 3
 
     @property
-    def training(self) -> int:
+    def fingerprint(self) -> int:
         """Give a number of what answers: training, index, its search parameters and ranker."""
         parts = (self.known.key, self.index["collection"], sorted(self.search.items()), self.ranker_key)
         return int(hashlib.sha256(repr(parts).encode()).hexdigest()[:15], 16)
-
-    @cached_property
-    def categories(self) -> Ints:
-        """Give the category_idx of each item of the catalogue."""
-        return self.known.catalogue[CATEGORY_IDX].to_numpy().astype("int64")
 
 
 def find_served(workspace: Workspace, model: str | None = None, index: str | None = None) -> ServedModel:
@@ -78,17 +71,18 @@ def find_served(workspace: Workspace, model: str | None = None, index: str | Non
             f"Index '{row['name']}' was built from another training of {name} than the one in use: "
             f"refresh it with `run --model {name}`."
         )
-    known = now
     ranker_name = _ranker_over(workspace, name)
-    ranker = None if ranker_name is None else _load_ranker(workspace, ranker_name, name, known)
-    items = len(known.rows)
-    if known.catalogue[ITEM_IDX].to_list() != list(range(FIRST_IDX, FIRST_IDX + items)):
+    ranker = None if ranker_name is None else _load_ranker(workspace, ranker_name, name, now)
+    if ranker is None:
+        ranker_name = None
+    items = len(now.rows)
+    if now.catalogue[ITEM_IDX].to_list() != list(range(FIRST_IDX, FIRST_IDX + items)):
         raise UserError(f"The catalogue of {name} is numbered otherwise than today: run `preprocess` and `train` anew.")
     count = min(CANDIDATES, items)
     kind = index_type(row["index"])
     search = validate_search(kind, row["params"], parse_params(used_search(workspace, row["name"])), count)
     ranker_key = "" if ranker_name is None else str((workspace.manifest(stage_name(ranker_name)) or {})["key"])
-    return ServedModel(row, search, known, ranker_name, ranker, ranker_key, find_repository(workspace), count)
+    return ServedModel(row, search, now, ranker_name, ranker, ranker_key, find_repository(workspace), count)
 
 
 def _usual(workspace: Workspace) -> str:

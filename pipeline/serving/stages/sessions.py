@@ -1,42 +1,52 @@
 """Features of sessions that the store does not know: read from the clicks that came with the request."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from pipeline.core.arrays import Floats
-from pipeline.core.columns import FIRST_IDX
+from pipeline.core.arrays import Floats, Ints
+from pipeline.core.columns import CATEGORY_IDX, FIRST_IDX, PRICE
 from pipeline.serving.features.tables import SESSION_FEATURES, SHARES, common_categories, prices
 from pipeline.serving.stages.histories import Requests
 
 
-def completed(found: Mapping[str, Floats], requests: Requests, catalogue: pl.DataFrame) -> dict[str, Floats]:
-    """Give the features of sessions, from the store where it has them, else from their clicks; 'seconds' stays unknown.
+@dataclass(frozen=True, eq=False)
+class SessionReader:
+    """What the features of a session are read in, of one catalogue."""
 
-    found: {feature: (n,)} float32, NaN where the store knows nothing.
-    """
-    complete = {name: np.array(found[name], np.float32) for name in SESSION_FEATURES}
-    new = np.flatnonzero(np.isnan(complete["length"]))
-    if len(new):
-        price = catalogue.select(prices(catalogue).alias("price"))["price"].fill_null(float("nan")).to_numpy()
-        category, common = catalogue["category_idx"].to_numpy(), common_categories(catalogue)
-        for row in new:
-            items = requests.values[requests.offsets[row] : requests.offsets[row + 1]]
-            rows = items[(items >= FIRST_IDX) & (items < FIRST_IDX + len(price))] - FIRST_IDX
-            _complete(complete, row, rows, price[rows], category[rows], common)
-    return complete
+    prices: Floats  # (items,), NaN where unknown
+    categories: Ints  # (items,) category_idx
+    common: tuple[int, ...]  # the categories whose shares are features
 
+    @staticmethod
+    def of(catalogue: pl.DataFrame) -> "SessionReader":
+        """Read a catalogue, with or without prices."""
+        priced = catalogue.with_columns(prices(catalogue).alias(PRICE))[PRICE].fill_null(float("nan"))
+        common = tuple(common_categories(catalogue))
+        return SessionReader(priced.to_numpy(), catalogue[CATEGORY_IDX].to_numpy(), common)
 
-def _complete(
-    complete: dict[str, Floats], row: int, rows: Floats, price: Floats, category: Floats, common: list[int]
-) -> None:
-    if not len(rows):
-        return
-    complete["length"][row] = len(rows)
-    complete["last_item"][row] = rows[-1] + FIRST_IDX
-    known = price[~np.isnan(price)]
-    complete["mean_price"][row] = known.mean() if len(known) else np.nan
-    for n in range(1, SHARES + 1):
-        share = (category == common[n - 1]).mean() if n <= len(common) else 0.0
-        complete[f"share_{n}"][row] = share
+    def completed(self, found: Mapping[str, Floats], requests: Requests) -> dict[str, Floats]:
+        """Give sessions' features, from the store where it has them, else from their clicks; 'seconds' stays unknown.
+
+        found: {feature: (n,)} float32, NaN where the store knows nothing.
+        """
+        complete = {name: np.array(found[name], np.float32) for name in SESSION_FEATURES}
+        for session in np.flatnonzero(np.isnan(complete["length"])):
+            items = requests.values[requests.offsets[session] : requests.offsets[session + 1]]
+            rows = items[(items >= FIRST_IDX) & (items < FIRST_IDX + len(self.prices))] - FIRST_IDX
+            for name, value in self._read(rows).items() if len(rows) else ():
+                complete[name][session] = value
+        return complete
+
+    def _read(self, rows: Ints) -> dict[str, float]:
+        """Read the features of clicks, oldest first: rows of the catalogue."""
+        known = self.prices[rows][~np.isnan(self.prices[rows])]
+        shares = [float((self.categories[rows] == code).mean()) for code in self.common]
+        return {
+            "length": len(rows),
+            "last_item": rows[-1] + FIRST_IDX,
+            "mean_price": known.mean() if len(known) else np.nan,
+            **{f"share_{n}": share for n, share in enumerate([*shares, *[0.0] * (SHARES - len(shares))], 1)},
+        }

@@ -63,6 +63,5 @@ def environment(more: Mapping[str, str]) -> dict[str, str]:
         "LD_LIBRARY_PATH": ":".join([*libraries, os.environ.get("LD_LIBRARY_PATH", "")]).strip(":"),
         "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
         "PYTHONWARNINGS": "ignore",
-        "FEAST_USAGE": "False",
         **more,
     }

@@ -8,11 +8,12 @@ import numpy as np
 
 from pipeline.core.arrays import Floats, Ints
 from pipeline.core.errors import UserError
-from pipeline.serving.ensemble.columns import TRAINING, answers, outputs, request
+from pipeline.serving.ensemble.columns import answers, outputs, request
+from pipeline.serving.operators.names import FINGERPRINT
 from pipeline.serving.stages.answer import Answers
 from pipeline.serving.stages.histories import Requests
 
-EXECUTOR = "executor_model"
+EXECUTOR = "executor_model"  # as Merlin calls the model that runs the chain
 DEADLINE_S = 10.0
 _TYPES = {"int64": "INT64", "int32": "INT32", "float32": "FP32"}
 _AGAIN = ("unavailable", "connection", "socket closed")
@@ -21,13 +22,15 @@ _AGAIN = ("unavailable", "connection", "socket closed")
 class TritonClient:
     """One connection to a Triton, at HOST:PORT of its gRPC; several threads may ask at once.
 
-    `training`: the number of the training that answers are named by (`ServedModel.training`); any other is refused.
+    `fingerprint`: of what is asked for (`ServedModel.fingerprint`); an answer of anything else is refused.
     """
 
-    def __init__(self, address: str, ranked: bool, training: int | None = None, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(
+        self, address: str, ranked: bool, fingerprint: int | None = None, deadline_s: float = DEADLINE_S
+    ) -> None:
         from tritonclient import grpc
 
-        self.address, self.ranked, self.training, self.deadline_s = address, ranked, training, deadline_s
+        self.address, self.ranked, self.fingerprint, self.deadline_s = address, ranked, fingerprint, deadline_s
         self._client = grpc.InferenceServerClient(address.removeprefix("grpc://"))
 
     def close(self) -> None:
@@ -48,7 +51,7 @@ class TritonClient:
         reply = self._infer(inputs, wanted)
         took = (time.perf_counter() - began) * 1000
         found = {output.name(): reply.as_numpy(output.name()) for output in wanted}
-        if self.training is not None and int(found[TRAINING][0]) != self.training:
+        if self.fingerprint is not None and int(found[FINGERPRINT][0]) != self.fingerprint:
             raise UserError(
                 f"Triton at {self.address} serves another index, model or ranker than those in use: run "
                 "`serve export` and `serve up`."

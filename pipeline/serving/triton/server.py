@@ -2,12 +2,8 @@
 
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +11,17 @@ import psutil
 
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
-from pipeline.core.project import PROJECT
 from pipeline.core.text import duration
 from pipeline.search.embedded.leases import holders, take
-from pipeline.search.embedded.life import is_ready
+from pipeline.search.embedded.life import Supervised, is_ready
 from pipeline.serving.ensemble.export import REPOSITORY, STAGE
 from pipeline.store.locks import is_locked, locked
 from pipeline.store.stage import need
-from pipeline.store.workspace import Workspace, read_json, write_json
+from pipeline.store.workspace import Workspace, keep_newest, read_json, write_json
 from pipeline.training.archive import link_files
 
 URL_VARIABLE = "TRITON_URL"  # the gRPC address of another Triton, such as NVIDIA's container with a GPU
-_USUAL_START_S = 12.0
+_TRITON = Supervised("Triton", "Triton", "pipeline.serving.triton.supervisor", 12.0)
 _MODEL_FILES = ("/model.py", "/model.savedmodel")
 _KEPT = 2  # repositories: the one that is served, and the one before it
 
@@ -59,7 +54,7 @@ def want(workspace: Workspace) -> dict[str, Any]:
         wanted = {"key": key, **{name: manifest["metrics"][name] for name in ("features", "server", "training")}}
         if read_json(folder / "wanted.json") != wanted:
             write_json(folder / "wanted.json", wanted)
-        _forget_old(folder, key)
+        keep_newest(folder / "served", key, _KEPT)
     return wanted
 
 
@@ -71,26 +66,6 @@ def _one_process_each(repository: Path) -> None:
         path.write_text(text)
 
 
-def _forget_old(folder: Path, newest: str) -> None:
-    old = [path for path in (folder / "served").iterdir() if path.name != newest]
-    for path in sorted(old, key=lambda path: path.stat().st_mtime, reverse=True)[_KEPT - 1 :]:
-        shutil.rmtree(path, ignore_errors=True)
-
-
-@contextmanager
-def connect(workspace: Workspace, what: str, progress: Progress = silent) -> Iterator[str]:
-    """Hold Triton for the block; give its gRPC address: ours, or the one that TRITON_URL names."""
-    if url := external():
-        yield url
-        return
-    want(workspace)
-    held = take(home(workspace), what)
-    try:
-        yield ensure(workspace, progress)
-    finally:
-        held.release()
-
-
 def up(workspace: Workspace, progress: Progress = silent) -> dict[str, Any]:
     """Serve what is exported now, and go on until `down`; give the status."""
     if url := external():
@@ -99,7 +74,7 @@ def up(workspace: Workspace, progress: Progress = silent) -> dict[str, Any]:
     held = take(home(workspace), "serve up")
     try:
         (home(workspace) / "pinned").touch()
-        ensure(workspace, progress)
+        _TRITON.ensure(home(workspace), progress)
         _wait_for_swap(workspace, wanted["key"], progress)
     finally:
         held.release()
@@ -109,50 +84,20 @@ def up(workspace: Workspace, progress: Progress = silent) -> dict[str, Any]:
 def _wait_for_swap(workspace: Workspace, key: str, progress: Progress, limit_s: float = 120.0) -> None:
     started = time.monotonic()
     while True:
-        about = read_json(home(workspace) / "server.json") or {}
+        about, wanted = (read_json(home(workspace) / name) or {} for name in ("server.json", "wanted.json"))
         if about.get("key") == key and is_ready(home(workspace)):
             return
-        if error := about.get("error"):
-            raise UserError(str(error))
+        if wanted.get("key") != key:  # the supervisor went back to what it served
+            raise UserError(str(about.get("error") or "Another ensemble was exported meanwhile: run `serve up` again."))
         waited = time.monotonic() - started
         if waited > limit_s:
             raise UserError(f"Triton did not take the new ensemble within {duration(limit_s)}: see `serve status`.")
-        progress(min(waited, _USUAL_START_S - 0.5), _USUAL_START_S, "loading the new ensemble beside the old one")
-        time.sleep(0.1)
-
-
-def ensure(workspace: Workspace, progress: Progress = silent, limit_s: float = 120.0) -> str:
-    """Start Triton if it does not run, and wait until it answers; give its gRPC address. The caller holds a lease."""
-    folder, started = home(workspace), time.monotonic()
-    supervisor: subprocess.Popen[bytes] | None = None
-    while True:
-        about = read_json(folder / "server.json") or {}
-        if is_ready(folder):
-            return str(about["grpc"])
-        if supervisor is not None and supervisor.poll() not in (None, 0):
-            log = folder / "logs" / "supervisor.log"
-            raise UserError(str(about.get("error") or f"Triton's supervisor ended before it began: see {log}."))
-        if supervisor is None and not is_locked(folder / "supervisor.lock"):
-            supervisor = _spawn(folder)
-        waited = time.monotonic() - started
-        if waited > limit_s:
-            raise UserError(f"Triton was not ready within {duration(limit_s)}: see {folder / 'logs'}.")
-        progress(min(waited, _USUAL_START_S - 0.5), _USUAL_START_S, "starting Triton")
-        if supervisor is not None and supervisor.poll() is not None:
-            supervisor = None  # another one was first, or stopped as we came: look again
-        time.sleep(0.1)
-
-
-def _spawn(folder: Path) -> subprocess.Popen[bytes]:
-    with (folder / "logs" / "supervisor.log").open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "pipeline.serving.triton.supervisor", str(folder)],
-            cwd=PROJECT,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
+        progress(
+            min(waited, _TRITON.usual_start_s - 0.5),
+            _TRITON.usual_start_s,
+            "loading the new ensemble beside the old one",
         )
+        time.sleep(0.1)
 
 
 def address(workspace: Workspace) -> str:
@@ -199,17 +144,4 @@ def _processes(pid: int | None) -> list[dict[str, Any]]:
 
 def down(workspace: Workspace) -> str:
     """End what `up` began; Triton goes on while others hold it. Say in a sentence what happens."""
-    folder = home(workspace)
-    (folder / "pinned").unlink(missing_ok=True)
-    if not is_locked(folder / "supervisor.lock"):
-        return "Triton is not running."
-    if held := holders(folder):
-        who = ", ".join(f"{h.get('what')} (pid {h.get('pid')})" for h in held)
-        return f"Triton goes on for {who}, and stops 30 s after the last of them ends."
-    if pid := (read_json(folder / "server.json") or {}).get("supervisor_pid"):
-        with suppress(ProcessLookupError):
-            os.kill(int(pid), signal.SIGTERM)
-    deadline = time.monotonic() + 20
-    while is_locked(folder / "supervisor.lock") and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return "Triton is stopped."
+    return _TRITON.unpin(home(workspace))

@@ -22,8 +22,8 @@ import psutil
 
 from pipeline.core.errors import UserError
 from pipeline.search.embedded import server as milvus
-from pipeline.search.embedded.leases import Lease, gate, holders
-from pipeline.search.embedded.life import become_only, die_with_parent, is_ready, stop
+from pipeline.search.embedded.leases import Lease, gate
+from pipeline.search.embedded.life import become_only, die_with_parent, is_held, is_ready, stop
 from pipeline.search.embedded.restarts import Restarts
 from pipeline.serving.ensemble.local import addresses
 from pipeline.serving.triton.binary import PORTS, command, environment, put_together
@@ -50,86 +50,130 @@ def main(home: Path) -> int:
     guard = become_only(home)
     if guard is None:
         return 0
-    stopping: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, frame: stopping.append(number))
+    life = _Life(home, guard)
+    signal.signal(signal.SIGTERM, lambda number, frame: life.stopping.append(number))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    workspace = Workspace.open(home.parent)
-    backends, restarts, starts = put_together(home), Restarts(), list[float]()
-    held: Lease | None = None
+    starts: list[float] = []
     try:
         while True:
             starts = [t for t in starts if time.monotonic() - t < _WITHIN_S] + [time.monotonic()]
             if len(starts) > _RESTARTS + 1:
-                return _fail(home, f"it ended {_RESTARTS + 1} times within {_WITHIN_S / 60:.0f} minutes")
+                return life.fail(f"it ended {_RESTARTS + 1} times within {_WITHIN_S / 60:.0f} minutes")
             try:
-                held = held or _hold_milvus(workspace, home)
-                running = _start(workspace, home, backends, guard, restarts)
+                running = life.start()
             except (UserError, OSError) as error:
-                return _fail(home, str(error))
-            ended = _serve(workspace, home, backends, guard, running, stopping, restarts)
+                return life.fail(str(error))
+            ended = life.serve(running)
             if ended is None:
                 return 0
-            restarts.ended(ended)
+            life.restarts.ended(ended)
     finally:
-        if held is not None:
-            held.release()
+        if life.milvus is not None:
+            life.milvus.release()
 
 
-def _hold_milvus(workspace: Workspace, home: Path) -> Lease | None:
-    if _wanted(home)["server"] != milvus.EMBEDDED.name:
-        return None
-    return milvus.lease(workspace, "Triton")
+class _Life:
+    """One supervisor's: what it starts servers with, and what it knows of them."""
 
+    def __init__(self, home: Path, guard: int) -> None:
+        self.home, self.guard = home, guard
+        self.workspace = Workspace.open(home.parent)
+        self.backends = put_together(home)
+        self.restarts = Restarts("Triton", kept="")
+        self.stopping: list[int] = []
+        self.milvus: Lease | None = None
 
-def _keep_milvus(workspace: Workspace, wanted: dict[str, Any]) -> None:
-    """Start the embedded Milvus again where its own supervisor was killed too; requests are refused until then."""
-    if wanted["server"] == milvus.EMBEDDED.name and not is_ready(milvus.home(workspace)):
-        with suppress(UserError):  # tried again in a moment
-            milvus.ensure(workspace, limit_s=20)
+    def wanted(self) -> dict[str, Any]:
+        """Read what is to be served."""
+        return dict(read_json(self.home / "wanted.json") or {})
 
+    def tell(self, about: dict[str, Any]) -> None:
+        """Write what is so of the server, and of this supervisor."""
+        ours = {"supervisor_pid": os.getpid(), "since": time.time()}
+        write_json(self.home / "server.json", ours | self.restarts.about() | about)
 
-def _wanted(home: Path) -> dict[str, Any]:
-    return dict(read_json(home / "wanted.json") or {})
+    def fail(self, reason: str) -> int:
+        """Write why nothing runs; give the exit code."""
+        log = self.home / "logs" / "triton.log"
+        write_json(self.home / "server.json", {"state": "failed", "error": f"Triton did not run: {reason}; see {log}."})
+        return 1
 
+    def start(self) -> TritonServer:
+        """Start a server on what is wanted, wait until it is ready, and tell where it listens."""
+        wanted, began = self.wanted(), time.monotonic()
+        if not is_ready(self.home):
+            self.tell({"state": "starting"})
+        self.keep_milvus(wanted)
+        ports = dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))
+        log_path = self.home / "logs" / "triton.log"
+        with log_path.open("ab") as log:
+            begins = log.tell()
+            process = subprocess.Popen(
+                command(self.home / "served" / wanted["key"], self.backends, ports),
+                cwd=self.home,
+                env=environment(addresses(self.workspace, wanted["server"], wanted["features"])),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[self.guard],
+                preexec_fn=die_with_parent,  # noqa: PLW1509  one call; a killed supervisor leaves no orphan
+            )
+        try:
+            _wait(process, ports["http"])
+        except BaseException as error:
+            end(process)
+            if isinstance(error, UserError):
+                raise UserError(f"{error}{_why(log_path, begins)}") from error
+            raise
+        addressed = {name: f"127.0.0.1:{ports[name]}" for name in PORTS}
+        ready_s = round(time.monotonic() - began, 1)
+        about = {"state": "ready", "pid": process.pid, "key": wanted["key"], "ready_s": ready_s, **addressed}
+        self.restarts.ready()
+        self.tell(about)
+        return TritonServer(process, wanted, about)
 
-def _fail(home: Path, reason: str) -> int:
-    log = home / "logs" / "triton.log"
-    write_json(home / "server.json", {"state": "failed", "error": f"Triton did not run: {reason}; see {log}."})
-    return 1
+    def keep_milvus(self, wanted: dict[str, Any]) -> None:
+        """Hold the embedded Milvus where the ensemble asks it; start it again where its supervisor was killed too."""
+        if wanted["server"] != milvus.EMBEDDED.name:
+            return
+        if self.milvus is None:
+            self.milvus = milvus.lease(self.workspace, "Triton")
+        elif not is_ready(milvus.home(self.workspace)):
+            milvus.ensure(self.workspace, limit_s=20)
 
+    def serve(self, running: TritonServer) -> int | None:
+        """Watch server, leases and what is wanted; give None when it was stopped on purpose, else its exit code."""
+        grace = float(os.environ.get(GRACE_VARIABLE, GRACE_S))
+        last_held = time.monotonic()
+        while running.process.poll() is None:
+            if self.wanted().get("key") != running.wanted["key"]:
+                running = self.swapped(running)
+            if is_held(self.home):
+                last_held = time.monotonic()
+                with suppress(UserError):  # requests are refused until Milvus is back; it is tried again in a moment
+                    self.keep_milvus(running.wanted)
+            if self.stopping or time.monotonic() - last_held > grace:
+                with gate(self.home):
+                    if self.stopping or not is_held(self.home):
+                        (self.home / "server.json").unlink(missing_ok=True)
+                        (self.home / "pinned").unlink(missing_ok=True)
+                        end(running.process)
+                        return None
+            time.sleep(0.25)
+        _end_children(self.home)
+        return running.process.returncode
 
-def _start(workspace: Workspace, home: Path, backends: Path, guard: int, restarts: Restarts) -> TritonServer:
-    """Start a server on what is wanted, wait until it is ready, and tell where it listens."""
-    wanted, ours = _wanted(home), {"supervisor_pid": os.getpid(), "since": time.time()}
-    if not is_ready(home):
-        write_json(home / "server.json", {"state": "starting"} | ours | restarts.about())
-    ports = dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))
-    log_path = home / "logs" / "triton.log"
-    with log_path.open("ab") as log:
-        begins = log.tell()
-        process = subprocess.Popen(
-            command(home / "served" / wanted["key"], backends, ports),
-            cwd=home,
-            env=environment(addresses(workspace, wanted["server"], wanted["features"])),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            pass_fds=[guard],
-            preexec_fn=die_with_parent,  # noqa: PLW1509  one call; a killed supervisor leaves no orphan
-        )
-    try:
-        _wait(process, ports["http"])
-    except BaseException as error:
-        end(process)
-        if isinstance(error, UserError):
-            raise UserError(f"{error}{_why(log_path, begins)}") from error
-        raise
-    about = {"state": "ready", "pid": process.pid, "ports": ports, "key": wanted["key"], "ready_s": 0.0}
-    about |= {name: f"127.0.0.1:{ports[name]}" for name in PORTS}
-    about["ready_s"] = round(time.time() - ours["since"], 1)
-    restarts.ready()
-    write_json(home / "server.json", about | ours | {"since": time.time()} | restarts.about())
-    return TritonServer(process, wanted, about)
+    def swapped(self, running: TritonServer) -> TritonServer:
+        """Start what is wanted beside the one that runs, and let that end what it is at; keep it where that fails."""
+        try:
+            fresh = self.start()
+        except (UserError, OSError) as error:
+            self.tell(running.about | {"error": f"The swap failed: {error}"})
+            write_json(self.home / "wanted.json", running.wanted)
+            return running
+        time.sleep(_DRAIN_S)
+        end(running.process)
+        return fresh
 
 
 def _free_ports(count: int) -> list[int]:
@@ -165,56 +209,6 @@ def _why(log: Path, begins: int) -> str:
         lines = file.read().decode(errors="replace").splitlines()
     errors = [line for line in lines if line.startswith("E")]  # Triton's own mark, of the first thing that went wrong
     return f" ({errors[0].partition('] ')[2].strip()[:300]})" if errors else ""
-
-
-def _serve(
-    workspace: Workspace,
-    home: Path,
-    backends: Path,
-    guard: int,
-    running: TritonServer,
-    stopping: list[int],
-    restarts: Restarts,
-) -> int | None:
-    """Watch server, leases and what is wanted; give None when it was stopped on purpose, its exit code when it died."""
-    grace = float(os.environ.get(GRACE_VARIABLE, GRACE_S))
-    last_held = time.monotonic()
-    while running.process.poll() is None:
-        if _wanted(home).get("key") != running.wanted["key"]:
-            running = _swapped(workspace, home, backends, guard, running, restarts)
-        if _is_held(home):
-            last_held = time.monotonic()
-            _keep_milvus(workspace, running.wanted)
-        if stopping or time.monotonic() - last_held > grace:
-            with gate(home):
-                if stopping or not _is_held(home):
-                    (home / "server.json").unlink(missing_ok=True)
-                    (home / "pinned").unlink(missing_ok=True)
-                    end(running.process)
-                    return None
-        time.sleep(0.25)
-    _end_children(home)
-    return running.process.returncode
-
-
-def _swapped(
-    workspace: Workspace, home: Path, backends: Path, guard: int, running: TritonServer, restarts: Restarts
-) -> TritonServer:
-    """Start what is wanted now beside the one that runs, and let that end what it is at; keep it where that fails."""
-    try:
-        fresh = _start(workspace, home, backends, guard, restarts)
-    except (UserError, OSError) as error:
-        write_json(home / "wanted.json", running.wanted)
-        ours = {"supervisor_pid": os.getpid(), "since": time.time(), "error": f"The swap failed: {error}"}
-        write_json(home / "server.json", running.about | ours)
-        return running
-    time.sleep(_DRAIN_S)
-    end(running.process)
-    return fresh
-
-
-def _is_held(home: Path) -> bool:
-    return bool(holders(home)) or (home / "pinned").exists()
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

@@ -136,7 +136,7 @@ def test_a_model_is_swapped_under_sixteen_clients(four: FourStages) -> None:
 
 
 def test_keys_of_another_training_are_not_named(four: FourStages) -> None:
-    client = TritonClient(server.address(four.workspace), ranked=True, training=four.served.training + 1)
+    client = TritonClient(server.address(four.workspace), ranked=True, fingerprint=four.served.fingerprint + 1)
     try:
         with pytest.raises(
             UserError, match="serves another index, model or ranker than those in use: run `serve export`"
