@@ -1,10 +1,12 @@
 """A page's URL and its widgets: each is bound to one value of it, so that a link reproduces the view and Back undoes a change.
 
 The URL is where the value lives. A widget writes it when it is changed, under a key that never changes with the value,
-and takes it from there at every draw. What the URL says is untrusted: a reader gives None for what it cannot use.
+and takes it from there at every draw. The key does change with the default, which moves by itself when a job ends: what
+a browser says that has not heard of that yet is about the widget that was, and is not taken for a person's choice. What the URL says is untrusted: a reader gives None for what it cannot use.
 """
 
 import math
+import zlib
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote
@@ -52,7 +54,7 @@ def bound(
     that Streamlit has: one that is only in the session's state reaches a browser only if it draws that very run, and
     would be overwritten by the widget's own default where the next run comes first.
     """
-    key = key or f"url-{name}"
+    key = f"{key or f'url-{name}'}-{zlib.crc32(repr(default).encode()):x}"
     now = value(name, default, read)
     if key not in st.session_state or st.session_state[key] != now:
         st.session_state[key] = now

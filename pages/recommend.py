@@ -90,6 +90,7 @@ def _real(recommender: Recommender) -> tuple[list[str], str | None]:
         help=why,
     )
     session = left.text_input("Session id", **url.bound("session", ids[-1] if ids else "", url.text))
+    st.session_state[_SHOWN] = session
     if not session:
         layout.empty(f"{_NONE_LEFT} Refresh the model, or build a session from items it knows.")
         return [], None
@@ -102,6 +103,7 @@ def _real(recommender: Recommender) -> tuple[list[str], str | None]:
     return clicks[:after], clicks[after]
 
 
+_SHOWN = "recommend-session"
 _NONE_LEFT = "No session in the current clicks starts with an item this model knows."
 
 
@@ -170,7 +172,7 @@ def _answer(recommender: Recommender, history: list[str], real: str | None, quer
             routes.page("map"),
             label="See this session on the map",
             icon=":material/map:",
-            query_params={"session": str(st.session_state["url-session"])},
+            query_params={"session": str(st.session_state[_SHOWN])},
         )
 
 

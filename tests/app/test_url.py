@@ -72,6 +72,28 @@ def test_a_browser_that_misses_a_run_still_has_the_value_and_not_the_widgets_own
     assert (page.number_input[0].value, page.number_input[0].proto.default) == (0.5, 0.5)
 
 
+def _segments() -> None:
+    import streamlit as st
+
+    from app import url
+
+    usual = "y" if st.session_state.get("measured") else "x"
+    st.segmented_control("Segments", ["x", "y"], required=True, **url.segments("segment", usual, url.one_of("xy")))
+
+
+def test_a_default_that_moved_is_not_undone_by_a_browser_that_had_not_heard_of_it() -> None:
+    """A fragment's request under way said "x" when the first run had just put "y" in its place, and "x" was kept."""
+    page = AppTest.from_function(_segments).run()
+    before, echo = page._tree, page.button_group[0].value
+    page.session_state["measured"] = True
+    page.run()
+    page._tree = before
+    page.button_group[0].set_value(echo)
+    page.run()
+    assert page.button_group[0].value == "y"
+    assert not page.query_params
+
+
 def test_no_page_binds_a_widget_to_the_url_in_another_way() -> None:
     files = [*PROJECT.glob("app/**/*.py"), *PROJECT.glob("pages/*.py")]
     found = [f.name for f in files if re.search(r"st\.query_params", f.read_text()) and f.name != "url.py"]

@@ -1,9 +1,11 @@
 """Fill the online store: straight into SQLite's tables as Feast lays them out, or through Feast into any other store.
 
 Feast's own `materialize` makes an object of every value and asks SQLite twice for each; here a column becomes bytes at
-once, and rows go in by the thousand (tests/benchmarks/features.py measures both). A fill that was cut off goes on.
+once, and rows go in by the thousand (tests/benchmarks/features.py measures both). Entities go in group after group, so
+that memory is bounded whatever their number is; a fill that was cut off goes on with the group it was at.
 """
 
+import math
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -27,7 +29,9 @@ from pipeline.store.locks import locked
 from pipeline.store.workspace import Workspace, disk_trouble
 
 PARTS = {"test": ("test",), "all": ("train", "test"), "none": ()}
-_CHUNK = 20_000  # entities that are held, and put in as one transaction
+_CHUNK = 20_000  # entities that are put in as one transaction
+_HELD = 500_000  # rows of a table that are held at once, about
+_GROUPS = 256  # at most: as many as the lowest byte of a key has values
 Put = Callable[[pl.DataFrame], None]
 
 
@@ -43,33 +47,43 @@ def fill(workspace: Workspace, folder: Path, sessions: str = "test", progress: P
     return filled(folder)
 
 
-def _newest(rows: pl.LazyFrame, of: View) -> pl.DataFrame:
-    """Keep the newest row of each key, ordered by key as SQLite will be."""
-    newest = rows.sort(of.key, EVENT_TIME).unique(of.key, keep="last", maintain_order=True).collect(engine="streaming")
+def _newest(rows: pl.LazyFrame, of: View, low: int, high: int) -> pl.DataFrame:
+    """Keep the newest row of each key whose lowest byte is of [low, high), ordered as SQLite orders the keys.
+
+    A key is written with its lowest byte first, so groups by that byte follow each other in the store, too: rows are
+    appended. Keys are numbered or hashed, so that groups are alike in size.
+    """
+    some = rows.filter((pl.col(of.key) & 255).is_between(low, high - 1))
+    ordered = some.sort(of.key, EVENT_TIME, maintain_order=True)
+    newest = ordered.unique(of.key, keep="last", maintain_order=True).collect(engine="streaming")
     keys = newest[of.key].to_numpy()
-    return newest[np.argsort(keys.astype("<i8").view("<u8").byteswap(), kind="stable")]  # by bytes: appended in order
+    return newest[np.argsort(keys.astype("<i8").view("<u8").byteswap(), kind="stable")]
 
 
 def _fill(folder: Path, of: View, label: str, rows: pl.LazyFrame, progress: Progress) -> None:
     state = filled(folder)
-    found = state.get(label, {"rows": 0, "seconds": 0.0, "done": False})
+    height = int(rows.select(pl.len()).collect().item())
+    groups = min(max(1, math.ceil(height / _HELD)), _GROUPS)
+    fresh = {"rows": 0, "group": 0, "groups": groups, "seconds": 0.0, "done": False}
+    found = state.get(label, fresh)
     if found["done"]:
         progress(1, 1, f"{label}: unchanged")
         return
-    table = _newest(rows, of)
+    found = found if found.get("groups") == groups else fresh
     started, before = time.monotonic(), float(found["seconds"])
-
-    def took() -> float:
-        return round(before + time.monotonic() - started, 3)
-
+    bounds = np.linspace(0, _GROUPS, groups + 1).astype(int)
     with _writer(folder, of) as put:
-        for low in range(int(found["rows"]), table.height, _CHUNK):
-            progress(low, table.height, f"{label}: {low:,} of {table.height:,}")
-            chunk = table[low : low + _CHUNK]
-            put(chunk)
-            state[label] = {"rows": low + chunk.height, "of": table.height, "seconds": took(), "done": False}
+        for group in range(int(found["group"]), groups):
+            progress(group, groups, f"{label}: {found['rows']:,} put in, group {group + 1} of {groups}")
+            table = _newest(rows, of, int(bounds[group]), int(bounds[group + 1]))
+            for low in range(0, table.height, _CHUNK):
+                put(table[low : low + _CHUNK])
+                progress(group + low / table.height, groups, f"{label}: {found['rows'] + low:,} put in")
+            took = round(before + time.monotonic() - started, 3)
+            found = found | {"rows": found["rows"] + table.height, "group": group + 1, "seconds": took}
+            state[label] = found
             keep_filled(folder, state)
-    state[label] = {"rows": table.height, "of": table.height, "seconds": took(), "done": True}
+    state[label] = found | {"done": True}
     keep_filled(folder, state)
 
 

@@ -155,7 +155,7 @@ def online_type(folder: Path) -> str:
 
 
 def filled(folder: Path) -> dict[str, Any]:
-    """Tell how far each view of the online store is filled: {view: {rows, of, seconds, done}}.
+    """Tell how far each view of the online store is filled: {view: {rows, group, groups, seconds, done}}.
 
     What was told of another store, or of a database file that was replaced since, says nothing of this one.
     """

@@ -4,9 +4,14 @@ items.parquet       a row an item, as of the end of training
 sessions/*.parquet  a row for each time at which a session clicked: `train` and `test`
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
+import pyarrow.parquet as pq
+
+from pipeline.core.columns import SESSION_ID
 from pipeline.core.progress import Progress, silent
 from pipeline.serving.features.tables import common_categories, item_table, session_table
 from pipeline.sessions import preprocess
@@ -16,6 +21,7 @@ from pipeline.store.workspace import Workspace
 STAGE = "features"
 ITEMS, SESSIONS = "items.parquet", "sessions"
 WAY = "run `features apply`."
+_HELD = 2_000_000  # clicks whose features are held at once, about
 
 
 @dataclass(frozen=True)
@@ -33,9 +39,8 @@ def features(workspace: Workspace, progress: Progress = silent) -> Done:
         rows = {}
         for step, part in enumerate(("train", "test")):
             report(step, 3, f"features of the {part} sessions")
-            table = session_table(preprocess.load_part(workspace, part), catalogue, categories)
-            table.write_parquet(folder / SESSIONS / f"{part}.parquet")
-            rows[part] = table.height
+            clicks = preprocess.load_part(workspace, part)
+            rows[part] = _write_sessions(folder / SESSIONS / f"{part}.parquet", clicks, catalogue, categories)
         report(2, 3, "features of the items")
         items = item_table(preprocess.load_part(workspace, "train"), catalogue)
         items.write_parquet(folder / ITEMS)
@@ -48,6 +53,24 @@ def features(workspace: Workspace, progress: Progress = silent) -> Done:
         }
 
     return run_stage(workspace, STAGE, FeaturesConfig(), body, inputs=[preprocess.STAGE], progress=progress)
+
+
+def _write_sessions(path: Path, clicks: pl.DataFrame, catalogue: pl.DataFrame, categories: list[int]) -> int:
+    """Write the features of all sessions, some millions of clicks at once; give the number of rows."""
+    parts, rows = max(1, math.ceil(clicks.height / _HELD)), 0
+    group = pl.col(SESSION_ID).hash() % parts
+    writer: pq.ParquetWriter | None = None
+    try:
+        for number in range(parts):
+            some = clicks if parts == 1 else clicks.filter(group == number)
+            table = session_table(some, catalogue, categories).to_arrow()
+            writer = writer or pq.ParquetWriter(path, table.schema)
+            writer.write_table(table)
+            rows += table.num_rows
+    finally:
+        if writer is not None:
+            writer.close()
+    return rows
 
 
 def features_key(workspace: Workspace) -> str:

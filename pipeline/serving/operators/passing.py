@@ -66,9 +66,10 @@ class PassingOperator(BaseOperator, ABC):  # type: ignore[misc]
         began = time.perf_counter()
         given = transformable.to_dict()
         out = {name: values for name, values in given.items() if name.split("__")[0] not in self.dropped}
-        out |= self.columns(given)
+        new = self.columns(given)
         ended = time.perf_counter()
-        rows = len(given["session_key"])
+        out |= new
+        rows = len(next(iter(new.values())))
         out[milliseconds(self.stage)] = np.full(rows, (ended - began) * 1000)
         out[waited(self.stage)] = np.full(rows, (began - float(given.get(CLOCK, [began])[0])) * 1000)
         out[CLOCK] = np.full(rows, ended)

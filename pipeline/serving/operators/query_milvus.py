@@ -134,7 +134,9 @@ class QueryMilvus(PassingOperator):
 
     def _sentence(self, text: str) -> str:
         uri, token = address()
-        told = text.replace(token, "…") if token else text
+        told = text
+        for secret in filter(None, (token, token.partition(":")[2])):
+            told = told.replace(secret, "…")
         return (
             f"Milvus at {uri} does not answer for '{self.collection}' ({told[:200]}): see that it runs, then ask again."
         )

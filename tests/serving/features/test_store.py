@@ -8,16 +8,23 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from feast import ValueType
+from feast.infra.key_encoding_utils import serialize_entity_key
+from feast.protos.feast.types.EntityKey_pb2 import EntityKey as EntityKeyProto
+from feast.protos.feast.types.Value_pb2 import Value as ValueProto
+from feast.type_map import python_values_to_proto_values
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.core.errors import Cancelled, UserError
 from pipeline.core.progress import silent
 from pipeline.serving.features import fill as filling
-from pipeline.serving.features import repository
+from pipeline.serving.features import repository, stage
 from pipeline.serving.features.fill import fill
 from pipeline.serving.features.look_up import item_features, session_features
 from pipeline.serving.features.online import OnlineFeatures
 from pipeline.serving.features.repository import VIEWS, apply, filled, find_repository, open_store, read_online_store
-from pipeline.serving.features.sqlite import database, table_name
+from pipeline.serving.features.sqlite import database, entity_keys, table_name, value_bytes
 from pipeline.serving.features.stage import features
 from pipeline.store.workspace import Workspace
 from tests.conftest import cli
@@ -56,6 +63,15 @@ def test_what_is_filled_is_what_feast_fills_and_what_feast_reads(stored: Stored,
             assert np.isnan(ours[name][-1])
 
 
+@given(st.lists(st.floats(width=32), min_size=1, max_size=8), st.integers(-(2**63), 2**63 - 1))
+def test_any_value_and_key_has_the_bytes_that_feast_writes(values: list[float], key: int) -> None:
+    numbers = np.array(values, np.float32)
+    theirs = python_values_to_proto_values([None if np.isnan(n) else n for n in numbers.tolist()], ValueType.FLOAT)
+    assert value_bytes(numbers) == [value.SerializeToString() for value in theirs]
+    entity = EntityKeyProto(join_keys=["item_idx"], entity_values=[ValueProto(int64_val=key)])
+    assert entity_keys("item_idx", np.array([key], np.int64)) == [serialize_entity_key(entity, 2)]
+
+
 def test_a_past_click_is_looked_up_as_it_was_then(stored: Stored) -> None:
     workspace, folder = stored
     clicked = pl.read_parquet(workspace.stage("features") / "sessions" / "train.parquet").filter(session_key=7)
@@ -86,21 +102,40 @@ def test_a_fill_that_is_cut_off_goes_on(stored: Stored, tmp_path: Path, monkeypa
         with sqlite3.connect(database(other)) as connection:
             connection.execute(f'DELETE FROM "{table_name(other, name)}"')
     (other / repository.FILLED).unlink(missing_ok=True)
-    monkeypatch.setattr(filling, "_CHUNK", 7)
+    monkeypatch.setattr(filling, "_HELD", 7)
 
     def stop(done: float, total: float, text: str = "", point: object = None) -> None:
-        if "test sessions: 7" in text:
+        if text.startswith("test sessions") and "group 3 of 9" in text:
             raise Cancelled
 
     with pytest.raises(Cancelled):
         fill(workspace, other, "test", stop)
-    assert (filled(other)["items"]["done"], filled(other)["test sessions"]["rows"]) == (True, 7)
+    assert (filled(other)["items"]["done"], filled(other)["test sessions"]["group"]) == (True, 2)
+    assert 0 < filled(other)["test sessions"]["rows"] < 20
     told: list[str] = []
     fill(workspace, other, "test", lambda done, total, text="", point=None: told.append(text))
     assert "items: unchanged" in told
-    assert "test sessions: 0 of 20" not in told
+    assert not any("group 2 of 9" in text for text in told)
+    assert filled(other)["test sessions"]["rows"] == 20
     fill(workspace, folder)
-    assert len(_content(other, "sessions")) == 20 * len(VIEWS["sessions"].features)
+    again = _content(other, "sessions")
+    assert len(again) == 20 * len(VIEWS["sessions"].features)
+    assert set(again) <= set(_content(folder, "sessions")), "however many rows are held at once"
+
+
+def test_features_are_the_same_however_many_clicks_are_held_at_once(
+    stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace.open(tmp_path / "ws")
+    write_data(workspace)
+    monkeypatch.setattr(stage, "_HELD", 25)
+    features(workspace)
+    for part in ("train", "test"):
+        ours, theirs = (
+            pl.read_parquet(of.stage("features") / "sessions" / f"{part}.parquet").sort("session_key", "length")
+            for of in (workspace, stored[0])
+        )
+        assert ours.equals(theirs, null_equal=True)
 
 
 def test_nothing_online_and_sessions_gone_by_are_told(tmp_path: Path) -> None:
