@@ -21,7 +21,16 @@ from pipeline.core.checks import one_of
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.progress import part as part_of
-from pipeline.serving.features.repository import VIEWS, View, filled, keep_filled, online_type, open_store
+from pipeline.serving.features.online import through_feast
+from pipeline.serving.features.repository import (
+    VIEWS,
+    View,
+    filled,
+    keep_filled,
+    online_type,
+    open_store,
+    without_secrets,
+)
 from pipeline.serving.features.sqlite import database, entity_keys, table_name, value_bytes
 from pipeline.serving.features.stage import ITEMS, SESSIONS, STAGE
 from pipeline.serving.features.tables import EVENT_TIME
@@ -66,10 +75,10 @@ def _fill(folder: Path, of: View, label: str, rows: pl.LazyFrame, progress: Prog
     groups = min(max(1, math.ceil(height / _HELD)), _GROUPS)
     fresh = {"rows": 0, "group": 0, "groups": groups, "seconds": 0.0, "done": False}
     found = state.get(label, fresh)
-    if found["done"]:
+    if found["done"] and _still_there(folder, of, rows):
         progress(1, 1, f"{label}: unchanged")
         return
-    found = found if found.get("groups") == groups else fresh
+    found = fresh if found["done"] or found.get("groups") != groups else found
     started, before = time.monotonic(), float(found["seconds"])
     bounds = np.linspace(0, _GROUPS, groups + 1).astype(int)
     with _writer(folder, of) as put:
@@ -85,6 +94,15 @@ def _fill(folder: Path, of: View, label: str, rows: pl.LazyFrame, progress: Prog
             keep_filled(folder, state)
     state[label] = found | {"done": True}
     keep_filled(folder, state)
+
+
+def _still_there(folder: Path, of: View, rows: pl.LazyFrame) -> bool:
+    """Tell whether a store that may be emptied without our knowing still holds a few of the keys that went in."""
+    if online_type(folder) == "sqlite":
+        return True  # a file that was replaced is not told as filled
+    keys = rows.select(of.key).head(20).collect()[of.key].unique().to_numpy()
+    found = through_feast(folder, open_store(folder), of, keys)
+    return not all(np.isnan(values).all() for values in found.values())
 
 
 def _writer(folder: Path, of: View) -> AbstractContextManager[Put]:
@@ -134,6 +152,7 @@ def _through_feast(folder: Path, of: View) -> Iterator[Put]:
         try:
             store.write_to_online_store(of.name, chunk.to_pandas())
         except Exception as error:  # each store of Feast's has errors of its own
-            raise UserError(f"The online store could not be written ({error}): see that it runs.") from error
+            told = without_secrets(folder, error)
+            raise UserError(f"The online store could not be written ({told}): see that it runs.") from None
 
     yield put

@@ -4,15 +4,39 @@ import sqlite3
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.core.arrays import Floats, Ints
+from pipeline.core.columns import TRAIN_CLICKS
 from pipeline.core.errors import UserError
-from pipeline.serving.features.repository import VIEWS, filled, online_type, open_store
+from pipeline.serving.features.repository import VIEWS, View, filled, online_type, open_store, without_secrets
 from pipeline.serving.features.sqlite import database, read, table_name
 
+if TYPE_CHECKING:
+    from feast import FeatureStore
+
 FeatureColumns = Mapping[str, Floats]
+
+
+def refuse_empty(items: FeatureColumns) -> None:
+    """Raise UserError where a store knows none of the items asked for: a filled one holds every item of training."""
+    clicks = items[TRAIN_CLICKS]
+    if len(clicks) and np.isnan(clicks).all():
+        raise UserError(f"The feature store knows none of these {len(clicks):,} items: run `features materialize`.")
+
+
+def through_feast(folder: Path, store: "FeatureStore", of: View, keys: Ints) -> FeatureColumns:
+    """Have Feast look up what a view knows of (n,) keys, each asked once; raise UserError where it does not answer."""
+    unique, back = np.unique(keys, return_inverse=True)
+    rows = [{of.key: int(key)} for key in unique]
+    try:
+        answer = store.get_online_features([f"{of.name}:{f}" for f in of.features], rows).to_dict()
+    except Exception as error:  # each store of Feast's has errors of its own
+        told = without_secrets(folder, error)
+        raise UserError(f"The feature store does not answer ({told}): see that it runs.") from None
+    return {f: np.array(answer[f], np.float32)[back] for f in of.features}
 
 
 class OnlineFeatures:
@@ -21,14 +45,15 @@ class OnlineFeatures:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._own = threading.local()
-        self._sqlite = online_type(folder) == "sqlite"
-        self._store = None if self._sqlite else open_store(folder)
+        self._store = None if online_type(folder) == "sqlite" else open_store(folder)
         if not filled(folder).get("items", {}).get("done"):
             raise UserError("The online store holds no items yet: run `features materialize`.")
 
     def items(self, keys: Ints) -> FeatureColumns:
         """Give what is known of items by item_idx: {feature: (n,) float32}, NaN where nothing is."""
-        return self.read("items", keys)
+        found = self.read("items", keys)
+        refuse_empty(found)
+        return found
 
     def sessions(self, keys: Ints) -> FeatureColumns:
         """Give what is known of sessions by their keys: {feature: (n,) float32}, NaN where nothing is."""
@@ -37,7 +62,7 @@ class OnlineFeatures:
     def read(self, name: str, keys: Ints) -> FeatureColumns:
         """Give what a view knows of (n,) keys; raise UserError where the store does not answer."""
         of = VIEWS[name]
-        if self._sqlite:
+        if self._store is None:
             try:
                 found = read(self._connection(), table_name(self.folder, name), of.key, keys, of.features)
             except sqlite3.Error as error:
@@ -46,18 +71,7 @@ class OnlineFeatures:
                     "`features apply` and `features materialize`."
                 ) from error
             return {feature: found[:, at] for at, feature in enumerate(of.features)}
-        return self._through_feast(name, keys)
-
-    def _through_feast(self, name: str, keys: Ints) -> FeatureColumns:
-        of = VIEWS[name]
-        assert self._store is not None
-        unique, back = np.unique(keys, return_inverse=True)
-        rows = [{of.key: int(key)} for key in unique]
-        try:
-            answer = self._store.get_online_features([f"{name}:{f}" for f in of.features], rows).to_dict()
-        except Exception as error:  # each store of Feast's has errors of its own
-            raise UserError(f"The feature store does not answer ({error}): see that it runs.") from error
-        return {f: np.array(answer[f], np.float32)[back] for f in of.features}
+        return through_feast(self.folder, self._store, of, keys)
 
     def _connection(self) -> sqlite3.Connection:
         """Give this thread's connection; the file is opened read-only, and anew where it was replaced."""

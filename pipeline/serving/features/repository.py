@@ -6,8 +6,11 @@ features/KEY/feature_store.yaml   Feast's own configuration; KEY begins the stag
              filled.json          how far it is filled (fill.py)
 """
 
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 YAML, FILLED = "feature_store.yaml", "filled.json"
 SQLITE: dict[str, Any] = {"type": "sqlite", "path": "online.db"}
+_IN_ADDRESS = re.compile(r"password=([^,]+)|//[^:/@]*:([^@/]+)@")  # as Redis and databases are addressed
+_SECRET_NAME = re.compile(r"pass|secret|token|key$", re.IGNORECASE)
 KEPT = 2  # states: the newest and the one that may still be served
 
 
@@ -129,7 +134,9 @@ def _declare(workspace: Workspace, folder: Path) -> None:
     try:
         store = open_store(folder)
     except Exception as error:  # each store of Feast's has errors of its own
-        raise UserError(f"Feast cannot open the online store that {folder / YAML} names: {error}") from error
+        raise UserError(
+            f"Feast cannot open the online store that {folder / YAML} names: {without_secrets(folder, error)}"
+        ) from error
     from feast import Entity, FeatureView, Field, FileSource, ValueType
     from feast.types import Float32
 
@@ -144,9 +151,29 @@ def _declare(workspace: Workspace, folder: Path) -> None:
     try:
         store.apply(declared)
     except Exception as error:  # as above, of a store that opens and takes nothing
+        told = without_secrets(folder, error)
         raise UserError(
-            f"Feast cannot declare the features in {folder} ({error}): remove that folder and run `features apply`."
+            f"Feast cannot declare the features in {folder} ({told}): remove that folder and run `features apply`."
         ) from error
+
+
+def without_secrets(folder: Path, error: object) -> str:
+    """Give what an error says without the passwords in the online store's configuration and the variables it names."""
+    text = str(error)
+    for secret in _secrets(_before(folder)):
+        text = text.replace(secret, "…")
+    return text
+
+
+def _secrets(value: object, name: str = "") -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _secrets(inner, str(key))
+    elif isinstance(value, str):
+        plain = os.path.expandvars(value)
+        yield from (found for found in chain(*_IN_ADDRESS.findall(plain)) if found)
+        if plain and _SECRET_NAME.search(name):
+            yield plain
 
 
 def online_type(folder: Path) -> str:

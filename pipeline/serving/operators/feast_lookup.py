@@ -14,7 +14,8 @@ from merlin.table import TensorTable
 
 from pipeline.core.columns import FIRST_IDX
 from pipeline.core.errors import UserError
-from pipeline.serving.features.repository import VIEWS, View, open_store
+from pipeline.serving.features.online import refuse_empty
+from pipeline.serving.features.repository import VIEWS, View, open_store, without_secrets
 from pipeline.serving.features.tables import SESSION_FEATURES
 from pipeline.serving.operators.artifacts import load_known
 from pipeline.serving.operators.names import IDS
@@ -55,7 +56,8 @@ class LookUp(QueryFeast):  # type: ignore[misc]
         try:
             found: Transformable = self.transform(ColumnSelector([self.entity_column]), asked)
         except Exception as error:  # each store of Feast's has errors of its own
-            raise UserError(f"The feature store does not answer ({error}): see that it runs, and is filled.") from error
+            told = without_secrets(Path(self.repo_path), error)
+            raise UserError(f"The feature store does not answer ({told}): see that it runs, and is filled.") from None
         return {name: np.asarray(found[name].values, np.float32)[back] for name in self.features}
 
 
@@ -119,4 +121,5 @@ class CandidateFeatures(_FeastOperator):
         """Give the candidates' features."""
         ids = given[IDS]
         found = self.look_up.read(np.maximum(ids, FIRST_IDX).ravel())
+        refuse_empty(found)
         return {name: found[name].reshape(ids.shape) for name in ITEM_COLUMNS}
