@@ -15,6 +15,7 @@ from pipeline.cli import (  # noqa: F401
     libraries,
     prices,
     query,
+    recommend,
     run,
     serve,
     servers,

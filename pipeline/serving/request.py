@@ -69,7 +69,7 @@ def checked(
     workspace: Workspace, model: str, index: dict[str, Any], known: KnownItems, history: Sequence[str], query: Query
 ) -> Request:
     """Check a query of `model` before any server is asked; raise UserError for what cannot be answered."""
-    _check_index(model, index, known)
+    check_index(model, index, known)
     size = max(len(known.rows), index["count"] or 0) if index["changed"] else len(known.rows)
     if not 1 <= query.k <= size:
         raise UserError(f"k {query.k} is out of range: choose 1 to {size:,}, the size of the catalogue.")
@@ -83,7 +83,8 @@ def checked(
     return Request(tuple(history), clicks, query.k, fetch, index, known, search, where, seen, outdated)
 
 
-def _check_index(model: str, index: dict[str, Any], known: KnownItems) -> None:
+def check_index(model: str, index: dict[str, Any], known: KnownItems) -> None:
+    """Raise UserError for an index that a model cannot answer through."""
     if index["vectors"] != "items" or index["model"] != model:
         raise UserError(f"Index '{index['name']}' does not hold the items of {model}: choose one that does.")
     dim = known.encoder.vectors.shape[1]

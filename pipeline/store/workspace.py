@@ -86,6 +86,8 @@ def disk_trouble(error: Exception) -> str | None:
     """Name what the disk refused, also when a library wraps it in an error of its own; None for any other error."""
     native = re.search(r"\(os error (\d+)\)", str(error))  # as libraries written in Rust report it
     number = int(native[1]) if native else getattr(error, "errno", None)
+    if number is None:  # TensorFlow's errors end with the kernel's words
+        number = next((one for one in _REFUSED if str(error).rstrip().endswith(f"; {os.strerror(one)}")), None)
     return os.strerror(number) if number in _REFUSED else None
 
 

@@ -13,8 +13,6 @@ from pipeline.search.engine import no_keys
 from pipeline.search.milvus.refusals import Meaning, of_answer
 from pipeline.search.params import Values
 
-_EVENTUALLY = 3  # pymilvus.client.constants.ConsistencyLevel: the collection is flushed and loaded
-
 
 @dataclass(frozen=True)
 class Search:
@@ -41,12 +39,11 @@ def asked_by(request: int, nq: int, queries: int) -> Rows:
 
 def serialised(search: Search, parts: Sequence[Floats]) -> list[bytes]:
     """Make a search request of each (nq, dim) part, as pymilvus would send it."""
-    from pymilvus.client.prepare import Prepare
+    from pipeline.search.milvus.searching import message
 
-    param = {"metric_type": search.metric, "params": dict(search.params)}
     return [
-        Prepare.search_requests_with_expr(
-            search.collection, list(part), search.field, param, search.top_k, consistency_level=_EVENTUALLY
+        message(
+            search.collection, part, search.field, search.top_k, search.params, metric=search.metric
         ).SerializeToString()
         for part in parts
     ]
@@ -59,16 +56,9 @@ def found(answer: Any, nq: int, top_k: int) -> Numbers:
         for row, hits in enumerate(answer):
             ids[row, : len(hits)] = hits
         return ids
-    results = _parsed(answer).results
-    text = results.ids.WhichOneof("id_field") == "str_id"
-    flat = np.array(results.ids.str_id.data, object) if text else np.array(results.ids.int_id.data, np.int64)
-    counts = list(results.topks) or [results.top_k] * nq
-    if counts == [top_k] * nq:
-        return flat.reshape(nq, top_k)
-    ids = no_keys((nq, top_k), text)
-    for row, (low, count) in enumerate(zip(np.cumsum([0, *counts[:-1]]), counts, strict=True)):
-        ids[row, :count] = flat[low : low + count]
-    return ids
+    from pipeline.search.milvus.searching import read_ids
+
+    return read_ids(_parsed(answer).results, nq, top_k)
 
 
 def refusal(answer: Any) -> tuple[Meaning, str] | None:

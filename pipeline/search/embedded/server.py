@@ -14,7 +14,7 @@ from pipeline.core.progress import Progress, silent
 from pipeline.search.compatibility import EMBEDDED, ServerFacts, check_age
 from pipeline.search.embedded.abandoned import going_on
 from pipeline.search.embedded.leases import Lease, holders, take
-from pipeline.search.embedded.life import Supervised, is_ready
+from pipeline.search.embedded.life import Supervised, is_held, is_ready
 from pipeline.search.embedded.network import OPEN_PORTS
 from pipeline.search.embedded.supervisor import PIN_VARIABLE, USER
 from pipeline.search.engine import Endpoint
@@ -125,6 +125,8 @@ def status(workspace: Workspace) -> dict[str, Any]:
         return found | ({"error": about["error"]} if "error" in about else {})
     found = {k: about.get(k) for k in ("state", "uri", "user", "version", "pid", "supervisor_pid", "enclosed")}
     found |= {k: about[k] for k in ("restarts", "last_restart") if k in about}
+    if found["state"] is None:  # its supervisor has just begun, or is about to end
+        found["state"] = "starting" if is_held(folder) else "stopping"
     if found["state"] == "ready" and not is_ready(folder):
         found["state"] = "starting again"
     if found["enclosed"] is False:

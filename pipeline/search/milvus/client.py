@@ -5,15 +5,14 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
 from pymilvus import Collection, CollectionSchema, DataType, FieldSchema, utility
 
 from pipeline.core.arrays import Floats, Ints
 from pipeline.core.columns import ID, MOST_TEXT_BYTES, VECTOR
 from pipeline.core.errors import NotLoaded, UserError
 from pipeline.core.progress import Progress, silent
-from pipeline.search.engine import Built, Column, Found, Scalar, no_keys
-from pipeline.search.milvus import insertion
+from pipeline.search.engine import Built, Column, Found, Scalar
+from pipeline.search.milvus import insertion, searching
 from pipeline.search.milvus.connection import TIMEOUT_S, Connection
 from pipeline.search.params import Values
 
@@ -222,21 +221,9 @@ class MilvusEngine(Connection):
         for the next time tick, some 400 ms.
         """
         with self._sentences(name):
-            hits = self._collection(name).search(
-                list(queries),
-                field,
-                {"params": dict(params)},
-                top_k,
-                expr=filter or None,
-                timeout=TIMEOUT_S,
-                consistency_level="Eventually",
-            )
-        ids = no_keys((len(queries), top_k), text=any(isinstance(key, str) for hit in hits for key in hit.ids[:1]))
-        scores = np.zeros((len(queries), top_k), np.float32)
-        for row, hit in enumerate(hits):
-            ids[row, : len(hit)] = hit.ids
-            scores[row, : len(hit)] = hit.distances
-        return Found(ids, scores)
+            self._collection(name)
+            request = searching.message(name, queries, field, top_k, params, filter)
+            return searching.read(searching.send(self._stub(), request, timeout=TIMEOUT_S), len(queries), top_k)
 
 
 def _level(wait: bool) -> str:

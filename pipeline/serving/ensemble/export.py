@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.core.progress import Progress, silent
+from pipeline.core.progress import Progress, part, silent
 from pipeline.indexes.registry import index_stage
 from pipeline.serving.features.fill import fill
 from pipeline.serving.features.repository import YAML, apply, repository_folder
@@ -36,11 +36,11 @@ class ExportConfig:
 
 def prepare_features(workspace: Workspace, progress: Progress = silent) -> None:
     """See that the feature repository of the sessions as they are stands and is filled."""
-    features(workspace, progress)
+    features(workspace, part(progress, 0, 2))
     folder = repository_folder(workspace)
     if not (folder / YAML).exists():
         apply(workspace)
-    fill(workspace, folder, "test", progress)
+    fill(workspace, folder, "test", part(progress, 1, 2))
 
 
 def export(workspace: Workspace, served: ServedModel, progress: Progress = silent) -> Done:
@@ -54,7 +54,7 @@ def export(workspace: Workspace, served: ServedModel, progress: Progress = silen
         report(0, 3, "loading Merlin")
         from pipeline.serving.ensemble.build import build
 
-        with tempfile.TemporaryDirectory() as scratch:
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
             report(1, 3, "building the ensemble")
             ensemble = build(served, workspace.stage(stage_name(model)).resolve(), Path(scratch))
             report(2, 3, "writing the model repository")
@@ -79,5 +79,5 @@ def export_in_use(
     workspace: Workspace, model: str | None = None, index: str | None = None, progress: Progress = silent
 ) -> Done:
     """Prepare the features and export what answers for a model or through an index."""
-    prepare_features(workspace, progress)
-    return export(workspace, find_served(workspace, model, index), progress)
+    prepare_features(workspace, part(progress, 0, 2))
+    return export(workspace, find_served(workspace, model, index), part(progress, 1, 2))

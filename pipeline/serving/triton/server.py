@@ -13,7 +13,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.text import duration
 from pipeline.search.embedded.leases import holders, take
-from pipeline.search.embedded.life import Supervised, is_ready
+from pipeline.search.embedded.life import Supervised, is_held, is_ready
 from pipeline.serving.ensemble.export import REPOSITORY, STAGE
 from pipeline.store.locks import is_locked, locked
 from pipeline.store.stage import need
@@ -122,7 +122,9 @@ def status(workspace: Workspace) -> dict[str, Any]:
         )
     named = ("state", "http", "grpc", "metrics", "pid", "supervisor_pid", "key", "ready_s", "restarts", "last_restart")
     found = {name: about[name] for name in (*named, "error") if name in about}
-    if found.get("state") == "ready" and not is_ready(folder):
+    if "state" not in found:  # its supervisor has just begun, or is about to end
+        found["state"] = "starting" if is_held(folder) else "stopping"
+    if found["state"] == "ready" and not is_ready(folder):
         found["state"] = "starting again"
     found |= {"held_by": holders(folder), "pinned": (folder / "pinned").exists(), "log": str(folder / "logs")}
     return found | {"processes": _processes(about.get("pid"))}

@@ -51,7 +51,7 @@ class FourStages:
         return batch(temperature, 9, len(self.keys[rows]))
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def four(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FourStages]:
     workspace = Workspace.open(tmp_path_factory.mktemp("four") / "ws")
     with connect(workspace, "tests") as engine:

@@ -16,10 +16,14 @@ from pipeline.serving.ensemble.local import LocalEnsemble
 from pipeline.serving.features.repository import open_store
 from pipeline.serving.stages.answer import Answers
 from pipeline.serving.triton import server
+from pipeline.serving.triton.client import TritonClient
 from tests.conftest import cli
+from tests.made.served import make_towers
+from tests.serving.triton import faults
 from tests.serving.triton.conftest import FourStages
 
 pytestmark = [pytest.mark.milvus, pytest.mark.merlin]
+SLOW_S = 120  # beside another process of tests a start takes four times what it takes alone
 
 
 def _alike(one: Answers, other: Answers) -> None:
@@ -151,3 +155,32 @@ except Exception as error: print(told(str(error.message()), "here"))
 """
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert re.match("Triton at here refused the request: .*input", ended.stdout), ended.stdout
+
+
+def test_keys_of_another_training_are_not_named(four: FourStages) -> None:
+    client = TritonClient(server.address(four.workspace), ranked=True, fingerprint=four.served.fingerprint + 1)
+    try:
+        with pytest.raises(
+            UserError, match="serves another index, model or ranker than those in use: run `serve export`"
+        ):
+            client.answer(four.keys[slice(0, 2)], four.requests(slice(0, 2)), *four.how(slice(0, 2), 0.0))
+    finally:
+        client.close()
+
+
+def test_triton_milvus_and_the_feature_store_come_back_under_load(four: FourStages) -> None:
+    faults.lose_features(four, SLOW_S)
+    faults.kill_milvus(four, SLOW_S)
+    faults.kill_triton(four, SLOW_S)
+
+
+def test_a_model_is_swapped_under_sixteen_clients(four: FourStages) -> None:
+    faults.swap_the_ranker(four, seed=2)
+
+
+def test_a_ranker_of_another_training_is_refused(four: FourStages) -> None:
+    make_towers(four.workspace, seed=43)
+    for words in (("ask", "--items", "i3"), ("export",)):
+        code, told = cli(four.workspace.root, "serve", *words)
+        assert code == 2, told
+        assert "was built from another training of two_tower" in told["error"], told

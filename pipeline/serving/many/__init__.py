@@ -1,0 +1,1 @@
+"""Recommendations for every session of a log, written to a file."""
