@@ -105,6 +105,7 @@ def _compare(way: str, fleet: Fleet, queries: Any, nq: int, clients: int, goal: 
             if mine:
                 ours.append(fleet.measure(SEARCH, parts, Load(SECONDS, clients)))
             else:
+                assert isinstance(fleet.target, Target)
                 theirs.append(_qps(way, fleet.target, requests, nq, clients))
     ratios = [o.qps / t for o, t in zip(ours, theirs, strict=True)]
     ratio = statistics.median(ratios)

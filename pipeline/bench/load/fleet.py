@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from pipeline.bench.load.messages import Report, Target, Work
+from pipeline.bench.load.messages import Reached, Report, Work
 from pipeline.bench.load.requests import Search, refusal, serialised
 from pipeline.bench.load.sliced import latency_percentiles, rate
 from pipeline.core.arrays import Floats
@@ -84,7 +84,9 @@ def is_client_bound(client_cpu: float, server_cpu: float | None, seconds: float,
 class Fleet:
     """Client processes that live from point to point, since starting one takes .3 s of a core."""
 
-    def __init__(self, target: Target) -> None:
+    module = "pipeline.bench.load.client"
+
+    def __init__(self, target: Reached) -> None:
         self.target = target
         self._clients: list[_Client] = []
 
@@ -113,7 +115,7 @@ class Fleet:
         for client, share in zip(clients, shares, strict=True):
             client.line.send(share)
         for first in self._heard(clients, shares[0].warm_up_s + _LONGEST_ANSWER_S):
-            self._check(search, first)
+            self.check(search, first)
         gate()
         start = time.monotonic() + _AHEAD_S
         for client in clients:
@@ -121,10 +123,10 @@ class Fleet:
         server_cpu = cpu_during(self.target.server_pids, start, seconds, [c.line for c in clients])
         reports = self._heard(clients, _LONGEST_ANSWER_S + 3 * seconds)
         for report in reports:
-            self._check(search, report)
+            self.check(search, report)
         return reports, server_cpu
 
-    def _check(self, search: Search, heard: Any) -> None:
+    def check(self, search: Search, heard: Any) -> None:
         """Raise UserError for what is no answer."""
         answers = heard.failures if isinstance(heard, Report) else [heard]
         wrong = next((found for answer in answers if (found := refusal(answer))), None)
@@ -135,12 +137,16 @@ class Fleet:
 
     def _ready(self, count: int) -> "list[_Client]":
         """Start as many clients as are missing."""
-        fresh = [_Client() for _ in range(count - len(self._clients))]
+        fresh = [_Client(self.module) for _ in range(count - len(self._clients))]
         self._clients += fresh
         for client in fresh:
             client.line.send(self.target)
-        self._heard(fresh, _START_S)
+        for word in self._heard(fresh, _START_S):
+            self.check_connected(word)
         return self._clients[:count]
+
+    def check_connected(self, word: Any) -> None:
+        """Raise UserError where a client's first word is that it did not connect; these say so later."""
 
     def _heard(self, clients: "list[_Client]", patience_s: float) -> list[Any]:
         """Wait for a word of each client; UserError where one dies or is silent for too long."""
@@ -175,11 +181,11 @@ class Fleet:
 class _Client:
     """A client process and the line to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str) -> None:
         here, there = socket.socketpair()
         with there:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "pipeline.bench.load.client", str(there.fileno())],
+                [sys.executable, "-m", module, str(there.fileno())],
                 cwd=PROJECT,
                 stdin=subprocess.DEVNULL,
                 pass_fds=[there.fileno()],

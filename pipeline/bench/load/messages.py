@@ -2,13 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from pipeline.search.milvus.refusals import Meaning
 
 LOWEST_US, HIGHEST_US, DIGITS = 1, 3_600_000_000, 3  # of the histogram of latencies
 TIME_SLICES = 20
 """Parts of the measured time, whose answers are counted apart: they tell how far a figure may be off."""
+
+
+class Reached(Protocol):
+    """What is asked, as the fleet knows it; its clients know more."""
+
+    @property
+    def address(self) -> str:
+        """Give where it listens."""
+        ...
+
+    @property
+    def server_pids(self) -> tuple[int, ...]:
+        """Give the roots of its process trees, where they run on this machine."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,14 @@ models/          the repository: executor_model (the chain) and a model a networ
 No address and no token is in it: the operators read them when they are loaded.
 """
 
+import hashlib
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from pipeline.core.progress import Progress, part, silent
+from pipeline.core.project import PROJECT
 from pipeline.indexes.registry import index_stage
 from pipeline.serving.features.fill import fill
 from pipeline.serving.features.repository import YAML, apply, repository_folder
@@ -43,6 +46,13 @@ def prepare_features(workspace: Workspace, progress: Progress = silent) -> None:
     fill(workspace, folder, "test", part(progress, 1, 2))
 
 
+@cache
+def operators_digest() -> str:
+    """Hash the operators' code: what was pickled by another version of it may not load, or answer otherwise."""
+    files = sorted((PROJECT / "pipeline" / "serving" / "operators").glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
+
+
 def export(workspace: Workspace, served: ServedModel, progress: Progress = silent) -> Done:
     """Write the model repository of what is served; nothing happens where it stands already."""
     model = str(served.index["model"])
@@ -67,12 +77,15 @@ def export(workspace: Workspace, served: ServedModel, progress: Progress = silen
             "collection": served.index["collection"],
             "server": served.index["server"],
             "features": served.repository.name,
+            "operators": operators_digest(),
         }
 
     inputs = [stage_name(model), index_stage(served.index["name"]), FEATURES]
     inputs += [stage_name(served.ranker_name)] if served.ranker_name else []
     packages = ("merlin-systems", "merlin-core", "tensorflow-cpu", "feast")
-    return run_stage(workspace, STAGE, config, body, inputs=inputs, packages=packages, progress=progress)
+    return run_stage(
+        workspace, STAGE, config, body, inputs=inputs, source=operators_digest(), packages=packages, progress=progress
+    )
 
 
 def export_in_use(

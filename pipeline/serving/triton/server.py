@@ -14,7 +14,7 @@ from pipeline.core.progress import Progress, silent
 from pipeline.core.text import duration
 from pipeline.search.embedded.leases import holders, take
 from pipeline.search.embedded.life import Supervised, is_held, is_ready
-from pipeline.serving.ensemble.export import REPOSITORY, STAGE
+from pipeline.serving.ensemble.export import REPOSITORY, STAGE, operators_digest
 from pipeline.store.locks import is_locked, locked
 from pipeline.store.stage import need
 from pipeline.store.workspace import Workspace, keep_newest, read_json, write_json
@@ -42,6 +42,8 @@ def external() -> str | None:
 def want(workspace: Workspace) -> dict[str, Any]:
     """Have what is exported now served: a Triton that runs swaps to it; give what is wanted."""
     manifest = need(workspace, STAGE, "run `serve export`.")
+    if manifest["metrics"].get("operators") != operators_digest():
+        raise UserError("The ensemble was exported by another version of this program: run `serve export` again.")
     folder = home(workspace)
     key = str(manifest["key"])[:12]
     with locked(folder / "wanted.lock"):

@@ -7,6 +7,7 @@ triton/served/KEY/   that repository, as hard links, so that it can start again 
 """
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -33,6 +34,7 @@ GRACE_VARIABLE = "CLICK_ROAD_TRITON_GRACE_S"
 GRACE_S = 30.0
 _READY_S = 90.0
 _DRAIN_S = 3.0  # requests that are under way on a server that another took the place of
+_NO_GPU = re.compile("CudaDriverHelper|NVML|DCGM")  # what it says on any machine without one
 _RESTARTS, _WITHIN_S = 3, 300.0
 
 
@@ -207,7 +209,7 @@ def _why(log: Path, begins: int) -> str:
     with log.open("rb") as file:
         file.seek(begins)
         lines = file.read().decode(errors="replace").splitlines()
-    errors = [line for line in lines if line.startswith("E")]  # Triton's own mark, of the first thing that went wrong
+    errors = [line for line in lines if line.startswith("E") and not _NO_GPU.search(line)]  # the mark of Triton's own
     return f" ({errors[0].partition('] ')[2].strip()[:300]})" if errors else ""
 
 
