@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import numpy as np
 from pipeline.core.arrays import Floats, Ints
 from pipeline.core.columns import TRAIN_CLICKS
 from pipeline.core.errors import UserError
+from pipeline.serving.features.remembered import Remembered
 from pipeline.serving.features.repository import VIEWS, View, filled, online_type, open_store, without_secrets
 from pipeline.serving.features.sqlite import database, read, table_name
 
@@ -45,6 +47,7 @@ class OnlineFeatures:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._own = threading.local()
+        self._views = {name: Remembered(folder, partial(self._asked, of)) for name, of in VIEWS.items()}
         self._store = None if online_type(folder) == "sqlite" else open_store(folder)
         if not filled(folder).get("items", {}).get("done"):
             raise UserError("The online store holds no items yet: run `features materialize`.")
@@ -61,17 +64,21 @@ class OnlineFeatures:
 
     def read(self, name: str, keys: Ints) -> FeatureColumns:
         """Give what a view knows of (n,) keys; raise UserError where the store does not answer."""
-        of = VIEWS[name]
-        if self._store is None:
-            try:
-                found = read(self._connection(), table_name(self.folder, name), of.key, keys, of.features)
-            except sqlite3.Error as error:
-                raise UserError(
-                    f"The feature store {database(self.folder)} does not answer ({error}): remove that file, then run "
-                    "`features apply` and `features materialize`."
-                ) from error
-            return {feature: found[:, at] for at, feature in enumerate(of.features)}
-        return through_feast(self.folder, self._store, of, keys)
+        found = self._views[name].read(keys)
+        return {feature: found[:, at] for at, feature in enumerate(VIEWS[name].features)}
+
+    def _asked(self, of: View, keys: Ints) -> Floats:
+        """Ask the store for (n,) keys: (n, features)."""
+        if self._store is not None:
+            found = through_feast(self.folder, self._store, of, keys)
+            return np.stack([found[feature] for feature in of.features], axis=1)
+        try:
+            return read(self._connection(), table_name(self.folder, of.name), of.key, keys, of.features)
+        except sqlite3.Error as error:
+            raise UserError(
+                f"The feature store {database(self.folder)} does not answer ({error}): remove that file, then run "
+                "`features apply` and `features materialize`."
+            ) from error
 
     def _connection(self) -> sqlite3.Connection:
         """Give this thread's connection; the file is opened read-only, and anew where it was replaced."""

@@ -12,9 +12,11 @@ from merlin.schema import ColumnSchema, Schema
 from merlin.systems.dag.ops.feast import QueryFeast
 from merlin.table import TensorTable
 
+from pipeline.core.arrays import Floats, Ints
 from pipeline.core.columns import FIRST_IDX
 from pipeline.core.errors import UserError
 from pipeline.serving.features.online import refuse_empty
+from pipeline.serving.features.remembered import Remembered
 from pipeline.serving.features.repository import VIEWS, View, open_store, without_secrets
 from pipeline.serving.features.tables import SESSION_FEATURES
 from pipeline.serving.operators.artifacts import load_known
@@ -48,17 +50,22 @@ class LookUp(QueryFeast):  # type: ignore[misc]
             raise UserError(f"{REPOSITORY_VARIABLE} names no feature repository: `serve up` sets it.")
         self.repo_path = folder
         self.store = open_store(Path(folder))
+        self._known = Remembered(Path(folder), self._asked)
 
     def read(self, keys: Any) -> Mapping[str, Any]:
         """Give {feature: (n,) float32} of (n,) keys, each asked once, NaN where the store knows nothing."""
-        unique, back = np.unique(keys, return_inverse=True)
-        asked = TensorTable({self.entity_column: unique.astype(np.int64)})
+        found = self._known.read(np.asarray(keys, np.int64))
+        return {name: found[:, at] for at, name in enumerate(self.features)}
+
+    def _asked(self, keys: Ints) -> Floats:
         try:
-            found: Transformable = self.transform(ColumnSelector([self.entity_column]), asked)
+            found: Transformable = self.transform(
+                ColumnSelector([self.entity_column]), TensorTable({self.entity_column: keys})
+            )
         except Exception as error:  # each store of Feast's has errors of its own
             told = without_secrets(Path(self.repo_path), error)
             raise UserError(f"The feature store does not answer ({told}): see that it runs, and is filled.") from None
-        return {name: np.asarray(found[name].values, np.float32)[back] for name in self.features}
+        return np.stack([np.asarray(found[name].values, np.float32) for name in self.features], axis=1)
 
 
 class _FeastOperator(PassingOperator):
