@@ -16,10 +16,12 @@ _DOES = {
     "evaluation": "evaluates the models",
     "maps": "draws the map",
     "bench": "measures recall and QPS",
+    "features": "computes the features and puts them online",
+    "serving load": "asks what is served, again and again",
 }
 # the first words of a command -> what it makes; the longest that fits counts
 _MAKES = {
-    ("run",): [name for name in _DOES if name != "bench"],
+    ("run",): ["clicks", "data", "models", "vectors", "indexes", "evaluation", "maps"],
     ("ingest",): ["clicks"],
     ("preprocess",): ["data"],
     ("train",): ["models"],
@@ -29,6 +31,8 @@ _MAKES = {
     ("map",): ["maps"],
     ("bench",): ["bench"],
     ("bench", "quality"): [],
+    ("features",): ["features"],
+    ("serve", "load"): ["serving load"],
 }
 
 

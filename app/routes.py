@@ -12,6 +12,7 @@ PAGES = {
     "train": ("Train", ":material/model_training:"),
     "index": ("Index", ":material/account_tree:"),
     "recommend": ("Recommend", ":material/shopping_bag:"),
+    "serve": ("Serve", ":material/lan:"),
     "map": ("Map", ":material/map:"),
     "benchmark": ("Benchmark", ":material/speed:"),
 }

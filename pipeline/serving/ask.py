@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.core.arrays import Ints
+from pipeline.core.arrays import Floats, Ints
 from pipeline.core.checks import one_of
 from pipeline.core.errors import UserError
 from pipeline.core.ids import named_ids
@@ -38,16 +38,38 @@ class Question:
     index: str | None = None
 
 
-def ask(workspace: Workspace, question: Question, progress: Progress = silent) -> dict[str, Any]:
-    """Answer one question: {history, items, latency_ms, session, stages, via}; raise UserError for what cannot be."""
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A question that holds, as the stages take it."""
+
+    history: list[str]
+    """Items as a person names them, oldest first."""
+    keys: Ints
+    requests: Requests
+    temperature: Floats
+    seeds: Ints
+
+
+def prepare(workspace: Workspace, question: Question, served: ServedModel) -> Prepared:
+    """Check a question; raise UserError for what cannot be answered."""
     one_of(question.via, WAYS, "via")
-    served = find_served(workspace, question.model, question.index)
     if not 1 <= question.k <= served.candidates:
         raise UserError(f"k {question.k} is out of range: choose 1 to {served.candidates}, what is retrieved.")
     history = _history(workspace, question, served)
     requests = Requests.of([item_keys(history, served.known.rows)])
-    found = _answered(workspace, question, served, requests, progress)
-    answer = written(found, 0, question.k, history, served.known, question.via)
+    key = session_key(question.session if question.session is not None else _NEW)
+    return Prepared(
+        history, np.array([key], np.int64), requests, *batch(question.temperature, question.seed, len(requests))
+    )
+
+
+def ask(workspace: Workspace, question: Question, progress: Progress = silent) -> dict[str, Any]:
+    """Answer one question: {history, items, latency_ms, session, stages, via}; raise UserError for what cannot be."""
+    one_of(question.via, WAYS, "via")
+    served = find_served(workspace, question.model, question.index)
+    prepared = prepare(workspace, question, served)
+    found = _answered(workspace, question.via, served, prepared, progress)
+    answer = written(found, 0, question.k, prepared.history, served.known, question.via)
     return answer | {"stages": served.stages, "index": served.index["name"], "ranker": served.ranker_name}
 
 
@@ -59,32 +81,26 @@ def _history(workspace: Workspace, question: Question, served: ServedModel) -> l
     return all_known(named_ids(question.items, served.known.rows), served.known)
 
 
-def _answered(
-    workspace: Workspace, question: Question, served: ServedModel, requests: Requests, progress: Progress
-) -> Answers:
-    keys = _keys(question)
-    temperature, seeds = batch(question.temperature, question.seed, len(requests))
-    if question.via == "triton":
+def _answered(workspace: Workspace, via: str, served: ServedModel, prepared: Prepared, progress: Progress) -> Answers:
+    asked = prepared.keys, prepared.requests
+    how = prepared.temperature, prepared.seeds
+    if via == "triton":
         from pipeline.serving.triton.client import TritonClient
         from pipeline.serving.triton.server import address
 
         client = TritonClient(address(workspace), served.ranker is not None, served.fingerprint)
         try:
-            client.answer(keys, requests, temperature, seeds)  # the first one connects: its time is not told
-            return client.answer(keys, requests, temperature, seeds)
+            client.answer(*asked, *how)  # the first one connects: its time is not told
+            return client.answer(*asked, *how)
         finally:
             client.close()
     with connect(workspace, "serve ask", progress, name=served.index["server"]) as engine:
-        if question.via == "local":
+        if via == "local":
             from pipeline.serving.ensemble.local import LocalEnsemble
 
             local = LocalEnsemble(workspace, served)
-            local.answer(keys, requests, temperature, seeds)
-            return local.answer(keys, requests, temperature, seeds)
+            local.answer(*asked, *how)
+            return local.answer(*asked, *how)
         fast = FastPath(served)
-        fast.answer(keys, requests, engine, temperature, seeds)
-        return fast.answer(keys, requests, engine, temperature, seeds)
-
-
-def _keys(question: Question) -> Ints:
-    return np.array([session_key(question.session if question.session is not None else _NEW)], np.int64)
+        fast.answer(*asked, engine, *how)
+        return fast.answer(*asked, engine, *how)

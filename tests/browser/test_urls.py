@@ -12,10 +12,11 @@ from tests.browser.conftest import settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.milvus, pytest.mark.merlin]
 NAMES = [
-    "a", "after", "b", "budget", "by", "client", "collection", "concurrency", "cores", "data", "device", "do",
-    "filter", "find", "index", "indexes", "items", "k", "keep", "loop", "measure", "memory", "merged", "model", "most",
-    "nq", "of", "on", "p99", "pick", "preset", "prices", "qps", "rate", "recall", "requests", "runs", "scenario",
-    "seen", "server", "session", "study", "top_k", "trials", "type", "types", "unseen", "vectors", "view", "within",
+    "a", "after", "b", "batch", "budget", "by", "client", "clients", "collection", "concurrency", "cores", "data",
+    "device", "do", "each", "filter", "find", "index", "indexes", "items", "k", "keep", "list", "loop", "measure",
+    "memory", "merged", "model", "most", "nq", "of", "on", "p99", "pick", "preset", "prices", "qps", "rate",
+    "recall", "requests", "runs", "scenario", "seed", "seen", "server", "session", "study", "temperature", "top_k",
+    "trials", "type", "types", "unseen", "vectors", "via", "view", "why", "within",
 ]  # fmt: skip
 NASTY = ["abc", "-1", "1e9", "nan", "--5", "²", "9" * 500, "<b>%00</b>'\"", "[object Object],,"]
 BROKEN = "[data-testid=stException], :text('Traceback'), :text('report reference')"

@@ -19,8 +19,9 @@ from tests.conftest import wait_for
 
 STEPS = {"environment", "project", "serve", "healthy", "check"}
 SECRETS = {"MILVUS_PASSWORD": "a-password", "MINIO_PASSWORD": "another-one"}
+REDIS = {"REDIS_PASSWORD": "a-third-one"}
 PINNED = re.compile(r"[\w./-]+:[\w.-]*\d[\w.-]*")
-FILES = {"app": "compose.yaml", "cpu": "compose.milvus.yaml", "gpu": "compose.milvus.yaml"}
+FILES = {"app": "compose.yaml"} | dict.fromkeys(("cpu", "gpu", "serving-cpu", "serving-gpu"), "compose.milvus.yaml")
 
 
 def _instructions() -> list[tuple[str, str]]:
@@ -155,8 +156,9 @@ def test_no_secret_is_written_down() -> None:
     services = _written("compose.milvus.yaml").values()
     settings = {name: value for service in services for name, value in service.get("environment", {}).items()}
     secret = {name: value for name, value in settings.items() if re.search("PASSWORD|SECRET|TOKEN", name)}
-    assert len(secret) == 4
-    assert all(re.fullmatch(r"(root:)?\$\{M\w+_PASSWORD(:\?[^}]+)?\}", value) for value in secret.values()), secret
+    assert len(secret) == 5
+    assert all(re.fullmatch(r"(root:)?\$\{\w+_PASSWORD(:[?-][^}]*)?\}", value) for value in secret.values()), secret
+    assert all(re.search(r"password=\$\{REDIS_PASSWORD:-\}$", s["FEAST_REDIS"]) for s in [settings])
     assert "milvus.env" in (PROJECT / ".gitignore").read_text().split()
 
 
@@ -172,13 +174,13 @@ def _compose() -> list[str]:
 
 def _render(profile: str, **secrets: str) -> subprocess.CompletedProcess[str]:
     command = [*_compose(), "-f", FILES[profile], "--profile", profile, "config"]
-    kept = {name: value for name, value in os.environ.items() if name not in SECRETS}
+    kept = {name: value for name, value in os.environ.items() if name not in SECRETS | REDIS}
     return subprocess.run(command, cwd=PROJECT, env=kept | secrets, capture_output=True, text=True, check=False)
 
 
 def _services(profile: str) -> dict[str, Any]:
     """Give the services of a profile as compose renders them, whether or not it leaves the other profiles out."""
-    ended = _render(profile, **({} if profile == "app" else SECRETS))
+    ended = _render(profile, **({} if profile == "app" else SECRETS | REDIS))
     assert ended.returncode == 0, ended.stderr
     services = yaml.safe_load(ended.stdout)["services"]
     return {name: s for name, s in services.items() if profile in s.get("profiles", [profile])}
@@ -197,6 +199,8 @@ def _published(service: dict[str, Any]) -> list[str]:
         ("app", {"app"}),
         ("cpu", {"app-cpu", "milvus-cpu", "etcd", "minio"}),
         ("gpu", {"app-gpu", "milvus-gpu", "etcd", "minio"}),
+        ("serving-cpu", {"app-serving-cpu", "triton-cpu", "redis", "milvus-cpu", "etcd", "minio"}),
+        ("serving-gpu", {"app-serving-gpu", "triton-gpu", "redis", "milvus-gpu", "etcd", "minio"}),
     ],
 )
 def test_a_profile_publishes_the_app_on_this_machine_and_nothing_else(profile: str, names: set[str]) -> None:
@@ -221,6 +225,29 @@ def test_the_app_reaches_a_milvus_that_asks_for_a_password(profile: str) -> None
         assert set(services[store]["networks"]) == {"store"}, "only Milvus reaches them"
         assert "healthcheck" in services[store]
         assert milvus["depends_on"][store]["condition"] == "service_healthy"
+
+
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_app_and_triton_reach_a_redis_that_asks_for_a_password(device: str) -> None:
+    services = _services(f"serving-{device}")
+    app, triton, redis = (services[name] for name in (f"app-serving-{device}", f"triton-{device}", "redis"))
+    assert app["environment"]["FEAST_REDIS"] == f"redis:6379,password={REDIS['REDIS_PASSWORD']}"
+    shared = ("FEAST_REDIS", "MILVUS_URI", "MILVUS_TOKEN", "CLICK_ROAD_ONLINE_STORE")
+    assert all(app["environment"][name] == triton["environment"][name] for name in shared)
+    assert (PROJECT / Path(app["environment"]["CLICK_ROAD_ONLINE_STORE"]).relative_to("/app")).exists()
+    assert app["environment"]["TRITON_URL"] == "triton:8001"
+    assert not triton["environment"]["TRITON_URL"]
+    assert triton["networks"]["default"]["aliases"] == ["triton"]
+    assert triton["image"] == app["image"]
+    assert redis["environment"]["REDIS_PASSWORD"] == REDIS["REDIS_PASSWORD"]
+    assert "--requirepass" in " ".join(redis["command"])
+    assert all("healthcheck" in service for service in (triton, redis))
+
+
+def test_a_redis_without_a_password_does_not_start() -> None:
+    command = [part.replace("$$", "$") for part in _written("compose.milvus.yaml")["redis"]["command"]]
+    ended = subprocess.run(command, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False)
+    assert (ended.returncode, "write REDIS_PASSWORD into milvus.env" in ended.stderr) == (2, True)
 
 
 def test_the_gpu_profile_asks_for_a_gpu() -> None:

@@ -1,5 +1,9 @@
 """`serve up|down|status`: Triton's life."""
 
+from typing import Annotated
+
+import typer
+
 from pipeline.cli.serve.group import serve_app
 from pipeline.cli.shared.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, finish, table, writing
 from pipeline.store.workspace import Workspace
@@ -33,6 +37,30 @@ def down(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> No
         from pipeline.serving.triton.server import down as stop
 
         return {"note": stop(Workspace.open(workspace))}
+
+    finish(workspace, json, body, lambda answer: print(answer["note"]))
+
+
+@serve_app.command("run")
+def run(
+    host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 within a container.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Of HTTP; gRPC and metrics take the two after it.")] = 8000,
+    workspace: WorkspaceOption = WORKSPACE,
+    json: JsonOption = False,
+) -> None:
+    """Run Triton in the foreground on what is exported, for a container; `serve up` is for one's own machine.
+
+    Example: python -m pipeline serve run --host 0.0.0.0
+    """
+
+    def body() -> Answer:
+        from pipeline.core.errors import UserError
+        from pipeline.serving.triton.foreground import run_here
+
+        code = run_here(Workspace.open(workspace), host, port, lambda text: print(text, flush=True))
+        if code:
+            raise UserError(f"Triton ended with exit code {code}: its log stands above.")
+        return {"note": "Triton is stopped."}
 
     finish(workspace, json, body, lambda answer: print(answer["note"]))
 

@@ -6,7 +6,7 @@ No address and no token is in it: the operators read them when they are loaded.
 
 import hashlib
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from pipeline.serving.features.repository import YAML, apply, repository_folder
 from pipeline.serving.features.stage import STAGE as FEATURES
 from pipeline.serving.features.stage import features
 from pipeline.serving.stages.served import ServedModel, find_served
-from pipeline.store.stage import Done, Metrics, run_stage
+from pipeline.store.stage import Done, Metrics, is_stale, run_stage
 from pipeline.store.workspace import Workspace
 from pipeline.training.train import stage_name
 
@@ -53,12 +53,22 @@ def operators_digest() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
+def _config(served: ServedModel) -> ExportConfig:
+    search = repr(sorted(served.search.items()))
+    return ExportConfig(served.index["name"], str(served.index["model"]), served.ranker_name, served.candidates, search)
+
+
+def exported_key(workspace: Workspace, served: ServedModel) -> str | None:
+    """Give the key of the export of what is served, None where it is not exported as it is now."""
+    manifest = workspace.manifest(STAGE)
+    if manifest is None or is_stale(workspace, STAGE) or manifest["metrics"].get("operators") != operators_digest():
+        return None
+    return str(manifest["key"]) if manifest["config"] == asdict(_config(served)) else None
+
+
 def export(workspace: Workspace, served: ServedModel, progress: Progress = silent) -> Done:
     """Write the model repository of what is served; nothing happens where it stands already."""
-    model = str(served.index["model"])
-    config = ExportConfig(
-        served.index["name"], model, served.ranker_name, served.candidates, repr(sorted(served.search.items()))
-    )
+    model, config = str(served.index["model"]), _config(served)
 
     def body(folder: Path, report: Progress) -> Metrics:
         report(0, 3, "loading Merlin")

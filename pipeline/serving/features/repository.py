@@ -32,6 +32,7 @@ YAML, FILLED = "feature_store.yaml", "filled.json"
 SQLITE: dict[str, Any] = {"type": "sqlite", "path": "online.db"}
 _IN_ADDRESS = re.compile(r"password=([^,]+)|//[^:/@]*:([^@/]+)@")  # as Redis and databases are addressed
 _SECRET_NAME = re.compile(r"pass|secret|token|key$", re.IGNORECASE)
+ONLINE_VARIABLE = "CLICK_ROAD_ONLINE_STORE"  # a file with Feast's `online_store`, for repositories that are made anew
 KEPT = 2  # states: the newest and the one that may still be served
 
 
@@ -81,8 +82,9 @@ def open_store(folder: Path) -> "FeatureStore":
 def apply(workspace: Workspace, online: Mapping[str, Any] | None = None) -> Path:
     """Make the repository of the features as they are, and declare both views in it; give its folder.
 
-    `online`: an online store as Feast configures it, e.g. {'type': 'redis', 'connection_string': '${REDIS}'}; SQLite by
-    default. Variables in it are read when it is opened: nothing secret has to be written.
+    `online`: an online store as Feast configures it, e.g. {'type': 'redis', 'connection_string': '${REDIS}'}; else the
+    one it has, or that CLICK_ROAD_ONLINE_STORE names, or SQLite. Variables in it are read when it is opened: nothing
+    secret has to be written.
     """
     folder = repository_folder(workspace)
     folder.mkdir(parents=True, exist_ok=True)
@@ -99,9 +101,11 @@ def apply(workspace: Workspace, online: Mapping[str, Any] | None = None) -> Path
 
 
 def _before(folder: Path) -> Mapping[str, Any]:
-    """Give the online store that the repository has, or SQLite."""
-    path = folder / YAML
-    return dict(yaml.safe_load(path.read_text())["online_store"]) if path.exists() else SQLITE
+    """Give the online store that the repository has, else the one that the environment names, or SQLite."""
+    path, named = folder / YAML, os.environ.get(ONLINE_VARIABLE)
+    if path.exists():
+        return dict(yaml.safe_load(path.read_text())["online_store"])
+    return read_online_store(Path(named)) if named else SQLITE
 
 
 def read_online_store(path: Path) -> dict[str, Any]:

@@ -42,9 +42,9 @@ def put_together(home: Path) -> Path:
     return backends
 
 
-def command(repository: Path, backends: Path, ports: Mapping[str, int]) -> list[str]:
-    """Give the command line: every port on 127.0.0.1, models as they lie there, nothing loaded on request."""
-    listening = [part for name in PORTS for part in (f"--{name}-address=127.0.0.1", f"--{name}-port={ports[name]}")]
+def command(repository: Path, backends: Path, ports: Mapping[str, int], host: str = "127.0.0.1") -> list[str]:
+    """Give the command line: every port on `host`, models as they lie there, nothing loaded on request."""
+    listening = [part for name in PORTS for part in (f"--{name}-address={host}", f"--{name}-port={ports[name]}")]
     return [
         str(package() / "bin" / "tritonserver"),
         f"--model-repository={repository}",

@@ -15,7 +15,7 @@ from pipeline.serving.stages.histories import Requests
 
 EXECUTOR = "executor_model"  # as Merlin calls the model that runs the chain
 DEADLINE_S = 10.0
-_TYPES = {"int64": "INT64", "int32": "INT32", "float32": "FP32"}
+TYPES = {"int64": "INT64", "int32": "INT32", "float32": "FP32"}
 _AGAIN = ("unavailable", "connection", "socket closed")
 
 
@@ -43,7 +43,7 @@ class TritonClient:
 
         inputs = []
         for name, values in request(keys, requests, temperature, seeds).items():
-            given = grpc.InferInput(name, list(values.shape), _TYPES[str(values.dtype)])
+            given = grpc.InferInput(name, list(values.shape), TYPES[str(values.dtype)])
             given.set_data_from_numpy(np.ascontiguousarray(values))
             inputs.append(given)
         wanted = [grpc.InferRequestedOutput(name) for name in outputs(self.ranked)]

@@ -1,5 +1,6 @@
 """Another store than SQLite, by Feast's own configuration: a real Redis with a password."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -11,10 +12,11 @@ import pytest
 import redis
 
 from pipeline.core.errors import UserError
+from pipeline.core.project import PROJECT
 from pipeline.serving.features.fill import fill
 from pipeline.serving.features.look_up import item_features, session_features
 from pipeline.serving.features.online import OnlineFeatures
-from pipeline.serving.features.repository import YAML, apply, filled
+from pipeline.serving.features.repository import ONLINE_VARIABLE, YAML, apply, filled, online_type
 from pipeline.serving.features.stage import features
 from pipeline.store.workspace import Workspace
 from tests.conftest import wait_for
@@ -103,3 +105,17 @@ def test_a_wrong_password_is_told_without_it(
     with pytest.raises(UserError, match="could not be written") as refused:
         fill(workspace, folder)
     assert "mistyped-one" not in str(refused.value)
+
+
+def test_the_environment_names_the_store_of_a_container(
+    store: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace.open(tmp_path / "ws")
+    write_data(workspace)
+    features(workspace)
+    monkeypatch.setenv(ONLINE_VARIABLE, str(PROJECT / "assets" / "redis.yaml"))
+    monkeypatch.setenv("FEAST_REDIS", os.environ["REDIS"])
+    folder = apply(workspace)
+    assert online_type(folder) == "redis"
+    fill(workspace, folder)
+    assert store.dbsize() == ITEMS + 20

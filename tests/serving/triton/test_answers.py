@@ -1,5 +1,7 @@
 """Three ways of answering answer alike, and what they answer from is real."""
 
+import ast
+import json
 import re
 import subprocess
 import sys
@@ -10,12 +12,14 @@ import polars as pl
 import psutil
 import pytest
 
+from pipeline.bench.serving.load import newest
 from pipeline.core.errors import UserError
 from pipeline.search.embedded import server as milvus
+from pipeline.serving.ensemble.columns import request
 from pipeline.serving.ensemble.local import LocalEnsemble
 from pipeline.serving.features.repository import open_store
 from pipeline.serving.stages.answer import Answers
-from pipeline.serving.triton import server
+from pipeline.serving.triton import server, snippets
 from pipeline.serving.triton.client import TritonClient
 from tests.conftest import cli
 from tests.made.served import make_towers
@@ -166,6 +170,46 @@ def test_keys_of_another_training_are_not_named(four: FourStages) -> None:
             client.answer(four.keys[slice(0, 2)], four.requests(slice(0, 2)), *four.how(slice(0, 2), 0.0))
     finally:
         client.close()
+
+
+def test_what_is_pasted_from_the_page_answers_as_the_app_does(four: FourStages) -> None:
+    rows, about = slice(2, 3), server.status(four.workspace)
+    columns = request(four.keys[rows], four.requests(rows), *four.how(rows, 0.0))
+    ours = four.fast(rows, 0.0)
+    expected = [int(ours.kept[0][at]) for at in ours.order[0] if ours.kept[0][at] >= 0]
+    python = [sys.executable, "-c", snippets.as_python(columns, True, about["grpc"], 5)]
+    printed = subprocess.run(python, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert [key for key, _ in ast.literal_eval(printed)] == expected[:5]
+    curl = ["bash", "-c", snippets.as_curl(columns, True, about["http"])]
+    reply = json.loads(subprocess.run(curl, capture_output=True, text=True, check=True, timeout=60).stdout)
+    found = snippets.read_answer(reply)
+    kept, order = found["kept_ids"][0], found["order"][0]
+    assert [kept[at] for at in order if kept[at] >= 0] == expected
+
+
+def test_load_is_measured_by_both_ways_and_kept(four: FourStages) -> None:
+    code, told = cli(four.workspace.root, "serve", "load", "--clients", "1,2", "--batch", "8", "--seconds", "0.4")
+    assert code == 0, told
+    asked = [(row["via"], row["clients"], row["batch"]) for row in told["rows"]]
+    assert asked == [(via, *point) for via in ("fast", "triton") for point in ((1, 1), (2, 1), (1, 8))]
+    for row in told["rows"]:
+        assert row["requests"] > 0
+        assert 0 < row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"]
+        assert row["stages"]["total"] > 0
+    assert {row["part"] for row in told["added"]} >= {"Feast", "TensorFlow", "QueryMilvus"}
+    assert newest(four.workspace) == {
+        name: value for name, value in told.items() if name in (newest(four.workspace) or {})
+    }
+    for words, expected in (
+        (("--via", "bus"), "There is no via 'bus'"),
+        (("--clients", "0"), "clients .0. is out of range"),
+        (("--clients", "few"), "is no list of whole numbers"),
+        (("--batch", "5000"), "batch 5000 is out of range"),
+        (("--seconds", "0"), "seconds 0 is out of range"),
+    ):
+        code, told = cli(four.workspace.root, "serve", "load", *words)
+        assert code == 2, told
+        assert re.search(expected, told["error"]), told
 
 
 def test_triton_milvus_and_the_feature_store_come_back_under_load(four: FourStages) -> None:

@@ -1,8 +1,10 @@
 """What is killed comes back, ten times over, and what holds the servers up can be killed, too."""
 
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 
 import pytest
 
@@ -71,3 +73,37 @@ def test_a_full_disk_is_told_and_what_was_exported_stays(four: FourStages) -> No
     assert ended.returncode == 2, ended.stderr[-2000:]
     assert "Stage 'ensemble' could not be written (File too large" in ended.stdout
     assert need(four.workspace, STAGE, "")["key"] == before
+
+
+def test_in_the_foreground_it_serves_what_is_exported_and_what_is_exported_anew(four: FourStages) -> None:
+    cli(four.workspace.root, "serve", "export")
+    port = free_port()
+    words = [sys.executable, "-m", "pipeline", "serve", "run", "--port", str(port)]
+    process = subprocess.Popen([*words, "--workspace", str(four.workspace.root)], cwd=PROJECT, stdout=subprocess.PIPE)
+    try:
+        wait_for(lambda: _ready(port), 90, "Triton to be ready")
+        before = need(four.workspace, STAGE, "")["key"]
+        make_ranker(four.workspace, seed=123)
+        assert cli(four.workspace.root, "serve", "export")[0] == 0
+        assert need(four.workspace, STAGE, "")["key"] != before
+        wait_for(lambda: not _ready(port), 30, "the old one to end")
+        wait_for(lambda: _ready(port), 90, "the new one to be ready")
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+    assert not _ready(port)
+
+
+def _ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/health/ready", timeout=2) as reply:
+            return bool(reply.status == 200)
+    except OSError:
+        return False
+
+
+def free_port() -> int:
+    """Give a port that is free, and the two after it most likely."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return min(int(probe.getsockname()[1]), 65_000)
