@@ -48,16 +48,17 @@ def workspace(tmp_path: Path) -> Workspace:
 @pytest.fixture(scope="session")
 def yoochoose() -> Path:
     """Give the first 83,846 real YOOCHOOSE clicks, or skip with the reason."""
-    return _real("yoochoose-clicks-100k.dat.gz")
+    return real_file("yoochoose-clicks-100k.dat.gz")
 
 
 @pytest.fixture(scope="session")
 def eshop_file() -> Path:
     """Give the real e-shop file, or skip with the reason."""
-    return _real("eshop-clothing-2008.zip")
+    return real_file("eshop-clothing-2008.zip")
 
 
-def _real(name: str) -> Path:
+def real_file(name: str) -> Path:
+    """Give a file of real data, or skip with the reason."""
     path = REALDATA_DIR / name
     if not path.exists():
         pytest.skip(f"no real data at {path}: set REALDATA_DIR to a folder that has it")

@@ -100,11 +100,14 @@ def ingest(
 def preprocess(
     test_from: TestFromOption = None,
     min_item_count: MinItemOption = None,
+    engine: Annotated[
+        str, typer.Option(help="polars, or nvtabular, which writes the same and keeps a workflow.")
+    ] = "polars",
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
     wait: WaitOption = False,
 ) -> None:
-    """Split sessions by time and encode them with NVTabular.
+    """Split sessions by time, and number their items and categories.
 
     Example: python -m pipeline preprocess --test-from 2008-08-01
     """
@@ -112,7 +115,8 @@ def preprocess(
     def work(opened: Workspace, job: Running) -> Done:
         from pipeline.sessions.preprocess import preprocess as stage
 
-        return stage(opened, preprocessing(opened, False, test_from, min_item_count), job.progress("preprocess"))
+        config = preprocessing(opened, False, test_from, min_item_count)
+        return stage(opened, config, job.progress("preprocess", engine), engine)
 
     _stage(workspace, "preprocess", wait, json, work)
 

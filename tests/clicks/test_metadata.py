@@ -18,6 +18,7 @@ from pipeline.clicks.source import Clicks, read_source
 from pipeline.core.columns import RESERVED
 from pipeline.core.errors import UserError
 from pipeline.sessions.preprocess import catalogue
+from pipeline.sessions.vocabulary import Vocabulary
 from pipeline.store.workspace import Workspace
 
 CLICKS = "session,time,item\n" + "".join(f"{s},2024-01-0{s},i{i}\n" for s in (1, 2, 3) for i in range(3))
@@ -135,17 +136,13 @@ def test_every_name_of_the_products_own_is_given_another_and_said(tmp_path: Path
 
 
 def test_the_catalogue_counts_clicks_by_itself(tmp_path: Path) -> None:
-    folder = tmp_path / "categories" / "categories"
-    folder.mkdir(parents=True)
-    for column, values in (("item_id", ["i0", "i1", "i2"]), ("category", ["0"])):
-        frame = pl.DataFrame({column: [None] * 3 + values}, schema={column: pl.String}).to_pandas()
-        frame.to_parquet(folder / f"unique.{column}.parquet")
     table = pl.DataFrame(
         {"item_id": ["i0", "i1"], "train_clicks": [99, 98], "item_idx": [7, 7], "category_idx": [8, 8]}
     )
     table.write_parquet(tmp_path / "items.parquet")
     found = _read(tmp_path, tmp_path / "items.parquet")
-    made = catalogue(tmp_path, found.clicks.head(5), found.items)
+    rows = found.clicks.head(5).join(found.items.with_row_index("row"), on="item_id", maintain_order="left")["row"]
+    made = catalogue(Vocabulary.of(found.items, rows.to_numpy()), found.items)
     assert dict(made.select("item_id", "train_clicks").iter_rows()) == {"i0": 2, "i1": 2, "i2": 1}
     assert made["item_idx"].to_list() == [3, 4, 5]
     assert made["category_idx"].to_list() == [3, 3, 3]

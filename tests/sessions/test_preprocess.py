@@ -41,7 +41,6 @@ def test_the_last_fifth_to_end_is_test_and_single_clicks_go(clicked: Path) -> No
     assert max(train) < min(test)
     assert len(test) == 2
     assert (answer["metrics"]["train_sessions"], answer["metrics"]["test_sessions"]) == (7, 2)
-    assert (clicked / "stages" / "data" / "workflow" / "workflow.pkl").exists()
 
 
 def test_training_knows_nothing_of_the_test(clicked: Path) -> None:

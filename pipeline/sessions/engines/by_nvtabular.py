@@ -1,0 +1,70 @@
+"""Encode and write by NVTabular: a workflow that is kept, on pandas, or on cuDF where there is a GPU."""
+
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from pipeline.core.columns import CATEGORY, CATEGORY_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP
+from pipeline.core.errors import UserError
+from pipeline.sessions.splitting import CODE, Split
+from pipeline.sessions.vocabulary import Vocabulary
+
+
+def write(folder: Path, split: Split, vocabulary: Vocabulary, items: pl.DataFrame) -> None:
+    """Fit Categorify to the vocabulary, encode both parts, and keep the workflow in folder/workflow."""
+    import nvtabular as nvt
+    from merlin.io import Dataset
+    from merlin.schema import Tags
+    from nvtabular import ops
+
+    _check(split, items)
+    tables = {part: _raw(folder, part, split, items) for part in ("train", "test")}
+    names = {ITEM_ID: vocabulary.items[ITEM_ID], CATEGORY: vocabulary.categories[CATEGORY]}
+    vocabs = {name: values.to_pandas() for name, values in names.items()}  # equal counts would be numbered by chance
+    encoder = {"out_path": str(folder / "categories"), "num_buckets": None, "vocabs": vocabs}
+    item = [ITEM_ID] >> ops.Categorify(**encoder) >> ops.AddTags([Tags.ITEM_ID, Tags.ITEM, Tags.CATEGORICAL])
+    category = [CATEGORY] >> ops.Categorify(**encoder) >> ops.AddTags([Tags.ITEM, Tags.CATEGORICAL])
+    session = [SESSION_ID] >> ops.AddTags([Tags.SESSION_ID])
+    named = item + category >> ops.Rename(f=lambda column: {ITEM_ID: ITEM_IDX, CATEGORY: CATEGORY_IDX}[column])
+    workflow = nvt.Workflow(named + session + [TIMESTAMP])
+    workflow.fit(Dataset(str(tables["train"]), engine="parquet"))
+    for name, table in tables.items():
+        encoded = workflow.transform(Dataset(str(table), engine="parquet"))
+        encoded.to_parquet(str(folder / name), out_files_per_proc=1)
+        table.unlink()
+    workflow.save(str(folder / "workflow"))
+
+
+def _check(split: Split, items: pl.DataFrame) -> None:
+    """Raise UserError for a part without any category, which Categorify cannot read (nvtabular 23.8: an IndexError)."""
+    known = items[CATEGORY].is_not_null().to_numpy()
+    for part in ("train", "test"):
+        if not known[split.items(part)].any():
+            raise UserError(
+                f"No click of the {part} sessions has a category, and NVTabular encodes no column without a value: use "
+                "--engine polars."
+            )
+
+
+def _raw(folder: Path, part: str, split: Split, items: pl.DataFrame) -> Path:
+    """Write a part's clicks as they were read, each with its item's category."""
+    path, ids, categories = folder / f"{part}-raw.parquet", items[ITEM_ID], items[CATEGORY].cast(pl.String)
+    writer: pq.ParquetWriter | None = None
+    try:
+        for clicks, _ in split.slices(part):
+            table = pl.DataFrame(
+                [
+                    clicks[SESSION_ID],
+                    clicks[TIMESTAMP].dt.replace_time_zone(None).cast(pl.Datetime("ns")),
+                    ids.gather(clicks[CODE]).alias(ITEM_ID),
+                    categories.gather(clicks[CODE]).alias(CATEGORY),
+                ]
+            ).to_pandas()
+            arrow = pl.from_pandas(table).to_arrow(compat_level=pl.CompatLevel.oldest())
+            writer = writer or pq.ParquetWriter(path, arrow.schema)
+            writer.write_table(arrow)
+    finally:
+        if writer is not None:
+            writer.close()
+    return path
