@@ -12,7 +12,7 @@ from app.serve import triton
 from pipeline.core.columns import FIRST_IDX, ITEM_IDX, SESSION_ID
 from pipeline.core.errors import UserError
 from pipeline.indexes.known import KnownItems
-from pipeline.serving.ask import Prepared, Question, prepare
+from pipeline.serving.ask import PreparedQuestion, Question, prepare
 from pipeline.serving.stages.answer import Answers, written
 from pipeline.serving.stages.fast import FastPath
 from pipeline.serving.stages.served import ServedModel
@@ -30,7 +30,7 @@ _MOST_TEMPERATURE = 3.0
 class Asked:
     """A request, its answer, and what the page needs to tell of both."""
 
-    prepared: Prepared
+    prepared: PreparedQuestion
     answers: Answers
     told: dict[str, Any]
     """As `serve ask` prints it, with every candidate that was kept."""

@@ -31,7 +31,7 @@ def recommend(
     wait: WaitOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Recommend items to every session of a log: session_id, rank, item_id, score. What was cut off goes on.
+    """Recommend items to every session of a log, as a file; a run that was cut off goes on.
 
     Example: python -m pipeline recommend --file sessions.csv --out recommendations.parquet
     """

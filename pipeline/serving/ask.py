@@ -39,7 +39,7 @@ class Question:
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
+class PreparedQuestion:
     """A question that holds, as the stages take it."""
 
     history: list[str]
@@ -50,7 +50,7 @@ class Prepared:
     seeds: Ints
 
 
-def prepare(workspace: Workspace, question: Question, served: ServedModel) -> Prepared:
+def prepare(workspace: Workspace, question: Question, served: ServedModel) -> PreparedQuestion:
     """Check a question; raise UserError for what cannot be answered."""
     one_of(question.via, WAYS, "via")
     if not 1 <= question.k <= served.candidates:
@@ -58,7 +58,7 @@ def prepare(workspace: Workspace, question: Question, served: ServedModel) -> Pr
     history = _history(workspace, question, served)
     requests = Requests.of([item_keys(history, served.known.rows)])
     key = session_key(question.session if question.session is not None else _NEW)
-    return Prepared(
+    return PreparedQuestion(
         history, np.array([key], np.int64), requests, *batch(question.temperature, question.seed, len(requests))
     )
 
@@ -81,7 +81,9 @@ def _history(workspace: Workspace, question: Question, served: ServedModel) -> l
     return all_known(named_ids(question.items, served.known.rows), served.known)
 
 
-def _answered(workspace: Workspace, via: str, served: ServedModel, prepared: Prepared, progress: Progress) -> Answers:
+def _answered(
+    workspace: Workspace, via: str, served: ServedModel, prepared: PreparedQuestion, progress: Progress
+) -> Answers:
     asked = prepared.keys, prepared.requests
     how = prepared.temperature, prepared.seeds
     if via == "triton":

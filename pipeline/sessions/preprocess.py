@@ -19,7 +19,7 @@ from pipeline.core.columns import CATEGORY, CATEGORY_IDX, ITEM_ID, ITEM_IDX, SES
 from pipeline.core.options import Options
 from pipeline.core.progress import Progress, silent
 from pipeline.sessions.schema import write_schema
-from pipeline.sessions.splitting import CODE, Split, split_clicks
+from pipeline.sessions.splitting import CODE, ClickSplit, split_clicks
 from pipeline.sessions.vocabulary import Vocabulary
 from pipeline.store.stage import Done, Metrics, need, run_stage
 from pipeline.store.workspace import Workspace
@@ -81,13 +81,13 @@ def preprocess(
     return run_stage(workspace, STAGE, config, body, inputs=[CLICKS], packages=packages, progress=progress)
 
 
-def _by_polars(folder: Path, split: Split, vocabulary: Vocabulary, items: pl.DataFrame) -> None:
+def _by_polars(folder: Path, split: ClickSplit, vocabulary: Vocabulary, items: pl.DataFrame) -> None:
     from pipeline.sessions.engines import by_polars
 
     by_polars.write(folder, split, vocabulary, items)
 
 
-def _by_nvtabular(folder: Path, split: Split, vocabulary: Vocabulary, items: pl.DataFrame) -> None:
+def _by_nvtabular(folder: Path, split: ClickSplit, vocabulary: Vocabulary, items: pl.DataFrame) -> None:
     from pipeline.sessions.engines import by_nvtabular
 
     by_nvtabular.write(folder, split, vocabulary, items)
@@ -108,7 +108,7 @@ def catalogue(vocabulary: Vocabulary, items: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _sequences(path: Path, split: Split, part: str, vocabulary: Vocabulary) -> None:
+def _sequences(path: Path, split: ClickSplit, part: str, vocabulary: Vocabulary) -> None:
     """Write a row a session: session_id, and the item_idx, category_idx and timestamp of its clicks as lists."""
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -21,7 +21,7 @@ _SLICE = 2_000_000  # clicks that are encoded and written at once, about
 
 
 @dataclass(frozen=True, eq=False)
-class Split:
+class ClickSplit:
     """Clicks in sessions of two or more, and which of those are for testing."""
 
     clicks: pl.DataFrame
@@ -57,7 +57,7 @@ class Split:
             yield some.filter(pl.Series(np.repeat(wanted, lengths))), lengths[wanted]
 
 
-def split_clicks(clicks: pl.LazyFrame, items: pl.DataFrame, min_item_count: int, test_from: str | None) -> Split:
+def split_clicks(clicks: pl.LazyFrame, items: pl.DataFrame, min_item_count: int, test_from: str | None) -> ClickSplit:
     """Keep clicks on items that are frequent enough, of sessions of two clicks or more; part them by time.
 
     A session is for testing when its last click is at or after the boundary.
@@ -80,7 +80,7 @@ def split_clicks(clicks: pl.LazyFrame, items: pl.DataFrame, min_item_count: int,
         kept, lengths = kept.filter(pl.Series(np.repeat(several, lengths))), lengths[several]
     ends = kept[TIMESTAMP].gather(np.cumsum(lengths) - 1)
     boundary = split_time(ends, test_from)
-    return Split(kept, lengths, (ends >= boundary).to_numpy(), boundary)
+    return ClickSplit(kept, lengths, (ends >= boundary).to_numpy(), boundary)
 
 
 def split_time(ends: pl.Series, test_from: str | None) -> datetime:

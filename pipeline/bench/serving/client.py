@@ -30,7 +30,7 @@ Ask = Callable[[Any], dict[str, float]]
 
 
 @dataclass(frozen=True)
-class Asked:
+class ServingTarget:
     """What a client asks, and which way."""
 
     root: Path
@@ -49,7 +49,7 @@ class Asked:
 
 
 @contextlib.contextmanager
-def way(asked: Asked) -> Any:
+def way(asked: ServingTarget) -> Any:
     """Give the call that answers (keys, values, offsets) with {stage: milliseconds}."""
     from pipeline.search.embedded.server import connect
     from pipeline.serving.stages.served import find_served

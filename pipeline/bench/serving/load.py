@@ -13,7 +13,7 @@ import polars as pl
 from pipeline.bench.load.fleet import Fleet, Load, figures
 from pipeline.bench.load.messages import Report, Work
 from pipeline.bench.load.requests import Search
-from pipeline.bench.serving.client import Asked
+from pipeline.bench.serving.client import ServingTarget
 from pipeline.core.checks import one_of
 from pipeline.core.columns import FIRST_IDX, ITEM_IDX, SESSION_ID
 from pipeline.core.errors import UserError
@@ -114,9 +114,9 @@ def newest(workspace: Workspace) -> dict[str, Any] | None:
     return read_json(workspace.root / RESULT)
 
 
-def _asked(workspace: Workspace, served: ServedModel, via: str) -> Asked:
+def _asked(workspace: Workspace, served: ServedModel, via: str) -> ServingTarget:
     address = server.address(workspace) if via == "triton" else ""
-    return Asked(workspace.root, via, str(served.index["model"]), str(served.index["name"]), address)
+    return ServingTarget(workspace.root, via, str(served.index["model"]), str(served.index["name"]), address)
 
 
 def _sessions(workspace: Workspace) -> tuple[np.ndarray, list[list[int]]]:  # type: ignore[type-arg]

@@ -6,7 +6,6 @@ import typer
 
 from pipeline.cli.serve.group import IndexChoice, ModelChoice, serve_app
 from pipeline.cli.shared.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, finish, table, writing
-from pipeline.core.ids import parts
 
 
 @serve_app.command("load")
@@ -29,7 +28,9 @@ def load(
     def body() -> Answer:
         from pipeline.bench.serving.load import LoadConfig, measure_load
 
-        config = LoadConfig(tuple(parts(via)), tuple(_whole(clients)), batch, seconds)
+        config = LoadConfig(
+            tuple(part.strip() for part in via.split(",") if part.strip()), tuple(_whole(clients)), batch, seconds
+        )
         with writing(workspace, "serve load", wait) as (opened, job):
             job.result = measure_load(opened, config, model, index, job.progress("load"))
             return job.result
@@ -41,7 +42,7 @@ def _whole(text: str) -> list[int]:
     from pipeline.core.errors import UserError
 
     try:
-        return [int(part) for part in parts(text)]
+        return [int(part) for part in text.split(",")]
     except ValueError:
         raise UserError(f"clients '{text}' is no list of whole numbers: write them as 1,4,16.") from None
 

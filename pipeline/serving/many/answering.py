@@ -17,7 +17,7 @@ from pipeline.serving.stages.histories import Requests
 
 _MORE = 32  # neighbours asked for beside k where what was seen is left out
 _NOBODY = "a session that no store knows"
-Ranked = tuple[Ints, Floats]  # (n, k) keys, -1 where there are fewer, and scores
+BestItems = tuple[Ints, Floats]  # (n, k) keys, -1 where there are fewer, and scores
 
 
 class Answering(Protocol):
@@ -28,7 +28,7 @@ class Answering(Protocol):
         """Give how many sessions are asked at once."""
         ...
 
-    def answer(self, requests: Requests) -> Ranked:
+    def answer(self, requests: Requests) -> BestItems:
         """Give the best k of each session, best first."""
         ...
 
@@ -48,7 +48,7 @@ class Nearest:
     exclude_seen: bool
     block: int = 1000
 
-    def answer(self, requests: Requests) -> Ranked:
+    def answer(self, requests: Requests) -> BestItems:
         """Search for all vectors at once; those of which too few are left when what was seen is out, again."""
         vectors = self.known.encoder.encode(requests.known(self.known.categories))
         lengths = np.diff(requests.offsets)
@@ -62,7 +62,7 @@ class Nearest:
             keys[row], scores[row] = again[0][0], again[1][0]
         return keys, scores
 
-    def _asked(self, vectors: Floats, requests: Requests, fetch: int) -> Ranked:
+    def _asked(self, vectors: Floats, requests: Requests, fetch: int) -> BestItems:
         found = loaded(
             self.engine,
             self.collection,
@@ -81,7 +81,7 @@ class FourStages:
     k: int
     block: int = 256
 
-    def answer(self, requests: Requests) -> Ranked:
+    def answer(self, requests: Requests) -> BestItems:
         """Rank what is retrieved; features of sessions are read from the clicks in the log."""
         keys = np.full(len(requests), session_key(_NOBODY), np.int64)
         found = self.path.answer(keys, requests, self.engine, *batch(0.0, 0, len(requests)))
@@ -90,7 +90,7 @@ class FourStages:
         return first(kept, scores, kept >= 0, self.k)
 
 
-def first(keys: Ints, scores: Floats, wanted: Flags, k: int) -> Ranked:
+def first(keys: Ints, scores: Floats, wanted: Flags, k: int) -> BestItems:
     """Move what is wanted to the front, in its order; give the first k, -1 and NaN where there are fewer."""
     order = np.argsort(~wanted, axis=1, kind="stable")[:, :k]
     best, of = np.take_along_axis(keys, order, axis=1), np.take_along_axis(scores, order, axis=1)

@@ -35,7 +35,7 @@ class ManyConfig:
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class ManyPlan:
     """What answers."""
 
     index: dict[str, Any]
@@ -46,22 +46,24 @@ class Plan:
     """Tells apart whatever gives other answers."""
 
 
-def find_plan(workspace: Workspace, config: ManyConfig) -> Plan:
+def find_plan(workspace: Workspace, config: ManyConfig) -> ManyPlan:
     """Find what answers; raise UserError for what cannot."""
     return _ranked(workspace, config) if config.rank else _nearest(workspace, config)
 
 
-def _ranked(workspace: Workspace, config: ManyConfig) -> Plan:
+def _ranked(workspace: Workspace, config: ManyConfig) -> ManyPlan:
     served = find_served(workspace, config.model, config.index)
     if served.ranker is None:
         raise UserError("No ranker orders what this model retrieves: leave --rank out, or `train --model dlrm` first.")
     _check_k(config.k, served.candidates)
     path = FastPath(served)
     key = f"{config} {served.fingerprint} {served.repository.name}"
-    return Plan(served.index, served.known, served.ranker_name, lambda engine: FourStages(path, engine, config.k), key)
+    return ManyPlan(
+        served.index, served.known, served.ranker_name, lambda engine: FourStages(path, engine, config.k), key
+    )
 
 
-def _nearest(workspace: Workspace, config: ManyConfig) -> Plan:
+def _nearest(workspace: Workspace, config: ManyConfig) -> ManyPlan:
     named = None if config.index is None else find_index(workspace, config.index)
     model = config.model or (named["model"] if named else DEFAULT_MODEL)
     recommender = Recommender(workspace, model)
@@ -84,7 +86,7 @@ def _nearest(workspace: Workspace, config: ManyConfig) -> Plan:
         return Nearest(engine, index["collection"], known, config.k, size, search, config.exclude_seen)
 
     state = [index.get(name) for name in ("collection", "count", "added", "deleted", "freshness")]
-    return Plan(index, known, None, answering, f"{config} {known.key} {sorted(used.items())} {state}")
+    return ManyPlan(index, known, None, answering, f"{config} {known.key} {sorted(used.items())} {state}")
 
 
 def _check_k(k: int, most: int) -> None:

@@ -21,7 +21,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
 from pipeline.search.engine import Database
 from pipeline.serving.many.answering import Answering
-from pipeline.serving.many.plan import Plan
+from pipeline.serving.many.plan import ManyPlan
 from pipeline.serving.many.sessions import Block, Names, SessionLog
 from pipeline.store.outputs import check_target, written
 from pipeline.store.workspace import disk_trouble, read_json, write_json
@@ -32,7 +32,12 @@ _DECIMALS = 6
 
 
 def recommend_many(
-    source: ClickSource, target: Path, plan: Plan, engine: Database, progress: Progress = silent, force: bool = False
+    source: ClickSource,
+    target: Path,
+    plan: ManyPlan,
+    engine: Database,
+    progress: Progress = silent,
+    force: bool = False,
 ) -> dict[str, Any]:
     """Write session_id, rank, item_id and score of the best items for each session of a log; give what was done.
 
@@ -66,7 +71,7 @@ def recommend_many(
     }
 
 
-def _names(plan: Plan, engine: Database) -> Names:
+def _names(plan: ManyPlan, engine: Database) -> Names:
     """Give the items that the index answers with: of the catalogue, or of its rows where some were changed since."""
     if not plan.index["changed"]:
         return Names.of(plan.known.catalogue[ITEM_IDX].to_numpy(), plan.known.catalogue[ITEM_ID])
@@ -95,7 +100,9 @@ def _parts(target: Path, key: str) -> Iterator[Path]:
         ) from error
 
 
-def _answer_all(folder: Path, plan: Plan, engine: Database, log: SessionLog, names: Names, progress: Progress) -> int:
+def _answer_all(
+    folder: Path, plan: ManyPlan, engine: Database, log: SessionLog, names: Names, progress: Progress
+) -> int:
     """Write the parts that are not there yet; give how many sessions those had that were."""
     answering, kept = plan.answering(engine), 0
     for number, low in enumerate(range(0, len(log), _PART)):

@@ -7,11 +7,11 @@ import pyarrow.parquet as pq
 
 from pipeline.core.columns import CATEGORY, CATEGORY_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP
 from pipeline.core.errors import UserError
-from pipeline.sessions.splitting import CODE, Split
+from pipeline.sessions.splitting import CODE, ClickSplit
 from pipeline.sessions.vocabulary import Vocabulary
 
 
-def write(folder: Path, split: Split, vocabulary: Vocabulary, items: pl.DataFrame) -> None:
+def write(folder: Path, split: ClickSplit, vocabulary: Vocabulary, items: pl.DataFrame) -> None:
     """Fit Categorify to the vocabulary, encode both parts, and keep the workflow in folder/workflow."""
     import nvtabular as nvt
     from merlin.io import Dataset
@@ -36,7 +36,7 @@ def write(folder: Path, split: Split, vocabulary: Vocabulary, items: pl.DataFram
     workflow.save(str(folder / "workflow"))
 
 
-def _check(split: Split, items: pl.DataFrame) -> None:
+def _check(split: ClickSplit, items: pl.DataFrame) -> None:
     """Raise UserError for a part without any category, which Categorify cannot read (nvtabular 23.8: an IndexError)."""
     known = items[CATEGORY].is_not_null().to_numpy()
     for part in ("train", "test"):
@@ -47,7 +47,7 @@ def _check(split: Split, items: pl.DataFrame) -> None:
             )
 
 
-def _raw(folder: Path, part: str, split: Split, items: pl.DataFrame) -> Path:
+def _raw(folder: Path, part: str, split: ClickSplit, items: pl.DataFrame) -> Path:
     """Write a part's clicks as they were read, each with its item's category."""
     path, ids, categories = folder / f"{part}-raw.parquet", items[ITEM_ID], items[CATEGORY].cast(pl.String)
     writer: pq.ParquetWriter | None = None

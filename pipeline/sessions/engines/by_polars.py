@@ -6,11 +6,11 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from pipeline.core.columns import CATEGORY_IDX, ITEM_IDX, SESSION_ID, TIMESTAMP
-from pipeline.sessions.splitting import CODE, Split
+from pipeline.sessions.splitting import CODE, ClickSplit
 from pipeline.sessions.vocabulary import Vocabulary
 
 
-def write(folder: Path, split: Split, vocabulary: Vocabulary, items: pl.DataFrame) -> None:
+def write(folder: Path, split: ClickSplit, vocabulary: Vocabulary, items: pl.DataFrame) -> None:
     """Write folder/train and folder/test: item_idx, category_idx, session_id, timestamp."""
     item_idx, category_idx = pl.Series(ITEM_IDX, vocabulary.item_idx), pl.Series(CATEGORY_IDX, vocabulary.category_idx)
     for part in ("train", "test"):
