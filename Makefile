@@ -38,6 +38,7 @@ bench: setup     ## every measured figure: pages, inserts, the server's network,
 	$(PYTHON) -m tests.benchmarks.load
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(PYTHON) -m tests.benchmarks.exact
 	$(PYTHON) -m tests.benchmarks.features
+	$(PYTHON) -m tests.benchmarks.serving
 	$(PYTHON) -m tests.benchmarks.preprocess
 	$(PYTHON) -m tests.benchmarks.training
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(PYTHON) -m tests.benchmarks.published

@@ -17,6 +17,7 @@ _DOES = {
     "maps": "draws the map",
     "bench": "measures recall and QPS",
     "features": "computes the features and puts them online",
+    "recommendations": "recommends to every session of the log",
     "serving load": "asks what is served, again and again",
 }
 # the first words of a command -> what it makes; the longest that fits counts
@@ -33,6 +34,7 @@ _MAKES = {
     ("bench", "quality"): [],
     ("features",): ["features"],
     ("serve", "load"): ["serving load"],
+    ("recommend",): ["recommendations"],
 }
 
 

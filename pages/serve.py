@@ -5,7 +5,7 @@ import streamlit as st
 from app import making, refused, state, tray
 from app.errors import errors
 from app.parts import cards, draw, layout
-from app.serve import asking, flow, load, snippets, stages, triton
+from app.serve import asking, flow, load, many, snippets, stages, triton
 from app.serve.served import fast_path
 from pipeline.core.errors import UserError
 from pipeline.figures import serving
@@ -40,6 +40,7 @@ def main() -> None:
     if question is not None:
         with errors():
             _answer(path, question)
+    many.show(path.served)
     load.show()
 
 

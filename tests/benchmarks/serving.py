@@ -1,99 +1,74 @@
-"""Print what four stages take by each way of answering: one session and a batch, and each stage's share.
+"""Print what serving in four stages costs, on a catalogue as large as YOOCHOOSE's: docs/serving.md has the figures.
 
-WORKSPACE has a ranker and `serve up`; the fast path, Merlin's runtime and Triton answer the same test sessions.
+Made-up clicks, two-tower and DLRM of one pass, HNSW; `serve load` by both ways, then `recommend` over 100,000 sessions.
+A WORKSPACE that is named is used as it stands, or filled.
 """
 
+import json
 import os
 import platform
 import sys
-import threading
-import time
-from collections.abc import Callable, Sequence
+import tempfile
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+import polars as pl
 
-from pipeline.core.arrays import Ints
-from pipeline.search.embedded.server import connect
-from pipeline.serving.features.tables import session_keys
-from pipeline.serving.stages.answer import STAGES, Answers
-from pipeline.serving.stages.fast import FastPath, batch
-from pipeline.serving.stages.histories import Requests
-from pipeline.serving.stages.served import find_served
-from pipeline.serving.triton.client import TritonClient
-from pipeline.serving.triton.server import address
-from pipeline.sessions import preprocess
 from pipeline.store.workspace import Workspace
+from tests.measure import measure
 
-Way = Callable[[Ints, Requests], Answers]
-REQUESTS, BATCH = 200, 32
+ROAD = (
+    ["ingest", "--clicks", "synthetic:300000"],
+    ["preprocess"],
+    ["train", "--model", "two_tower", "--epochs", "1"],
+    ["embed", "--model", "two_tower"],
+    ["index", "build", "--model", "two_tower"],
+    ["train", "--model", "dlrm", "--epochs", "1"],
+    ["serve", "export"],
+    ["serve", "up"],
+)
+MANY = 100_000  # sessions
 
 
 def main() -> None:
     """Measure and print."""
-    workspace = Workspace.open(Path(sys.argv[1] if len(sys.argv) > 1 else "workspace"))
-    served = find_served(workspace)
-    clicks = preprocess.load_part(workspace, "test").group_by("session_id", maintain_order=True).agg("item_idx")
-    keys, histories = session_keys(clicks["session_id"]), clicks["item_idx"].to_list()
-    print(f"{platform.machine()}, {os.cpu_count()} cores: {len(served.known.rows):,} items, {served.stages} stages")
-    client = TritonClient(address(workspace), served.ranker is not None)
-    with connect(workspace, "benchmark", name=served.index["server"]) as engine:
-        fast = FastPath(served)
-        ways: dict[str, Way] = {
-            "fast": lambda k, r: fast.answer(k, r, engine, *batch(0.5, 1, len(k))),
-            "triton": lambda k, r: client.answer(k, r, *batch(0.5, 1, len(k))),
-        }
-        for name, way in ways.items():
-            _one_by_one(name, way, keys, histories)
-        for clients in (1, 4, 16):
-            for name, way in ways.items():
-                _together(name, way, keys, histories, clients)
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(folder) / "ws"
+        try:
+            for words in ROAD:
+                _answer(words, workspace)
+            _load(workspace)
+        finally:
+            measure(["serve", "down"], workspace)
+        _many(workspace, Path(folder))
 
 
-def _one_by_one(name: str, way: Way, keys: Ints, histories: Sequence[list[int]]) -> None:
-    rates = {}
-    for size in (1, BATCH):
-        took, shares = [], []
-        for n in range(REQUESTS if size == 1 else REQUESTS // 8):
-            rows = slice(n * size % (len(keys) - size), n * size % (len(keys) - size) + size)
-            began = time.perf_counter()
-            answer = way(keys[rows], Requests.of(list(histories[rows])))
-            took.append((time.perf_counter() - began) * 1000)
-            shares.append([answer.latency_ms[stage] for stage in STAGES])
-        p50, p95, p99 = np.percentile(took[5:], [50, 95, 99])
-        rates[size] = size * 1000 / p50
-        print(
-            f"{name:<7} batch {size:>2}: p50 {p50:6.1f} p95 {p95:6.1f} p99 {p99:6.1f} ms, {rates[size]:6.0f} sessions/s"
-        )
-        median = np.median(np.array(shares[5:]), axis=0)
-        print("        " + ", ".join(f"{stage} {ms:.1f}" for stage, ms in zip(STAGES, median, strict=True)))
-    print(
-        f"{name:<7} a batch of {BATCH} has {rates[BATCH] / rates[1]:.1f} times the sessions/s of one alone", flush=True
-    )
+def _answer(words: list[str], workspace: Path) -> dict[str, Any]:
+    measured = measure(words, workspace, limit_s=1800)
+    assert measured.returncode == 0, measured.stdout[-2000:] + measured.stderr[-2000:]
+    return dict(json.loads(measured.stdout.splitlines()[-1]))
 
 
-def _together(name: str, way: Way, keys: Ints, histories: Sequence[list[int]], clients: int) -> None:
-    took: list[float] = []
+def _load(workspace: Path) -> None:
+    found = _answer(["serve", "load", "--seconds", "6"], workspace)
+    print(f"{platform.machine()}, {os.cpu_count()} cores, {found['items']:,} items, {found['stages']} stages")
+    for row in found["rows"]:
+        asked = f"{row['via']:<7} {row['clients']:>2} clients, {row['batch']:>2} a request"
+        waited = ", ".join(f"{name[:3]} {row[name]:.1f}" for name in ("p50_ms", "p95_ms", "p99_ms"))
+        print(f"{asked}: {row['sessions_per_s']:8,.0f} sessions/s, {waited} ms")
+    for row in found["added"]:
+        print(f"{row['part']:<20} {row['fast_ms']:6.2f} ms in the app, {row['triton_ms']:6.2f} by Triton", flush=True)
 
-    def ask(first: int) -> None:
-        for n in range(first, first + REQUESTS // clients):
-            row = n % (len(keys) - 1)
-            began = time.perf_counter()
-            way(keys[row : row + 1], Requests.of([histories[row]]))
-            took.append((time.perf_counter() - began) * 1000)
 
-    threads = [threading.Thread(target=ask, args=(n * 37,)) for n in range(clients)]
-    began = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    rate = len(took) / (time.perf_counter() - began)
-    p50, p95, p99 = np.percentile(took, [50, 95, 99])
-    print(
-        f"{name:<7} {clients:>2} clients: p50 {p50:6.1f} p95 {p95:6.1f} p99 {p99:6.1f} ms, {rate:6.0f} sessions/s",
-        flush=True,
-    )
+def _many(workspace: Path, folder: Path) -> None:
+    clicks = pl.scan_parquet(Workspace.open(workspace).stage("clicks") / "clicks.parquet")
+    ids = clicks.select(pl.col("session_id").unique(maintain_order=True).head(MANY)).collect()["session_id"]
+    log, out = folder / "log.parquet", folder / "found.parquet"
+    clicks.filter(pl.col("session_id").is_in(ids.implode())).sink_parquet(log)
+    asked = ["recommend", "--file", str(log), "--out", str(out), "--model", "two_tower", "--force"]
+    for more in ([], ["--exclude-seen"], ["--rank"]):
+        found = _answer([*asked, *more], workspace)
+        print(f"recommend {' '.join(more):<15} {found['sessions_per_s']:>8,} sessions/s", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,13 @@
 
 import json
 import re
+from pathlib import Path
 
+import polars as pl
 import pytest
 from playwright.sync_api import Page, expect
 
+from pipeline.clicks.ingest import load_clicks
 from pipeline.store.workspace import Workspace
 from tests.browser.conftest import settled
 from tests.conftest import cli
@@ -74,3 +77,19 @@ def test_load_is_measured_from_the_page(page: Page) -> None:
     )
     expect(found).to_be_visible(timeout=120_000)
     expect(page.get_by_text(re.compile("client processes on the same machine"))).to_be_visible()
+
+
+def test_a_log_is_sent_and_its_recommendations_come_back(page: Page, shop: Workspace, tmp_path: Path) -> None:
+    load_clicks(shop).head(60).collect().write_csv(tmp_path / "visits.csv")
+    page.goto("/serve")
+    settled(page)
+    page.get_by_text("Recommend to every session of a log").click()
+    page.locator("input[type=file]").set_input_files(tmp_path / "visits.csv")
+    page.get_by_role("button", name=re.compile("Recommend$")).click()
+    expect(page.get_by_text("visits.parquet")).to_be_visible(timeout=120_000)
+    with page.expect_download() as sent:
+        page.get_by_role("button", name=re.compile("Download$")).first.click()
+    sent.value.save_as(tmp_path / "found.parquet")
+    found = pl.read_parquet(tmp_path / "found.parquet")
+    assert found.columns == ["session_id", "rank", "item_id", "score"]
+    assert found["rank"].max() == 10

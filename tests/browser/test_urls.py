@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.milvus, pytest.mark.merlin]
 NAMES = [
     "a", "after", "b", "batch", "budget", "by", "client", "clients", "collection", "concurrency", "cores", "data",
     "device", "do", "each", "filter", "find", "index", "indexes", "items", "k", "keep", "list", "loop", "measure",
-    "memory", "merged", "model", "most", "nq", "of", "on", "p99", "pick", "preset", "prices", "qps", "rate",
+    "memory", "merged", "model", "most", "nq", "of", "on", "p99", "pick", "preset", "prices", "qps", "ranked", "rate",
     "recall", "requests", "runs", "scenario", "seed", "seen", "server", "session", "study", "temperature", "top_k",
     "trials", "type", "types", "unseen", "vectors", "via", "view", "why", "within",
 ]  # fmt: skip
