@@ -45,6 +45,7 @@ def down(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> No
 def run(
     host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 within a container.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Of HTTP; gRPC and metrics take the two after it.")] = 8000,
+    patient: Annotated[bool, typer.Option("--patient", help="Wait for the first `serve export`.")] = False,
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
 ) -> None:
@@ -57,7 +58,7 @@ def run(
         from pipeline.core.errors import UserError
         from pipeline.serving.triton.foreground import run_here
 
-        code = run_here(Workspace.open(workspace), host, port, lambda text: print(text, flush=True))
+        code = run_here(Workspace.open(workspace), host, port, patient, lambda text: print(text, flush=True))
         if code:
             raise UserError(f"Triton ended with exit code {code}: its log stands above.")
         return {"note": "Triton is stopped."}

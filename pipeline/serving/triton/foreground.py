@@ -15,13 +15,16 @@ from pipeline.serving.ensemble.local import addresses
 from pipeline.serving.triton.binary import PORTS, command, environment, put_together
 from pipeline.serving.triton.server import home, want
 from pipeline.serving.triton.supervisor import end
+from pipeline.store.stage import need
 from pipeline.store.workspace import Workspace
 
 FIRST_PORT = 8000  # HTTP, gRPC and metrics follow each other, as in NVIDIA's container
 _LOOKS_EVERY_S = 1.0
 
 
-def run_here(workspace: Workspace, host: str, first_port: int, say: Callable[[str], None] = print) -> int:
+def run_here(
+    workspace: Workspace, host: str, first_port: int, patient: bool = False, say: Callable[[str], None] = print
+) -> int:
     """Serve what is exported until this process is ended, and what is exported anew from then on; give the exit code.
 
     Between the end of the old server and the new one's start, some ten seconds, nobody answers: `serve up` swaps
@@ -32,6 +35,8 @@ def run_here(workspace: Workspace, host: str, first_port: int, say: Callable[[st
             f"port {first_port} is out of range: choose 1 to 65,533, as the two ports after it are used too."
         )
     ports = {name: first_port + n for n, name in enumerate(PORTS)}
+    if not patient:
+        need(workspace, STAGE, "run `serve export`, or wait for it with --patient.")
     backends, stopping = put_together(home(workspace)), []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, frame: stopping.append(number))
