@@ -17,6 +17,7 @@ _DOES = {
     "maps": "draws the map",
     "bench": "measures recall and QPS",
     "features": "computes the features and puts them online",
+    "triton": "has Triton serve what is in use",
     "recommendations": "recommends to every session of the log",
     "serving load": "asks what is served, again and again",
 }
@@ -33,6 +34,8 @@ _MAKES = {
     ("bench",): ["bench"],
     ("bench", "quality"): [],
     ("features",): ["features"],
+    ("serve", "export"): ["triton"],
+    ("serve", "up"): ["triton"],
     ("serve", "load"): ["serving load"],
     ("recommend",): ["recommendations"],
 }

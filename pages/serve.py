@@ -10,6 +10,7 @@ from app.serve.served import fast_path
 from pipeline.core.errors import UserError
 from pipeline.figures import serving
 from pipeline.indexes.registry import list_indexes
+from pipeline.serving.features.repository import is_online
 from pipeline.serving.stages.answer import STAGES
 
 PREPARE = (["features", "apply"], "features apply")
@@ -50,9 +51,8 @@ def _prepare(error: UserError) -> None:
         return
     with refused.below("serve"):
         layout.empty(f"{error}")
-        if "features" in str(error) and st.button(
-            "Put the features online", icon=":material/play_arrow:", type="primary"
-        ):
+        missing = not is_online(state.workspace())
+        if missing and st.button("Put the features online", icon=":material/play_arrow:", type="primary"):
             tray.launch(*PREPARE, then=[FILL])
 
 

@@ -10,7 +10,6 @@ import streamlit as st
 from app import state, url
 from app.serve import triton
 from pipeline.core.columns import FIRST_IDX, ITEM_IDX, SESSION_ID
-from pipeline.core.errors import UserError
 from pipeline.indexes.known import KnownItems
 from pipeline.serving.ask import PreparedQuestion, Question, prepare
 from pipeline.serving.stages.answer import Answers, written
@@ -151,8 +150,3 @@ def _client(address: str, ranked: bool, fingerprint: int) -> Any:
     from pipeline.serving.triton.client import TritonClient
 
     return TritonClient(address, ranked, fingerprint)
-
-
-def refused(error: UserError) -> None:
-    """Say why there is no answer."""
-    st.error(str(error), icon=":material/error:")

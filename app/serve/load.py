@@ -81,15 +81,11 @@ def _form() -> None:
         seconds = right.number_input("Seconds a point", 1, 120, **url.bound("each", 5, url.whole(1, 120)))
         running = triton.now()["state"] == "ready"
         via = "fast,triton" if running else "fast"
+        config: LoadConfig | None = None
         try:
-            config = LoadConfig(
-                tuple(via.split(",")), tuple(map(int, clients.split(","))), int(batch), float(seconds)
-            ).checked()
-        except (UserError, ValueError) as error:
-            st.caption(
-                str(error) if isinstance(error, UserError) else f"“{clients}” is no list of numbers: write 1,4,16."
-            )
-            config = None
+            config = LoadConfig.read(via, clients, int(batch), float(seconds))
+        except UserError as error:
+            st.caption(str(error))
         words = ["serve", "load", "--via", via, "--clients", clients, "--batch", str(batch), "--seconds", str(seconds)]
         if button.button("Measure", icon=":material/play_arrow:", disabled=config is None, width="stretch"):
             tray.launch(words, "serve load")

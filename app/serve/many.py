@@ -50,7 +50,7 @@ def _files() -> None:
             table.show([{"file": path.name, "size": size(path.stat().st_size)}], {}, words=True)
         if path.stat().st_size <= _MOST_BYTES:
             button.download_button(
-                "Download", path.read_bytes(), path.name, icon=":material/download:", key=path.name, width="stretch"
+                "Download", path.read_bytes, path.name, icon=":material/download:", key=path.name, width="stretch"
             )
         else:
             button.caption(f"In {path.parent}")

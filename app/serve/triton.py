@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import state, tray
+from app import making, state, tray
 from app.errors import errors
 from app.parts import table
 from app.serve.served import fast_path
@@ -89,7 +89,7 @@ def _facts(found: dict[str, Any]) -> str:
 def _buttons(found: dict[str, Any]) -> None:
     if found["state"] == "external":
         return
-    busy = any(job.title.startswith("serve") for job in tray.live())
+    busy = making.maker("triton") is not None
     if found["state"] in ("stopped", "failed"):
         if st.button("Start Triton", icon=":material/play_arrow:", type="primary", disabled=busy):
             tray.launch(*EXPORT, then=[UP])

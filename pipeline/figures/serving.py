@@ -7,7 +7,7 @@ from pipeline.core.text import number
 from pipeline.figures.figure import Figure, blank, log_axis
 from pipeline.figures.theme import Palette
 
-_SHORT = 0.12  # of the whole: a bar that is shorter has its label beside it
+_ROOMY = 0.5  # of the whole: a bar that is longer has its label inside
 
 
 def timeline(times: Mapping[str, float], stages: Sequence[str], mode: str) -> Figure:
@@ -24,7 +24,7 @@ def timeline(times: Mapping[str, float], stages: Sequence[str], mode: str) -> Fi
     for name, ms in spent.items():
         figure.add_bar(
             y=[name], x=[ms], base=[began], orientation="h", marker={"color": _colour(name, palette)},
-            text=[f"{ms:.2f} ms"], textposition="inside" if ms > 4 * _SHORT * times["total"] else "outside",
+            text=[f"{ms:.2f} ms"], textposition="inside" if ms > _ROOMY * times["total"] else "outside",
             cliponaxis=False, hovertemplate=f"{name}: {ms:.2f} ms<extra></extra>",
         )  # fmt: skip
         began += ms

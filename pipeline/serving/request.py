@@ -77,7 +77,7 @@ def checked(
     seen = frozenset(history) if query.exclude_seen else frozenset()
     there = sum(1 for item in seen if index["changed"] or item in known.rows)
     fetch = min(query.k + there, size)
-    search = _search(workspace, index, query.search, fetch)
+    search = search_params(workspace, index, query.search, fetch)
     clicks = known.rows_of(history)
     outdated = of_another_training(workspace, index)
     return Request(tuple(history), clicks, query.k, fetch, index, known, search, where, seen, outdated)
@@ -95,7 +95,7 @@ def check_index(model: str, index: dict[str, Any], known: KnownItems) -> None:
         )
 
 
-def _search(workspace: Workspace, index: dict[str, Any], given: str, fetch: int) -> Values:
+def search_params(workspace: Workspace, index: dict[str, Any], given: str, fetch: int) -> Values:
     """Give what is asked with: the query's own parameters, else those that the index is in use with, made to fit."""
     kind = index_type(index["index"])
     if given:

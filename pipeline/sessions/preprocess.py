@@ -6,10 +6,12 @@ items.parquet     the items seen in training, by item_idx, with all that is know
 workflow/         NVTabular's own, where it was the engine
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from pydantic import Field
 
 from pipeline.clicks.ingest import STAGE as CLICKS
@@ -18,15 +20,17 @@ from pipeline.core.checks import one_of
 from pipeline.core.columns import CATEGORY, CATEGORY_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP, TRAIN_CLICKS
 from pipeline.core.options import Options
 from pipeline.core.progress import Progress, silent
+from pipeline.sessions.engines import by_nvtabular, by_polars
 from pipeline.sessions.schema import write_schema
-from pipeline.sessions.splitting import CODE, ClickSplit, split_clicks
+from pipeline.sessions.splitting import CODE, PARTS, ClickSplit, split_clicks
 from pipeline.sessions.vocabulary import Vocabulary
+from pipeline.store.parquet import write_tables
 from pipeline.store.stage import Done, Metrics, need, run_stage
 from pipeline.store.workspace import Workspace
 
 STAGE = "data"
-PARTS = ("train", "test")
 SEQUENCES = "sequences"
+ENGINES = {"polars": by_polars.write, "nvtabular": by_nvtabular.write}
 ENGINE = "polars"  # the default
 
 
@@ -65,14 +69,14 @@ def preprocess(
         (folder / SEQUENCES).mkdir()
         for part in PARTS:
             write_schema(folder / part, vocabulary)
-            _sequences(folder / SEQUENCES / f"{part}.parquet", found, part, vocabulary)
+            write_tables(folder / SEQUENCES / f"{part}.parquet", _sequences(found, part, vocabulary))
         known = catalogue(vocabulary, items)
         known.write_parquet(folder / "items.parquet")
         vocabulary.categories.write_parquet(folder / "categories.parquet")
         return {
             "boundary": found.boundary.isoformat(),
-            **{f"{part}_sessions": found.sessions(part) for part in PARTS},
-            **{f"{part}_clicks": found.rows(part) for part in PARTS},
+            **{f"{part}_sessions": int(found.of(part).sum()) for part in PARTS},
+            **{f"{part}_clicks": int(found.lengths[found.of(part)].sum()) for part in PARTS},
             "items": known.height,
             "engine": engine,
         }
@@ -81,59 +85,25 @@ def preprocess(
     return run_stage(workspace, STAGE, config, body, inputs=[CLICKS], packages=packages, progress=progress)
 
 
-def _by_polars(folder: Path, split: ClickSplit, vocabulary: Vocabulary, items: pl.DataFrame) -> None:
-    from pipeline.sessions.engines import by_polars
-
-    by_polars.write(folder, split, vocabulary, items)
-
-
-def _by_nvtabular(folder: Path, split: ClickSplit, vocabulary: Vocabulary, items: pl.DataFrame) -> None:
-    from pipeline.sessions.engines import by_nvtabular
-
-    by_nvtabular.write(folder, split, vocabulary, items)
-
-
-ENGINES = {"polars": _by_polars, "nvtabular": _by_nvtabular}
-
-
 def catalogue(vocabulary: Vocabulary, items: pl.DataFrame) -> pl.DataFrame:
     """List the items seen in training: item_idx, category_idx, clicks in training, and all that is known of them."""
     numbers = vocabulary.categories.select(CATEGORY, CATEGORY_IDX)
-    return (
-        vocabulary.items.select(ITEM_IDX, ITEM_ID)
-        .join(items, on=ITEM_ID, how="left")
-        .join(numbers, on=CATEGORY, how="left")
-        .join(vocabulary.items.select(ITEM_ID, TRAIN_CLICKS), on=ITEM_ID, how="left")
-        .sort(ITEM_IDX)
-    )
+    known = vocabulary.items.join(items, on=ITEM_ID, how="left").join(numbers, on=CATEGORY, how="left").sort(ITEM_IDX)
+    return known.select(pl.exclude(TRAIN_CLICKS), TRAIN_CLICKS)
 
 
-def _sequences(path: Path, split: ClickSplit, part: str, vocabulary: Vocabulary) -> None:
-    """Write a row a session: session_id, and the item_idx, category_idx and timestamp of its clicks as lists."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    writer: pq.ParquetWriter | None = None
-    try:
-        for clicks, lengths in split.slices(part):
-            offsets = np.concatenate([[0], np.cumsum(lengths)])
-            codes = clicks[CODE].to_numpy()
-            flat = {
-                ITEM_IDX: vocabulary.item_idx[codes],
-                CATEGORY_IDX: vocabulary.category_idx[codes],
-                TIMESTAMP: clicks[TIMESTAMP].dt.replace_time_zone(None).cast(pl.Datetime("ns")).to_arrow(),
-            }
-            columns = {SESSION_ID: clicks[SESSION_ID].gather(offsets[:-1]).to_arrow()}
-            columns |= {
-                name: pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values))
-                for name, values in flat.items()
-            }
-            table = pa.table(columns)
-            writer = writer or pq.ParquetWriter(path, table.schema)
-            writer.write_table(table)
-    finally:
-        if writer is not None:
-            writer.close()
+def _sequences(split: ClickSplit, part: str, vocabulary: Vocabulary) -> Iterator[pa.Table]:
+    """Lay out a row a session: session_id, and the item_idx, category_idx and timestamp of its clicks as lists."""
+    for clicks, lengths in split.slices(part):
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        codes = clicks[CODE].to_numpy()
+        flat = {
+            ITEM_IDX: pa.array(vocabulary.item_idx[codes]),
+            CATEGORY_IDX: pa.array(vocabulary.category_idx[codes]),
+            TIMESTAMP: clicks[TIMESTAMP].to_arrow(),
+        }
+        lists = {name: pa.LargeListArray.from_arrays(pa.array(offsets), values) for name, values in flat.items()}
+        yield pa.table({SESSION_ID: clicks[SESSION_ID].gather(offsets[:-1]).to_arrow(), **lists})
 
 
 def load_part(workspace: Workspace, part: str) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from pipeline.core.arrays import Flags, Ints
 from pipeline.core.columns import ITEM_ID, SESSION_ID, TIMESTAMP
 from pipeline.core.errors import UserError
 
+PARTS = ("train", "test")
 TRAIN_SHARE = 0.8  # of the sessions, by the time they end, where no boundary is given
 CODE = "item"  # the row of a click's item in the table of items
 _SLICE = 2_000_000  # clicks that are encoded and written at once, about
@@ -32,29 +33,29 @@ class ClickSplit:
     """(sessions,)"""
     boundary: datetime
 
-    def sessions(self, part: str) -> int:
-        """Count a part's sessions."""
-        return int((self.is_test == (part == "test")).sum())
-
-    def rows(self, part: str) -> int:
-        """Count a part's clicks."""
-        return int(self.lengths[self.is_test == (part == "test")].sum())
+    def of(self, part: str) -> Flags:
+        """Tell which sessions are of a part."""
+        return self.is_test == (part == "test")
 
     def items(self, part: str) -> Ints:
         """Give the items (rows) of a part's clicks."""
-        return self.clicks[CODE].to_numpy()[np.repeat(self.is_test == (part == "test"), self.lengths)]
+        return self.clicks[CODE].to_numpy()[np.repeat(self.of(part), self.lengths)]
 
     def slices(self, part: str) -> Iterator[tuple[pl.DataFrame, Ints]]:
-        """Give a part's clicks, some whole sessions at a time, with the length of each session."""
+        """Give a part's clicks, some whole sessions at a time, with the length of each session; times in ns."""
         ends = np.cumsum(self.lengths)
         cuts = np.unique(np.searchsorted(ends, np.arange(_SLICE, ends[-1], _SLICE)))
         for low, high in zip([0, *cuts], [*cuts, len(self.lengths)], strict=True):
-            wanted = self.is_test[low:high] == (part == "test")
+            wanted = self.of(part)[low:high]
             if not wanted.any():
                 continue
             first, lengths = (ends[low - 1] if low else 0), self.lengths[low:high]
             some = self.clicks[int(first) : int(ends[high - 1])]
-            yield some.filter(pl.Series(np.repeat(wanted, lengths))), lengths[wanted]
+            taken = some.filter(pl.Series(np.repeat(wanted, lengths)))
+            yield (
+                taken.with_columns(pl.col(TIMESTAMP).dt.replace_time_zone(None).cast(pl.Datetime("ns"))),
+                lengths[wanted],
+            )
 
 
 def split_clicks(clicks: pl.LazyFrame, items: pl.DataFrame, min_item_count: int, test_from: str | None) -> ClickSplit:

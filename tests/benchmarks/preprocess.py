@@ -3,6 +3,7 @@
 Made-up clicks: 5 million by Polars and by NVTabular on pandas, and as many as YOOCHOOSE has, 33 million, by Polars.
 """
 
+import json
 import os
 import platform
 import tempfile
@@ -41,8 +42,6 @@ def _told(what: str, count: int, measured: Measured) -> Measured:
 
 
 def _clicks(measured: Measured) -> int:
-    import json
-
     return int(json.loads(measured.stdout.splitlines()[-1])["metrics"]["clicks"])
 
 

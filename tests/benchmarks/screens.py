@@ -10,7 +10,12 @@ from app.routes import PAGES
 from pipeline.core.project import PROJECT
 from tests.browser.conftest import chromium, serve, settled
 
-LINKS = {"recommend": "recommend?session=37412&after=4", "map": "map?session=37412", "overview": ""}
+LINKS = {
+    "recommend": "recommend?session=37412&after=4",
+    "map": "map?session=37412",
+    "overview": "",
+    "serve": "serve?list=score",
+}
 MODES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 

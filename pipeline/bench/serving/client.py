@@ -4,9 +4,7 @@ Run as `python -m pipeline.bench.serving.client DESCRIPTOR`: as the load generat
 """
 
 import contextlib
-import ctypes
 import gc
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -20,12 +18,12 @@ import numpy as np
 from pipeline.bench.load.client import histograms, replay
 from pipeline.bench.load.messages import Report, Work
 from pipeline.core.errors import UserError
+from pipeline.search.embedded.life import die_with_parent
 from pipeline.search.milvus.refusals import Meaning
 from pipeline.serving.stages.answer import Answers
 from pipeline.serving.stages.fast import FastPath, batch
 from pipeline.serving.stages.histories import Requests
 
-_DEATH_SIGNAL = 1  # prctl(2)
 Ask = Callable[[Any], dict[str, float]]
 
 
@@ -94,15 +92,12 @@ def serve(line: Connection) -> None:
 
 
 def _measured(ask: Ask, work: Work, line: Connection) -> Report:
-    def none_refused(answer: Any) -> bool:
-        return False
-
     ask(work.requests[0])
-    replay(ask, work, time.monotonic(), work.warm_up_s, none_refused)
+    replay(ask, work, time.monotonic(), work.warm_up_s, _never)
     line.send("warm")
     start = line.recv()
     gc.disable()
-    report, latencies = replay(ask, work, start, work.seconds, none_refused)
+    report, latencies = replay(ask, work, start, work.seconds, _never)
     gc.enable()
     report.histograms = histograms(latencies, report.answered)
     answered = [answer for answer in report.answers if answer is not None]
@@ -111,13 +106,18 @@ def _measured(ask: Ask, work: Work, line: Connection) -> Report:
     return report
 
 
+def _never(answer: Any) -> bool:
+    """Tell that no answer is a refusal: those are raised."""
+    return False
+
+
 def _refused(error: UserError) -> Report:
     return Report(error=(Meaning.OTHER, str(error)))
 
 
 def main() -> None:
     """Serve until the other side is gone."""
-    ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+    die_with_parent()
     with contextlib.suppress(EOFError, ConnectionError, KeyboardInterrupt):
         serve(Connection(int(sys.argv[1])))
 

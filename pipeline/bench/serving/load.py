@@ -4,7 +4,10 @@ import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -17,6 +20,7 @@ from pipeline.bench.serving.client import ServingTarget
 from pipeline.core.checks import one_of
 from pipeline.core.columns import FIRST_IDX, ITEM_IDX, SESSION_ID
 from pipeline.core.errors import UserError
+from pipeline.core.ids import parts
 from pipeline.core.progress import Progress, silent
 from pipeline.serving.features.tables import session_keys
 from pipeline.serving.stages.answer import STAGES
@@ -42,8 +46,16 @@ class LoadConfig:
     batch: int = 32
     seconds: float = 5.0
 
-    def checked(self) -> "LoadConfig":
-        """Raise UserError for what cannot be."""
+    @staticmethod
+    def read(via: str, clients: str, batch: int, seconds: float) -> "LoadConfig":
+        """Read what a person writes, with commas between ways and numbers; raise UserError for what cannot be."""
+        try:
+            numbers = tuple(int(part) for part in clients.split(","))
+        except ValueError:
+            raise UserError(f"clients '{clients}' is no list of whole numbers: write them as 1,4,16.") from None
+        return LoadConfig(tuple(parts(via)), numbers, batch, seconds)._checked()
+
+    def _checked(self) -> "LoadConfig":
         for via in self.ways:
             one_of(via, WAYS, "via")
         wrong = [n for n in self.clients if not 1 <= n <= _MOST_CLIENTS]
@@ -86,25 +98,20 @@ def measure_load(
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Measure and keep the result; raise UserError for what is not served."""
-    points, rows = config.checked().points(), []
+    points = config.points()
     served = find_served(workspace, model, index)
     if "triton" in config.ways:
         server.address(workspace)  # or say at once that none runs
     keys, histories = _sessions(workspace)
-    fleets: dict[str, ServingFleet] = {}
-    try:
-        for number, (via, clients, batch) in enumerate(points):
-            progress(number, len(points), f"{via}, {clients} clients" if batch == 1 else f"{via}, batches of {batch}")
-            if via not in fleets:
-                for fleet in fleets.values():
-                    fleet.close()
-                fleets[via] = ServingFleet(_asked(workspace, served, via))
-            rows.append(_point(fleets[via], via, clients, batch, config.seconds, keys, histories))
-    finally:
-        for fleet in fleets.values():
-            fleet.close()
+    rows: list[dict[str, Any]] = []
+    for via, of_way in groupby(points, key=itemgetter(0)):
+        with closing(ServingFleet(_asked(workspace, served, via))) as fleet:
+            for _, clients, batch in of_way:
+                how = f"{clients} clients" if batch == 1 else f"batches of {batch}"
+                progress(len(rows), len(points), f"{via}, {how}")
+                rows.append(_point(fleet, via, clients, batch, config.seconds, keys, histories))
     progress(1, 1, "measured")
-    result = {"rows": rows, "added": added(rows), **about(served)}
+    result = {"rows": rows, "added": _added_parts(rows), **_about(served)}
     write_json(workspace.root / RESULT, result)
     return result
 
@@ -162,19 +169,19 @@ def _requests(keys: Any, histories: Sequence[list[int]], batch: int) -> list[Any
     return [(some, requests.values, requests.offsets) for some, requests in laid]
 
 
-def added(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _added_parts(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Tell what each part of Triton's way adds to the fast path, ms of one session alone; [] where one is missing."""
     alone = {row["via"]: row["stages"] | {"p50": row["p50_ms"]} for row in rows if row["clients"] == row["batch"] == 1}
     if set(alone) != set(WAYS):
         return []
     fast, triton = alone["fast"], alone["triton"]
-    parts = {
+    stages_of = {
         "Feast": ("session features", "item features"),
         "TensorFlow": ("encode", "score"),
         "QueryMilvus": ("retrieve",),
         "filter and order": ("filter", "order"),
     }
-    found = [_added(name, fast, triton, stages) for name, stages in parts.items()]
+    found = [_added(name, fast, triton, stages) for name, stages in stages_of.items()]
     outside = {name: one["p50"] - sum(one[stage] for stage in STAGES) for name, one in alone.items()}
     triton_own = {"part": "Triton and the wire", "fast_ms": outside["fast"], "triton_ms": outside["triton"]}
     rounded = [{k: v if k == "part" else round(max(v, 0.0), 2) for k, v in row.items()} for row in [*found, triton_own]]
@@ -189,7 +196,7 @@ def _added(part: str, fast: Mapping[str, float], triton: Mapping[str, float], st
     }
 
 
-def about(served: ServedModel) -> dict[str, Any]:
+def _about(served: ServedModel) -> dict[str, Any]:
     """Tell what was measured, and where."""
     return {
         "model": served.index["model"],

@@ -44,7 +44,9 @@ def down(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> No
 @serve_app.command("run")
 def run(
     host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 within a container.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Of HTTP; gRPC and metrics take the two after it.")] = 8000,
+    port: Annotated[
+        int, typer.Option(help="Of HTTP; gRPC and metrics take the two after it, as in NVIDIA's container.")
+    ] = 8000,
     patient: Annotated[bool, typer.Option("--patient", help="Wait for the first `serve export`.")] = False,
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,

@@ -28,23 +28,12 @@ def load(
     def body() -> Answer:
         from pipeline.bench.serving.load import LoadConfig, measure_load
 
-        config = LoadConfig(
-            tuple(part.strip() for part in via.split(",") if part.strip()), tuple(_whole(clients)), batch, seconds
-        )
+        config = LoadConfig.read(via, clients, batch, seconds)
         with writing(workspace, "serve load", wait) as (opened, job):
             job.result = measure_load(opened, config, model, index, job.progress("load"))
             return job.result
 
     finish(workspace, json, body, _show)
-
-
-def _whole(text: str) -> list[int]:
-    from pipeline.core.errors import UserError
-
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise UserError(f"clients '{text}' is no list of whole numbers: write them as 1,4,16.") from None
 
 
 def _show(answer: Answer) -> None:

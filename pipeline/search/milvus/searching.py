@@ -7,13 +7,12 @@ from pymilvus.client.prepare import Prepare
 from pymilvus.client.utils import check_status
 from pymilvus.decorators import retry_on_rpc_failure
 
-from pipeline.core.arrays import Floats, Numbers
+from pipeline.core.arrays import Flags, Floats, Numbers
 from pipeline.search.engine import Found, no_keys
 from pipeline.search.params import Values
 
-EVENTUALLY = (
-    3  # pymilvus.client.constants.ConsistencyLevel: collections are flushed and loaded before they are searched
-)
+# pymilvus.client.constants.ConsistencyLevel: collections are flushed and loaded before they are searched
+EVENTUALLY = 3
 
 
 def message(
@@ -37,25 +36,19 @@ def send(stub: Any, request: Any, timeout: int) -> Any:
 def read(results: Any, queries: int, top_k: int) -> Found:
     """Read what a server found for some queries."""
     scores = np.zeros((queries, top_k), np.float32)
-    flat, counts = np.array(results.scores, np.float32), counted(results, queries)
-    for row, (low, count) in enumerate(zip(np.cumsum([0, *counts[:-1]]), counts, strict=True)):
-        scores[row, :count] = flat[low : low + count]
+    scores[_places(results, queries, top_k)] = np.array(results.scores, np.float32)
     return Found(read_ids(results, queries, top_k), scores)
 
 
 def read_ids(results: Any, queries: int, top_k: int) -> Numbers:
     """Read ids to (queries, top_k), int64 or text, -1 or None where there are fewer."""
     text = results.ids.WhichOneof("id_field") == "str_id"
-    flat = np.array(results.ids.str_id.data, object) if text else np.array(results.ids.int_id.data, np.int64)
-    counts = counted(results, queries)
-    if counts == [top_k] * queries:
-        return flat.reshape(queries, top_k)
     ids = no_keys((queries, top_k), text)
-    for row, (low, count) in enumerate(zip(np.cumsum([0, *counts[:-1]]), counts, strict=True)):
-        ids[row, :count] = flat[low : low + count]
+    ids[_places(results, queries, top_k)] = results.ids.str_id.data if text else results.ids.int_id.data
     return ids
 
 
-def counted(results: Any, queries: int) -> list[int]:
-    """Give how many hits each query has."""
-    return list(results.topks) or [results.top_k] * queries
+def _places(results: Any, queries: int, top_k: int) -> Flags:
+    """Tell which of (queries, top_k) places are filled: each query's hits come one after the other."""
+    counts = np.array(list(results.topks) or [results.top_k] * queries)
+    return np.arange(top_k) < counts[:, None]

@@ -30,15 +30,14 @@ def refuse_empty(items: FeatureColumns) -> None:
 
 
 def through_feast(folder: Path, store: "FeatureStore", of: View, keys: Ints) -> FeatureColumns:
-    """Have Feast look up what a view knows of (n,) keys, each asked once; raise UserError where it does not answer."""
-    unique, back = np.unique(keys, return_inverse=True)
-    rows = [{of.key: int(key)} for key in unique]
+    """Have Feast look up what a view knows of (n,) keys; raise UserError where the store does not answer."""
+    rows = [{of.key: int(key)} for key in keys]
     try:
         answer = store.get_online_features([f"{of.name}:{f}" for f in of.features], rows).to_dict()
     except Exception as error:  # each store of Feast's has errors of its own
         told = without_secrets(folder, error)
         raise UserError(f"The feature store does not answer ({told}): see that it runs.") from None
-    return {f: np.array(answer[f], np.float32)[back] for f in of.features}
+    return {f: np.array(answer[f], np.float32) for f in of.features}
 
 
 class OnlineFeatures:

@@ -72,6 +72,14 @@ def find_repository(workspace: Workspace) -> Path:
     return folder
 
 
+def is_online(workspace: Workspace) -> bool:
+    """Tell whether the features of the sessions as they are stand in the online store, as far as is told."""
+    try:
+        return bool(filled(find_repository(workspace)).get("items", {}).get("done"))
+    except UserError:
+        return False
+
+
 def open_store(folder: Path) -> "FeatureStore":
     """Open a repository with Feast, which takes some 5 s to import."""
     from feast import FeatureStore

@@ -54,11 +54,10 @@ def value_bytes(values: Floats) -> list[bytes]:
 
 
 def read(connection: sqlite3.Connection, table: str, key: str, keys: Ints, features: tuple[str, ...]) -> Floats:
-    """Read (n, features) float32 of (n,) keys, NaN where a value is not there."""
+    """Read (n, features) float32 of (n,) keys, each of them once, NaN where a value is not there."""
     column = {name: at for at, name in enumerate(features)}
-    unique, back = np.unique(keys, return_inverse=True)
-    row = {name: at for at, name in enumerate(entity_keys(key, unique))}
-    found = np.full((len(unique), len(features)), np.nan, np.float32)
+    row = {name: at for at, name in enumerate(entity_keys(key, keys))}
+    found = np.full((len(keys), len(features)), np.nan, np.float32)
     names = list(row)
     for low in range(0, len(names), _MOST):
         some = names[low : low + _MOST]
@@ -68,7 +67,7 @@ def read(connection: sqlite3.Connection, table: str, key: str, keys: Ints, featu
         for entity, name, value in connection.execute(asked, some):
             if value and name in column:
                 found[row[entity], column[name]] = _number(value)
-    return np.asarray(found[back], np.float32)
+    return found
 
 
 def _number(value: bytes) -> float:

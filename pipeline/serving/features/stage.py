@@ -5,16 +5,18 @@ sessions/*.parquet  a row for each time at which a session clicked: `train` and 
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-import pyarrow.parquet as pq
+import pyarrow as pa
 
 from pipeline.core.columns import SESSION_ID
 from pipeline.core.progress import Progress, silent
 from pipeline.serving.features.tables import common_categories, item_table, session_table
 from pipeline.sessions import preprocess
+from pipeline.store.parquet import write_tables
 from pipeline.store.stage import Done, Metrics, need, run_stage
 from pipeline.store.workspace import Workspace
 
@@ -40,7 +42,8 @@ def features(workspace: Workspace, progress: Progress = silent) -> Done:
         for step, part in enumerate(("train", "test")):
             report(step, 3, f"features of the {part} sessions")
             clicks = preprocess.load_part(workspace, part)
-            rows[part] = _write_sessions(folder / SESSIONS / f"{part}.parquet", clicks, catalogue, categories)
+            tables = _session_tables(clicks, catalogue, categories)
+            rows[part] = write_tables(folder / SESSIONS / f"{part}.parquet", tables)
         report(2, 3, "features of the items")
         items = item_table(preprocess.load_part(workspace, "train"), catalogue)
         items.write_parquet(folder / ITEMS)
@@ -55,22 +58,13 @@ def features(workspace: Workspace, progress: Progress = silent) -> Done:
     return run_stage(workspace, STAGE, FeaturesConfig(), body, inputs=[preprocess.STAGE], progress=progress)
 
 
-def _write_sessions(path: Path, clicks: pl.DataFrame, catalogue: pl.DataFrame, categories: list[int]) -> int:
-    """Write the features of all sessions, some millions of clicks at once; give the number of rows."""
-    parts, rows = max(1, math.ceil(clicks.height / _HELD)), 0
+def _session_tables(clicks: pl.DataFrame, catalogue: pl.DataFrame, categories: list[int]) -> Iterator[pa.Table]:
+    """Compute the features of all sessions, some millions of clicks at once."""
+    parts = max(1, math.ceil(clicks.height / _HELD))
     group = pl.col(SESSION_ID).hash() % parts
-    writer: pq.ParquetWriter | None = None
-    try:
-        for number in range(parts):
-            some = clicks if parts == 1 else clicks.filter(group == number)
-            table = session_table(some, catalogue, categories).to_arrow()
-            writer = writer or pq.ParquetWriter(path, table.schema)
-            writer.write_table(table)
-            rows += table.num_rows
-    finally:
-        if writer is not None:
-            writer.close()
-    return rows
+    for number in range(parts):
+        some = clicks if parts == 1 else clicks.filter(group == number)
+        yield session_table(some, catalogue, categories).to_arrow()
 
 
 def features_key(workspace: Workspace) -> str:

@@ -8,13 +8,11 @@ from typing import Any
 from pipeline.core.columns import DEFAULT_MODEL
 from pipeline.core.errors import UserError
 from pipeline.indexes.known import KnownItems
-from pipeline.indexes.registry import find_index, of_another_training, used_search
-from pipeline.search.catalogue import index_type
+from pipeline.indexes.registry import find_index, of_another_training
 from pipeline.search.engine import Database
-from pipeline.search.params import Values, parse_params, raised, validate_search
 from pipeline.serving.many.answering import Answering, FourStages, Nearest
 from pipeline.serving.recommender import Recommender
-from pipeline.serving.request import check_index
+from pipeline.serving.request import check_index, search_params
 from pipeline.serving.stages.fast import FastPath
 from pipeline.serving.stages.served import find_served
 from pipeline.store.workspace import Workspace
@@ -76,17 +74,13 @@ def _nearest(workspace: Workspace, config: ManyConfig) -> ManyPlan:
         )
     size = index["count"] or len(known.rows)
     _check_k(config.k, min(size, _MOST))
-    kind, used = index_type(index["index"]), parse_params(used_search(workspace, index["name"]))
-
-    @cache
-    def search(fetch: int) -> Values:
-        return validate_search(kind, index["params"], raised(kind, used, fetch), fetch)
+    search = cache(lambda fetch: search_params(workspace, index, "", fetch))
 
     def answering(engine: Database) -> Answering:
         return Nearest(engine, index["collection"], known, config.k, size, search, config.exclude_seen)
 
     state = [index.get(name) for name in ("collection", "count", "added", "deleted", "freshness")]
-    return ManyPlan(index, known, None, answering, f"{config} {known.key} {sorted(used.items())} {state}")
+    return ManyPlan(index, known, None, answering, f"{config} {known.key} {sorted(search(config.k).items())} {state}")
 
 
 def _check_k(k: int, most: int) -> None:

@@ -20,9 +20,8 @@ from pipeline.core.columns import FIRST_IDX, ID, ITEM_ID, ITEM_IDX, RANK, SCORE,
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
 from pipeline.search.engine import Database
-from pipeline.serving.many.answering import Answering
 from pipeline.serving.many.plan import ManyPlan
-from pipeline.serving.many.sessions import Block, Names, SessionLog
+from pipeline.serving.many.sessions import Names, SessionLog
 from pipeline.store.outputs import check_target, written
 from pipeline.store.workspace import disk_trouble, read_json, write_json
 
@@ -113,17 +112,13 @@ def _answer_all(
         frames = [_frame(log.sessions[:0], names, np.zeros((0, 1), np.int64), np.zeros((0, 1), np.float32))]
         done = low
         for block, asked in log.blocks(low, high, answering.block, FIRST_IDX, FIRST_IDX + len(plan.known.rows)):
-            frames.append(_answered(answering, block, names))
+            frames.append(_frame(block.sessions, names, *answering.answer(block.requests)))
             done += asked
             progress(done, len(log), f"{done:,} of {len(log):,} sessions")
         beside = path.with_suffix(".tmp")
         pl.concat(frames).write_parquet(beside)
         beside.rename(path)
     return kept
-
-
-def _answered(answering: Answering, block: Block, names: Names) -> pl.DataFrame:
-    return _frame(block.sessions, names, *answering.answer(block.requests))
 
 
 def _frame(sessions: pl.Series, names: Names, keys: np.ndarray, scores: np.ndarray) -> pl.DataFrame:  # type: ignore[type-arg]

@@ -2,10 +2,9 @@
 
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import UserError
@@ -18,7 +17,6 @@ from pipeline.serving.triton.supervisor import end
 from pipeline.store.stage import need
 from pipeline.store.workspace import Workspace
 
-FIRST_PORT = 8000  # HTTP, gRPC and metrics follow each other, as in NVIDIA's container
 _LOOKS_EVERY_S = 1.0
 
 
@@ -43,16 +41,16 @@ def run_here(
     process: subprocess.Popen[bytes] | None = None
     served: str | None = None
     try:
+        if workspace.manifest(STAGE) is None:
+            say("Nothing is exported yet: run `serve export` in the app's container.")
         while not stopping:
-            key = _exported(workspace)
-            if key is None and process is None and served is None:
-                say("Nothing is exported yet: run `serve export` in the app's container.")
-                served = ""
-            if key and key != served:
+            exported = workspace.manifest(STAGE)
+            if exported is not None and exported["key"] != served:
                 if process is not None:
                     end(process)
-                say(f"Serving {key[:12]} on {host}:{ports['http']} (HTTP) and {host}:{ports['grpc']} (gRPC).")
-                process, served = _start(workspace, want(workspace), backends, ports, host), key
+                served = str(exported["key"])
+                say(f"Serving {served[:12]} on {host}:{ports['http']} (HTTP) and {host}:{ports['grpc']} (gRPC).")
+                process = _start(workspace, want(workspace), backends, ports, host)
             if process is not None and process.poll() is not None:
                 return process.returncode or 1
             time.sleep(_LOOKS_EVERY_S)
@@ -62,15 +60,10 @@ def run_here(
             end(process)
 
 
-def _exported(workspace: Workspace) -> str | None:
-    manifest = workspace.manifest(STAGE)
-    return None if manifest is None else str(manifest["key"])
-
-
-def _start(workspace: Workspace, wanted: dict[str, Any], backends: Any, ports: dict[str, int], host: str) -> Any:
+def _start(
+    workspace: Workspace, wanted: dict[str, Any], backends: Path, ports: dict[str, int], host: str
+) -> subprocess.Popen[bytes]:
     repository = home(workspace) / "served" / wanted["key"]
-    with suppress(ValueError):
-        sys.stdout.flush()
     return subprocess.Popen(
         command(repository, backends, ports, host),
         cwd=home(workspace),

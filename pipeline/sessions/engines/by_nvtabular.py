@@ -1,14 +1,16 @@
 """Encode and write by NVTabular: a workflow that is kept, on pandas, or on cuDF where there is a GPU."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
-import pyarrow.parquet as pq
+import pyarrow as pa
 
 from pipeline.core.columns import CATEGORY, CATEGORY_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP
 from pipeline.core.errors import UserError
-from pipeline.sessions.splitting import CODE, ClickSplit
+from pipeline.sessions.splitting import CODE, PARTS, ClickSplit
 from pipeline.sessions.vocabulary import Vocabulary
+from pipeline.store.parquet import write_tables
 
 
 def write(folder: Path, split: ClickSplit, vocabulary: Vocabulary, items: pl.DataFrame) -> None:
@@ -19,7 +21,7 @@ def write(folder: Path, split: ClickSplit, vocabulary: Vocabulary, items: pl.Dat
     from nvtabular import ops
 
     _check(split, items)
-    tables = {part: _raw(folder, part, split, items) for part in ("train", "test")}
+    tables = {part: _raw(folder, part, split, items) for part in PARTS}
     names = {ITEM_ID: vocabulary.items[ITEM_ID], CATEGORY: vocabulary.categories[CATEGORY]}
     vocabs = {name: values.to_pandas() for name, values in names.items()}  # equal counts would be numbered by chance
     encoder = {"out_path": str(folder / "categories"), "num_buckets": None, "vocabs": vocabs}
@@ -39,7 +41,7 @@ def write(folder: Path, split: ClickSplit, vocabulary: Vocabulary, items: pl.Dat
 def _check(split: ClickSplit, items: pl.DataFrame) -> None:
     """Raise UserError for a part without any category, which Categorify cannot read (nvtabular 23.8: an IndexError)."""
     known = items[CATEGORY].is_not_null().to_numpy()
-    for part in ("train", "test"):
+    for part in PARTS:
         if not known[split.items(part)].any():
             raise UserError(
                 f"No click of the {part} sessions has a category, and NVTabular encodes no column without a value: use "
@@ -49,22 +51,13 @@ def _check(split: ClickSplit, items: pl.DataFrame) -> None:
 
 def _raw(folder: Path, part: str, split: ClickSplit, items: pl.DataFrame) -> Path:
     """Write a part's clicks as they were read, each with its item's category."""
-    path, ids, categories = folder / f"{part}-raw.parquet", items[ITEM_ID], items[CATEGORY].cast(pl.String)
-    writer: pq.ParquetWriter | None = None
-    try:
-        for clicks, _ in split.slices(part):
-            table = pl.DataFrame(
-                [
-                    clicks[SESSION_ID],
-                    clicks[TIMESTAMP].dt.replace_time_zone(None).cast(pl.Datetime("ns")),
-                    ids.gather(clicks[CODE]).alias(ITEM_ID),
-                    categories.gather(clicks[CODE]).alias(CATEGORY),
-                ]
-            ).to_pandas()
-            arrow = pl.from_pandas(table).to_arrow(compat_level=pl.CompatLevel.oldest())
-            writer = writer or pq.ParquetWriter(path, arrow.schema)
-            writer.write_table(arrow)
-    finally:
-        if writer is not None:
-            writer.close()
+    path = folder / f"{part}-raw.parquet"
+    write_tables(path, _tables(split, part, items))
     return path
+
+
+def _tables(split: ClickSplit, part: str, items: pl.DataFrame) -> Iterator[pa.Table]:
+    ids, categories = items[ITEM_ID], items[CATEGORY].cast(pl.String)
+    for clicks, _ in split.slices(part):
+        read = [ids.gather(clicks[CODE]).alias(ITEM_ID), categories.gather(clicks[CODE]).alias(CATEGORY)]
+        yield pl.DataFrame([*clicks.drop(CODE), *read]).to_arrow(compat_level=pl.CompatLevel.oldest())

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pipeline.core.errors import UserError
 from pipeline.serving.features.fill import fill
 from pipeline.serving.features.online import OnlineFeatures
+from pipeline.serving.features.repository import filled, keep_filled
 from pipeline.serving.features.sqlite import database, entity_keys, table_name, value_bytes
 from pipeline.store.workspace import Workspace
 
@@ -24,8 +25,6 @@ def online(stored: tuple[Workspace, Path], tmp_path_factory: pytest.TempPathFact
     fill(workspace, folder)
     copy = tmp_path_factory.mktemp("remembered") / "features"
     shutil.copytree(folder, copy)
-    from pipeline.serving.features.repository import filled, keep_filled
-
     keep_filled(copy, filled(folder))
     return OnlineFeatures(copy)
 
