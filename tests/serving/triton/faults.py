@@ -93,7 +93,8 @@ def kill_milvus(four: FourStages, limit_s: float) -> None:
         time.sleep(1)
         answers_again(four, expected, limit_s)
     assert all(found == expected for found in answered), "no wrong answer meanwhile"
-    assert all("Milvus" in sentence for sentence in refused), set(refused)
+    about_it = ("Milvus", "took longer than the deadline")  # whoever waits behind others that wait for Milvus
+    assert all(any(word in sentence for word in about_it) for sentence in refused), set(refused)
     assert password not in " ".join(refused)
 
 
