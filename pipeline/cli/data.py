@@ -57,6 +57,22 @@ def data_list(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) 
     finish(workspace, json, body, show)
 
 
+@data_app.command("options")
+def data_options(workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False) -> None:
+    """List what can be chosen of preprocessing by `--data NAME=VALUE`, with its default and what it means.
+
+    Example: python -m pipeline data options
+    """
+
+    def body() -> Answer:
+        from pipeline.sessions.config import PreprocessConfig
+
+        fields = PreprocessConfig.model_fields.items()
+        return {"options": [{"name": n, "default": f.default, "about": f.description} for n, f in fields]}
+
+    finish(workspace, json, body, lambda answer: table(answer["options"], ["name", "default", "about"], ""))
+
+
 @data_app.command("fetch")
 def data_fetch(
     name: DataSetArgument, workspace: WorkspaceOption = WORKSPACE, json: JsonOption = False, wait: WaitOption = False

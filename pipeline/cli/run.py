@@ -20,6 +20,7 @@ from pipeline.cli.shared.options import (
     BudgetOption,
     ClicksOption,
     ColumnsOption,
+    DataOption,
     EpochsOption,
     FetchOption,
     IndexOption,
@@ -51,6 +52,7 @@ def run(
     time_format: TimeFormatOption = None,
     test_from: TestFromOption = None,
     min_item_count: MinItemOption = None,
+    data_options: DataOption = None,
     model: ModelOption = DEFAULT_MODEL,
     epochs: EpochsOption = None,
     batch_size: BatchOption = None,
@@ -76,7 +78,7 @@ def run(
         opened = Workspace.open(workspace)
         read = source(opened, clicks, columns, items, bad_rows, time_format)
         training = chosen(epochs, batch_size, learning_rate, budget, seed) | parse_options(model, more or [])
-        data = preprocessing(opened, clicks is None, test_from, min_item_count)
+        data = preprocessing(opened, clicks is None, test_from, min_item_count, data_options)
         config = RunConfig(read, data, model, training, index, build)
         config.check()
         with writing(workspace, f"run on {Path(read.clicks).name}", wait, STEPS + fetch) as (opened, job):

@@ -6,13 +6,24 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.shared.base import WORKSPACE, Answer, JsonOption, WaitOption, WorkspaceOption, app, finish, writing
+from pipeline.cli.shared.base import (
+    WORKSPACE,
+    Answer,
+    JsonOption,
+    WaitOption,
+    WorkspaceOption,
+    app,
+    finish,
+    table,
+    writing,
+)
 from pipeline.cli.shared.options import (
     BadRowsOption,
     BatchOption,
     BudgetOption,
     ClicksOption,
     ColumnsOption,
+    DataOption,
     EpochsOption,
     FetchOption,
     ItemsOption,
@@ -42,6 +53,8 @@ def show_stage(answer: Answer) -> None:
     for name, value in answer["metrics"].items():
         if not isinstance(value, list):
             print(f"  {name:<24} {value}")
+    if steps := answer["metrics"].get("steps"):
+        table(steps, ["why", "clicks", "sessions", "items"], "")
     for note in answer["metrics"].get("notes", []):
         print(f"  {note}")
 
@@ -100,6 +113,7 @@ def ingest(
 def preprocess(
     test_from: TestFromOption = None,
     min_item_count: MinItemOption = None,
+    more: DataOption = None,
     engine: Annotated[
         str, typer.Option(help="polars, or nvtabular, which writes the same and keeps a workflow.")
     ] = "polars",
@@ -110,12 +124,14 @@ def preprocess(
     """Split sessions by time, and number their items and categories.
 
     Example: python -m pipeline preprocess --test-from 2008-08-01
+
+    Example: python -m pipeline preprocess --data test_days=1 --data train_share=1/64
     """
 
     def work(opened: Workspace, job: Running) -> Done:
         from pipeline.sessions.preprocess import preprocess as stage
 
-        config = preprocessing(opened, False, test_from, min_item_count)
+        config = preprocessing(opened, False, test_from, min_item_count, more)
         return stage(opened, config, job.progress("preprocess", engine), engine)
 
     _stage(workspace, "preprocess", wait, json, work)

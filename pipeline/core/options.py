@@ -11,6 +11,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.text import did_you_mean
 
 _CONFIG = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+LATER: dict[str, Any] = {"later": True}  # as json_schema_extra of a field that earlier keys do not have
 _BOUNDS = ("ge", "gt", "le", "lt")
 _OUT_OF_RANGE = {"greater_than_equal", "greater_than", "less_than_equal", "less_than", "finite_number"}
 _WHAT = {bool: "true or false", int: "a number", float: "a number", str: "text"}
@@ -21,7 +22,8 @@ class Options(BaseModel):
 
     Numbers are finite, and nothing is converted: neither '5' nor True is a number. Several values are a tuple that is
     not strict, as JSON has lists. What one option asks of another is a validator of the class that raises UserError.
-    Field names, order and defaults go into keys of stages and checkpoints: a change makes what users have stale.
+    Field names, order and defaults go into keys of stages and checkpoints: a change makes what users have stale. A
+    field that comes later is marked `LATER`, and stands there only where it is not the default.
     """
 
     model_config = _CONFIG
@@ -35,6 +37,12 @@ class Options(BaseModel):
     def replace(self, **given: Any) -> Self:
         """Give the same options with others in place of some, checked anew."""
         return type(self)(**{name: getattr(self, name) for name in type(self).model_fields} | given)
+
+    def written(self) -> dict[str, Any]:
+        """Give the options as they stand in keys and manifests."""
+        fields = type(self).model_fields
+        plain = self.model_dump()
+        return {n: v for n, v in plain.items() if fields[n].json_schema_extra != LATER or v != fields[n].default}
 
     @classmethod
     def read(cls, name: str, text: str) -> Any:

@@ -3,26 +3,29 @@
 train/, test/     part_0.parquet: item_idx, category_idx, session_id, timestamp; schema.pbtxt, as Merlin reads it
 sequences/        train.parquet, test.parquet: a row a session, its clicks as lists
 items.parquet     the items seen in training, by item_idx, with all that is known of them
+days.parquet      day, part, sessions: how many ended on each day (UTC)
 workflow/         NVTabular's own, where it was the engine
 """
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from pydantic import Field
 
 from pipeline.clicks.ingest import STAGE as CLICKS
 from pipeline.clicks.ingest import load_clicks, load_items
 from pipeline.core.checks import one_of
 from pipeline.core.columns import CATEGORY, CATEGORY_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP, TRAIN_CLICKS
-from pipeline.core.options import Options
 from pipeline.core.progress import Progress, silent
+from pipeline.sessions.categories import cleaned
+from pipeline.sessions.config import PreprocessConfig
+from pipeline.sessions.dropping import CODE
 from pipeline.sessions.engines import by_nvtabular, by_polars
 from pipeline.sessions.schema import write_schema
-from pipeline.sessions.splitting import CODE, PARTS, ClickSplit, split_clicks
+from pipeline.sessions.splitting import PARTS, ClickSplit, split_clicks
 from pipeline.sessions.vocabulary import Vocabulary
 from pipeline.store.parquet import write_tables
 from pipeline.store.stage import Done, Metrics, need, run_stage
@@ -32,20 +35,6 @@ STAGE = "data"
 SEQUENCES = "sequences"
 ENGINES = {"polars": by_polars.write, "nvtabular": by_nvtabular.write}
 ENGINE = "polars"  # the default
-
-
-class PreprocessConfig(Options):
-    """How clicks become sessions to train on and to test with."""
-
-    test_from: str | None = Field(
-        default=None,
-        description="ISO time (UTC where it says no zone); a session whose last click is at or after it is a test "
-        "session.",
-    )
-    min_item_count: int = Field(
-        default=1,
-        description="Items clicked less often than this are dropped, before sessions of one click are.",
-    )
 
 
 def preprocess(
@@ -59,9 +48,9 @@ def preprocess(
     write = ENGINES[one_of(engine, ENGINES, "engine")]
 
     def body(folder: Path, report: Progress) -> Metrics:
-        report(0, 4, "dropping sessions of one click, splitting by time")
-        items = load_items(workspace)
-        found = split_clicks(load_clicks(workspace), items, config.min_item_count, config.test_from)
+        report(0, 4, "dropping what is asked for, splitting by time")
+        items, note = cleaned(load_items(workspace), config)
+        found = split_clicks(load_clicks(workspace), items, config)
         vocabulary = Vocabulary.of(items, found.items("train"))
         report(1, 4, f"writing both parts by {engine}")
         write(folder, found, vocabulary, items)
@@ -73,12 +62,15 @@ def preprocess(
         known = catalogue(vocabulary, items)
         known.write_parquet(folder / "items.parquet")
         vocabulary.categories.write_parquet(folder / "categories.parquet")
+        _days(found).write_parquet(folder / "days.parquet")
         return {
             "boundary": found.boundary.isoformat(),
             **{f"{part}_sessions": int(found.of(part).sum()) for part in PARTS},
-            **{f"{part}_clicks": int(found.lengths[found.of(part)].sum()) for part in PARTS},
+            **{f"{part}_clicks": int(found.kept.lengths[found.of(part)].sum()) for part in PARTS},
             "items": known.height,
             "engine": engine,
+            "steps": [asdict(step) for step in found.steps],
+            "notes": [note] if note else [],
         }
 
     packages = ("nvtabular", "merlin-core", "polars") if engine == "nvtabular" else ("polars",)
@@ -90,6 +82,13 @@ def catalogue(vocabulary: Vocabulary, items: pl.DataFrame) -> pl.DataFrame:
     numbers = vocabulary.categories.select(CATEGORY, CATEGORY_IDX)
     known = vocabulary.items.join(items, on=ITEM_ID, how="left").join(numbers, on=CATEGORY, how="left").sort(ITEM_IDX)
     return known.select(pl.exclude(TRAIN_CLICKS), TRAIN_CLICKS)
+
+
+def _days(split: ClickSplit) -> pl.DataFrame:
+    """Count the sessions of each part by the day on which they ended."""
+    part = pl.Series("part", np.where(split.is_test, "test", "train"))
+    ended = pl.DataFrame([split.kept.ends.dt.date().alias("day"), part])
+    return ended.group_by("day", "part").len("sessions").sort("day", "part")
 
 
 def _sequences(split: ClickSplit, part: str, vocabulary: Vocabulary) -> Iterator[pa.Table]:

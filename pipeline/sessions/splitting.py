@@ -1,37 +1,33 @@
-"""Clicks to training and test sessions: what is dropped, and the time that parts them, in bounded memory.
+"""Sessions to training and test parts by the time they end, in bounded memory."""
 
-Clicks come sorted by session and time, so that a session is a run of rows: no window is needed, and of a click only
-session, time and the row of its item are held, 20 bytes.
-"""
-
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
 
 from pipeline.core.arrays import Flags, Ints
-from pipeline.core.columns import ITEM_ID, SESSION_ID, TIMESTAMP
+from pipeline.core.columns import TIMESTAMP
 from pipeline.core.errors import UserError
+from pipeline.sessions.config import PreprocessConfig
+from pipeline.sessions.dropping import Kept, Step, drop
 
 PARTS = ("train", "test")
-TRAIN_SHARE = 0.8  # of the sessions, by the time they end, where no boundary is given
-CODE = "item"  # the row of a click's item in the table of items
 _SLICE = 2_000_000  # clicks that are encoded and written at once, about
 
 
 @dataclass(frozen=True, eq=False)
 class ClickSplit:
-    """Clicks in sessions of two or more, and which of those are for testing."""
+    """Sessions, and which of those are for testing."""
 
-    clicks: pl.DataFrame
-    """session_id, timestamp, item (uint32 row of the items); ordered by session and time."""
-    lengths: Ints
-    """(sessions,) clicks of each."""
+    kept: Kept
     is_test: Flags
     """(sessions,)"""
     boundary: datetime
+    steps: list[Step] = field(default_factory=list)
+    """What was dropped on the way."""
 
     def of(self, part: str) -> Flags:
         """Tell which sessions are of a part."""
@@ -39,65 +35,82 @@ class ClickSplit:
 
     def items(self, part: str) -> Ints:
         """Give the items (rows) of a part's clicks."""
-        return self.clicks[CODE].to_numpy()[np.repeat(self.of(part), self.lengths)]
+        return self.kept.codes[np.repeat(self.of(part), self.kept.lengths)]
 
     def slices(self, part: str) -> Iterator[tuple[pl.DataFrame, Ints]]:
         """Give a part's clicks, some whole sessions at a time, with the length of each session; times in ns."""
-        ends = np.cumsum(self.lengths)
+        lengths = self.kept.lengths
+        ends = np.cumsum(lengths)
         cuts = np.unique(np.searchsorted(ends, np.arange(_SLICE, ends[-1], _SLICE)))
-        for low, high in zip([0, *cuts], [*cuts, len(self.lengths)], strict=True):
+        for low, high in zip([0, *cuts], [*cuts, len(lengths)], strict=True):
             wanted = self.of(part)[low:high]
             if not wanted.any():
                 continue
-            first, lengths = (ends[low - 1] if low else 0), self.lengths[low:high]
-            some = self.clicks[int(first) : int(ends[high - 1])]
-            taken = some.filter(pl.Series(np.repeat(wanted, lengths)))
-            yield (
-                taken.with_columns(pl.col(TIMESTAMP).dt.replace_time_zone(None).cast(pl.Datetime("ns"))),
-                lengths[wanted],
-            )
+            first, some = (ends[low - 1] if low else 0), lengths[low:high]
+            clicks = self.kept.clicks[int(first) : int(ends[high - 1])]
+            taken = clicks.filter(pl.Series(np.repeat(wanted, some)))
+            times = pl.col(TIMESTAMP).dt.replace_time_zone(None).cast(pl.Datetime("ns"))
+            yield taken.with_columns(times), some[wanted]
 
 
-def split_clicks(clicks: pl.LazyFrame, items: pl.DataFrame, min_item_count: int, test_from: str | None) -> ClickSplit:
-    """Keep clicks on items that are frequent enough, of sessions of two clicks or more; part them by time.
+def split_clicks(clicks: pl.LazyFrame, items: pl.DataFrame, config: PreprocessConfig) -> ClickSplit:
+    """Drop what `config` asks to, and part what is left by time; raise UserError where that leaves nothing.
 
     A session is for testing when its last click is at or after the boundary.
     """
-    frequent = items.with_row_index(CODE).filter(pl.col("clicks") >= min_item_count).select(ITEM_ID, CODE)
-    kept = (
-        clicks.select(SESSION_ID, TIMESTAMP, ITEM_ID)
-        .join(frequent.lazy(), on=ITEM_ID, how="inner", maintain_order="left")
-        .drop(ITEM_ID)
-        .collect(engine="streaming")
-    )
-    lengths = kept[SESSION_ID].rle().struct.field("len").to_numpy().astype(np.int64)
-    several = lengths > 1
-    if several.sum() < 2:
-        raise UserError(
-            f"With min_item_count {min_item_count}, {several.sum()} sessions of two clicks or more are "
-            "left, and a split needs at least 2: lower --min-item-count or add more clicks."
-        )
-    if not several.all():
-        kept, lengths = kept.filter(pl.Series(np.repeat(several, lengths))), lengths[several]
-    ends = kept[TIMESTAMP].gather(np.cumsum(lengths) - 1)
-    boundary = split_time(ends, test_from)
-    return ClickSplit(kept, lengths, (ends >= boundary).to_numpy(), boundary)
+    kept, steps = drop(Kept.of(clicks, items), config)
+    if len(kept.lengths) < 2:
+        raise UserError(_too_few(config, len(kept.lengths)))
+    return _latest_to_train(split_kept(kept, steps, config), config.train_share)
 
 
-def split_time(ends: pl.Series, test_from: str | None) -> datetime:
-    """Give the boundary of sessions that end then: the one asked for, or the time by which 80 % of them have ended."""
+def split_kept(kept: Kept, steps: list[Step], config: PreprocessConfig) -> ClickSplit:
+    """Part sessions by the time they end."""
+    ends = kept.ends
+    boundary = split_time(ends, config)
+    return ClickSplit(kept, (ends >= boundary).to_numpy(), boundary, steps)
+
+
+def _latest_to_train(split: ClickSplit, share: float) -> ClickSplit:
+    """Keep that share of the training sessions which ended last, and those that ended at the same time."""
+    if share == 1:
+        return split
+    trained = split.of("train")
+    ends = split.kept.ends
+    sorted_ends = ends.filter(pl.Series(trained)).sort()
+    first = sorted_ends[-math.ceil(share * len(sorted_ends))]
+    wanted = split.is_test | (ends >= first).to_numpy()
+    kept = split.kept.of_sessions(wanted)
+    step = kept.step("train_share", f"Training sessions but the last {share:.3g} of them to end")
+    return ClickSplit(kept, split.is_test[wanted], split.boundary, [*split.steps, step])
+
+
+def _too_few(config: PreprocessConfig, left: int) -> str:
+    """Say what was asked for and what would leave more."""
+    usual = PreprocessConfig()
+    asked = [f"{name} {value}" for name, value in config if value != getattr(usual, name)]
+    given = " and ".join(asked) or "sessions of one click dropped"
+    way = "ask for less" if asked else "add more clicks"
+    sessions = "session is" if left == 1 else "sessions are"
+    return f"With {given}, {left} {sessions} left, and a split needs at least 2: {way}."
+
+
+def split_time(ends: pl.Series, config: PreprocessConfig) -> datetime:
+    """Give the boundary of sessions that end then: a time, some days before the last, or where a share of them is."""
     ends = ends.sort()
     first, last = ends[0], ends[-1]
-    if test_from is None:
-        # The earliest end that leaves 80 % before it; where many end at once (whole days), the next later time.
-        boundary = ends[min(int(TRAIN_SHARE * len(ends)), len(ends) - 1)]
+    boundary: datetime | None
+    if config.test_from is not None:
+        boundary, asked = _parse_time(config.test_from), f"--test-from {config.test_from}"
+    elif config.test_days:
+        boundary, asked = last - timedelta(days=config.test_days), f"test_days {config.test_days}"
+    else:
+        # The earliest end that leaves the share to train on before it; where many end at once, the next later time.
+        boundary, asked = ends[min(int((1 - config.test_share) * len(ends)), len(ends) - 1)], "The split by time"
         if boundary == first:
             later = ends.filter(ends > first)
             boundary = later[0] if len(later) else None
-    else:
-        boundary = _parse_time(test_from)
     if boundary is None or not first < boundary <= last:
-        asked = f"--test-from {test_from}" if test_from else "The split by time"
         span = f"{first:%Y-%m-%d %H:%M:%S} and {last:%Y-%m-%d %H:%M:%S} UTC"
         raise UserError(
             f"{asked} leaves nothing to train on or nothing to test with: the sessions end between {span}; "

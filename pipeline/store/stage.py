@@ -114,7 +114,7 @@ def _is_stale(workspace: Workspace, name: str) -> bool:
 
 def _plain(config: Any) -> dict[str, Any]:
     """Give a config as it stands in keys and manifests."""
-    return asdict(config) if is_dataclass(config) and not isinstance(config, type) else dict(config.model_dump())
+    return asdict(config) if is_dataclass(config) and not isinstance(config, type) else dict(config.written())
 
 
 def _key(parts: dict[str, Any]) -> str:

@@ -18,7 +18,8 @@ from pipeline.models.registry import encoder_kind
 from pipeline.search.catalogue import index_type
 from pipeline.search.embedded.server import connect, server_facts, server_name
 from pipeline.search.params import check_build, parse_params
-from pipeline.sessions.preprocess import PreprocessConfig, preprocess
+from pipeline.sessions.config import PreprocessConfig
+from pipeline.sessions.preprocess import preprocess
 from pipeline.store.stage import Done, is_stale
 from pipeline.store.workspace import Workspace
 from pipeline.training.train import stage_name, train

@@ -9,7 +9,8 @@ from pipeline.clicks import ClickSource
 from pipeline.clicks.ingest import ingest
 from pipeline.evaluation.evaluate import evaluate
 from pipeline.models.registry import baselines
-from pipeline.sessions.preprocess import PreprocessConfig, preprocess
+from pipeline.sessions.config import PreprocessConfig
+from pipeline.sessions.preprocess import preprocess
 from pipeline.store.workspace import Workspace
 from pipeline.training.train import train
 

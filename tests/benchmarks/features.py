@@ -22,7 +22,8 @@ from pipeline.serving.features.online import OnlineFeatures
 from pipeline.serving.features.repository import FILLED, VIEWS, apply, filled, open_store
 from pipeline.serving.features.sqlite import database, table_name
 from pipeline.serving.features.stage import features
-from pipeline.sessions.preprocess import PreprocessConfig, preprocess
+from pipeline.sessions.config import PreprocessConfig
+from pipeline.sessions.preprocess import preprocess
 from pipeline.store.workspace import Workspace
 
 CLICKS = "synthetic:40000"

@@ -18,7 +18,8 @@ from pipeline.evaluation.evaluate import EvaluateConfig, evaluate
 from pipeline.indexes.registry import dropped, index_in_use, list_indexes
 from pipeline.maps.projection import MapConfig, project
 from pipeline.serving.recommender import Recommender
-from pipeline.sessions.preprocess import PreprocessConfig, preprocess
+from pipeline.sessions.config import PreprocessConfig
+from pipeline.sessions.preprocess import preprocess
 from pipeline.store.stage import Done, is_stale
 from pipeline.store.workspace import WORKSPACE_VARIABLE, Workspace
 from pipeline.training.history import list_trainings

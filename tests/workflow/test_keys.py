@@ -17,7 +17,7 @@ from pipeline.indexes.build import IndexConfig
 from pipeline.maps.projection import MapConfig
 from pipeline.models.registry import KINDS
 from pipeline.models.session.passes import SessionConfig
-from pipeline.sessions.preprocess import PreprocessConfig
+from pipeline.sessions.config import PreprocessConfig
 from pipeline.store.stage import _key, _plain, run_stage
 from pipeline.store.workspace import Workspace, read_json
 from pipeline.training.interrupted import checkpoint_path

@@ -31,6 +31,12 @@ TimeFormatOption = Annotated[
 ]
 ItemsOption = Annotated[str | None, typer.Option(help="A file of item metadata, joined by item id.")]
 TestFromOption = Annotated[str | None, typer.Option(help="ISO time; sessions that end at or after it are for testing.")]
+DataOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data", help="Another option of preprocessing, as NAME=VALUE (see `data options`); may be repeated."
+    ),
+]
 MinItemOption = Annotated[int | None, typer.Option(min=1, help="Drop items clicked less often.")]
 ModelOption = Annotated[
     str, typer.Option(help="session, two_tower, dlrm to rank, or a baseline: popularity, itemknn, sr, vsknn.")
@@ -77,13 +83,20 @@ def download(clicks: str, job: Running) -> None:
         datasets.fetch(clicks, report)
 
 
-def preprocessing(workspace: Workspace, same_clicks: bool, test_from: str | None, fewest: int | None) -> Any:
+def preprocessing(
+    workspace: Workspace, same_clicks: bool, test_from: str | None, fewest: int | None, more: list[str] | None
+) -> Any:
     """Take what is given; of clicks that stay the same, keep how they were split before."""
-    from pipeline.sessions.preprocess import STAGE, PreprocessConfig
+    from pipeline.sessions.config import BOUNDARIES, PreprocessConfig, read_options
+    from pipeline.sessions.preprocess import STAGE
 
     manifest = workspace.manifest(STAGE) if same_clicks else None
     given = {k: v for k, v in (("test_from", test_from), ("min_item_count", fewest)) if v is not None}
-    return PreprocessConfig(**(manifest["config"] if manifest else {}) | given)
+    given |= read_options(more or [])
+    before = manifest["config"] if manifest else {}
+    if given.keys() & BOUNDARIES:  # a boundary takes the place of the one before, whichever way it was said
+        before = {name: value for name, value in before.items() if name not in BOUNDARIES}
+    return PreprocessConfig(**before | given)
 
 
 def chosen(

@@ -93,7 +93,10 @@ def told(text: str, address: str) -> str:
     if any(word in lower for word in _AGAIN):
         return f"Triton at {address} does not answer: see that it runs (`serve status`), then ask again."
     if "deadline" in lower:
-        return f"Triton at {address} took longer than the deadline: what it asks may be starting, or it has too many sessions at once; ask again, or for fewer."
+        return (
+            f"Triton at {address} took longer than the deadline: what it asks may be starting, or it has too many "
+            "sessions at once; ask again, or for fewer."
+        )
     if "unknown model" in lower or "not found" in lower:
         return f"Triton at {address} serves no '{EXECUTOR}': export with `serve export`, and start it on that."
     return f"Triton at {address} refused the request: {text.strip().splitlines()[-1][:300]}"

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from pipeline.core.columns import CATEGORY, CATEGORY_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP
 from pipeline.core.errors import UserError
-from pipeline.sessions.splitting import CODE, PARTS, ClickSplit
+from pipeline.sessions.dropping import CODE
+from pipeline.sessions.splitting import PARTS, ClickSplit
 from pipeline.sessions.vocabulary import Vocabulary
 from pipeline.store.parquet import write_tables
 

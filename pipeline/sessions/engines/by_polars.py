@@ -7,7 +7,8 @@ import polars as pl
 import pyarrow as pa
 
 from pipeline.core.columns import CATEGORY_IDX, ITEM_IDX
-from pipeline.sessions.splitting import CODE, PARTS, ClickSplit
+from pipeline.sessions.dropping import CODE
+from pipeline.sessions.splitting import PARTS, ClickSplit
 from pipeline.sessions.vocabulary import Vocabulary
 from pipeline.store.parquet import write_tables
 
