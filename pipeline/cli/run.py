@@ -30,6 +30,7 @@ from pipeline.cli.shared.options import (
     ParamsOption,
     RateOption,
     SeedOption,
+    SessionGapOption,
     SetOption,
     TestFromOption,
     TimeFormatOption,
@@ -50,6 +51,7 @@ def run(
     fetch: FetchOption = False,
     bad_rows: BadRowsOption = None,
     time_format: TimeFormatOption = None,
+    session_gap: SessionGapOption = None,
     test_from: TestFromOption = None,
     min_item_count: MinItemOption = None,
     data_options: DataOption = None,
@@ -76,7 +78,7 @@ def run(
         from pipeline.workflow.run import STEPS, RunConfig, run_pipeline
 
         opened = Workspace.open(workspace)
-        read = source(opened, clicks, columns, items, bad_rows, time_format)
+        read = source(opened, clicks, columns, items, bad_rows, time_format, session_gap)
         training = chosen(epochs, batch_size, learning_rate, budget, seed) | parse_options(model, more or [])
         data = preprocessing(opened, clicks is None, test_from, min_item_count, data_options)
         config = RunConfig(read, data, model, training, index, build)

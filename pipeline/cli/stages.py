@@ -31,6 +31,7 @@ from pipeline.cli.shared.options import (
     ModelOption,
     RateOption,
     SeedOption,
+    SessionGapOption,
     SetOption,
     TestFromOption,
     TimeFormatOption,
@@ -89,6 +90,7 @@ def ingest(
     fetch: FetchOption = False,
     bad_rows: BadRowsOption = None,
     time_format: TimeFormatOption = None,
+    session_gap: SessionGapOption = None,
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
     wait: WaitOption = False,
@@ -101,7 +103,7 @@ def ingest(
     def work(opened: Workspace, job: Running) -> Done:
         from pipeline.clicks.ingest import ingest as stage
 
-        read = source(opened, clicks, columns, items, bad_rows, time_format)
+        read = source(opened, clicks, columns, items, bad_rows, time_format, session_gap)
         if fetch:
             download(read.clicks, job)
         return stage(opened, read, job.progress("ingest"))

@@ -42,6 +42,8 @@ class RawClicks:
     broken: list[BadRow] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     time_format: str | None = None
+    users: bool = False
+    """Whether session_id names whoever clicked."""
 
 
 def from_rows(name: str, frame: pl.DataFrame, notes: list[str]) -> RawClicks:

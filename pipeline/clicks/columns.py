@@ -14,6 +14,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.text import did_you_mean
 
 DATE = "date"  # of times that are written in two columns
+USER = "user"  # in place of a session: whoever clicked, whose clicks are to be cut into sessions
 SHORT = {"session": SESSION_ID, "time": TIMESTAMP, "item": ITEM_ID, "category": CATEGORY, "date": DATE}
 OBVIOUS = {
     SESSION_ID: ("session_id", "sessionid", "session", "session id", "user_session"),
@@ -21,9 +22,10 @@ OBVIOUS = {
     ITEM_ID: ("item_id", "itemid", "item", "product_id"),
     CATEGORY: ("category", "item_category", "category_id"),
 }
+_USERS = ("user_id", "userid", "user", "visitor_id", "visitorid", "customer_id", "client_id")
 _TWO_COLUMNS = (("timeframe", "eventdate"), ("time", "date"), ("event_time", "event_date"))
 _NEEDED = ("session", "time", "item")
-_SAY = "session=…, time=…, item=…, category=… or date=…"
+_SAY = "session=… or user=…, time=…, item=…, category=… or date=…"
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class ClickColumns:
     at: dict[str, int]
     names: dict[str, str]
     header: bool
+    users: bool = False
+    """Whether the column of sessions has users, whose clicks are to be cut into sessions."""
     notes: list[str] = field(default_factory=list)
 
 
@@ -63,10 +67,10 @@ def choose(
     names = [name.strip() for name in first]
     if columns is None:
         return _obvious(path, names, second)
-    asked = _parse(columns)
+    asked, users = _parse(columns)
     found = {role: _find(names, name) for role, name in asked.items()}
     if second is not None and all(name.isdigit() for name in asked.values()) and None in found.values():
-        return _by_position(path, asked, names, form)
+        return _by_position(path, asked, users, names, form)
     for role, name in asked.items():
         if (at := found[role]) is None:
             if second is None and name.isdigit():
@@ -78,7 +82,7 @@ def choose(
     _refuse_same(columns, chosen)
     if second is not None and any(is_time(names[chosen[role]], form) for role in (TIMESTAMP, DATE) if role in chosen):
         raise _no_header(path, names, chosen)
-    return ClickColumns(chosen, {role: names[at] for role, at in chosen.items()}, header=True)
+    return ClickColumns(chosen, {role: names[at] for role, at in chosen.items()}, header=True, users=users)
 
 
 def some(columns: Sequence[str]) -> str:
@@ -86,10 +90,14 @@ def some(columns: Sequence[str]) -> str:
     return ", ".join(columns[:12]) + (", …" if len(columns) > 12 else "")
 
 
-def _parse(columns: str) -> dict[str, str]:
+def _parse(columns: str) -> tuple[dict[str, str], bool]:
+    """Give the column of each role as it is asked for, and whether that of the session is one of users."""
     asked: dict[str, str] = {}
+    users = False
     for part in columns.split(","):
         short, equals, name = (p.strip() for p in part.partition("="))
+        users |= short == USER
+        short = "session" if short == USER else short
         if not equals or short not in SHORT:
             raise UserError(f"--columns {columns!r}: '{part}' is not one of {_SAY}.")
         if SHORT[short] in asked:
@@ -98,7 +106,7 @@ def _parse(columns: str) -> dict[str, str]:
     for short in _NEEDED:
         if SHORT[short] not in asked:
             raise UserError(f"--columns {columns!r} does not say which column is the {short}: add {short}=….")
-    return asked
+    return asked, users
 
 
 def _find(names: Sequence[str], name: str) -> int | None:
@@ -118,7 +126,9 @@ def _refuse_same(columns: str, at: dict[str, int]) -> None:
         )
 
 
-def _by_position(path: Path, asked: dict[str, str], first: Sequence[str], form: str | None) -> ClickColumns:
+def _by_position(
+    path: Path, asked: dict[str, str], users: bool, first: Sequence[str], form: str | None
+) -> ClickColumns:
     """Take positions, from 1; a first row that has a name where others have their time is a header."""
     at = {role: int(name) - 1 for role, name in asked.items()}
     for role, position in at.items():
@@ -132,12 +142,15 @@ def _by_position(path: Path, asked: dict[str, str], first: Sequence[str], form: 
     header = _is_name(first[at[DATE] if DATE in at else at[TIMESTAMP]], form)
     said = "the first row is taken for a header" if header else "without a header"
     names = {role: first[position] if header else f"{position + 1}" for role, position in at.items()}
-    return ClickColumns(at, names, header, [f"Columns are taken by their position, {said}."])
+    return ClickColumns(at, names, header, users, [f"Columns are taken by their position, {said}."])
 
 
 def _obvious(path: Path, names: Sequence[str], second: Sequence[str] | None) -> ClickColumns:
     lower = {name.lower(): name for name in reversed(names)}
     chosen = {role: next((lower[n] for n in known if n in lower), None) for role, known in OBVIOUS.items()}
+    users = chosen[SESSION_ID] is None
+    if users:
+        chosen[SESSION_ID] = next((lower[n] for n in _USERS if n in lower), None)
     for time, date in _TWO_COLUMNS:
         if time in lower and date in lower and not (second and is_time(_field(second, names.index(lower[time])))):
             chosen |= {TIMESTAMP: lower[time], DATE: lower[date]}
@@ -159,8 +172,10 @@ def _obvious(path: Path, names: Sequence[str], second: Sequence[str] | None) -> 
                 f"{path} has the columns {' and '.join(alike)}, and which to take is not clear: say it with "
                 "--columns session=…,time=…,item=…."
             )
-    taken = ", ".join(f"{short}={names[at[role]]}" for short, role in SHORT.items() if role in at)
-    return ClickColumns(at, {role: names[p] for role, p in at.items()}, header=True, notes=[f"Columns taken: {taken}."])
+    chosen_names = {role: names[position] for role, position in at.items()}
+    called = {short: USER if users and short == "session" else short for short in SHORT}
+    taken = ", ".join(f"{called[short]}={names[at[role]]}" for short, role in SHORT.items() if role in at)
+    return ClickColumns(at, chosen_names, header=True, users=users, notes=[f"Columns taken: {taken}."])
 
 
 def _field(row: Sequence[str], at: int) -> str:

@@ -1,7 +1,7 @@
 """What `--clicks` names: a data set with a name, made-up clicks, or a file of one's own."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
@@ -11,8 +11,10 @@ from pipeline.clicks.canonical import Canonical, RawClicks, canonical, from_rows
 from pipeline.clicks.files import reader
 from pipeline.clicks.made_up import shop, synthetic
 from pipeline.clicks.metadata import usable_metadata
+from pipeline.clicks.visits import cut_sessions, gap_of
 from pipeline.core.columns import SESSION_ID
 from pipeline.core.errors import UserError
+from pipeline.core.options import LATER
 from pipeline.core.progress import Progress, silent
 from pipeline.core.text import did_you_mean
 
@@ -27,13 +29,16 @@ class ClickSource:
     clicks: str
     """A path, a data set that `data list` names, or 'synthetic:SESSIONS' (and ':SEED')."""
     columns: str | None = None
-    """'session=…,time=…,item=…[,category=…][,date=…]': names of a header, or positions from 1 where there is none."""
+    """'session=…,time=…,item=…[,category=…][,date=…]': names of a header, or positions from 1 where there is none;
+    'user=…' in place of the session where the log has only those."""
     items: str | None = None
     """A file of item metadata, joined by item id."""
     bad_rows: int = 0
     """How many rows of a file may be left out since they cannot be read."""
     time_format: str | None = None
     """'day-first', 'month-first', or a pattern such as '%d.%m.%Y %H:%M', for times that do not read themselves."""
+    session_gap: float | None = field(default=None, repr=False, metadata=LATER)
+    """Minutes without a click after which a session ends; None: 30 where the log has users, else sessions stay."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,8 @@ def _path(text: str) -> Path:
 def source_digest(source: ClickSource) -> str:
     """Hash all that decides the result; raise UserError where the source is missing."""
     found = hashlib.sha256(repr(source).encode())
+    if source.session_gap is not None:
+        found.update(f"{source.session_gap:g} min".encode())
     if shop.is_shop(source.clicks) or source.clicks.startswith(synthetic.PREFIX):
         found.update(_MADE)
     else:
@@ -104,12 +111,17 @@ def read_log(source: ClickSource) -> tuple[pl.DataFrame, list[str]]:
 def _canonical(source: ClickSource, progress: Progress = silent) -> tuple[Canonical, pl.DataFrame | None]:
     """Give the clicks in order, and the metadata that comes with them."""
     raw, metadata = _raw(source)
+    gap = gap_of(source.session_gap, raw.users)
     progress(1, 3, f"sorting {raw.frame.height:,} clicks")
     found = canonical(raw, source.bad_rows)
     del raw  # the file and its text take more memory than the clicks, and sorting takes theirs twice
     if found.clicks.is_empty():
         raise UserError(f"{source.clicks} holds no click: use a file with at least two sessions.")
-    return replace(found, clicks=in_order(found.clicks)), metadata
+    ordered = in_order(found.clicks)
+    if gap is None:
+        return replace(found, clicks=ordered), metadata
+    cut, note = cut_sessions(ordered, gap)
+    return replace(found, clicks=in_order(cut), notes=[*found.notes, note]), metadata
 
 
 def _raw(source: ClickSource) -> tuple[RawClicks, pl.DataFrame | None]:

@@ -80,7 +80,7 @@ def test_a_bad_name_is_one_sentence(
         ("session=session,time=time", "does not say which column is the item"),
         ("session=session,time=time,item=itme", "has no column 'itme'"),
         ("session", "is not one of session=…"),
-        ("user=session", "is not one of session=…"),
+        ("visit=session", "is not one of session=…"),
     ],
 )
 def test_bad_columns_are_one_sentence(tmp_path: Path, columns: str, expected: str) -> None:

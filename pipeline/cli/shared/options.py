@@ -19,7 +19,8 @@ FetchOption = Annotated[
 ColumnsOption = Annotated[
     str | None,
     typer.Option(
-        help="'session=…,time=…,item=…[,category=…][,date=…]': the header's names, or positions from 1 without one."
+        help="'session=…,time=…,item=…[,category=…][,date=…]': the header's names, or positions from 1 without one; "
+        "user=… where the log has no sessions."
     ),
 ]
 BadRowsOption = Annotated[
@@ -28,6 +29,10 @@ BadRowsOption = Annotated[
 TimeFormatOption = Annotated[
     str | None,
     typer.Option(help="How times are written: day-first, month-first, or a pattern such as '%d.%m.%Y %H:%M'."),
+]
+SessionGapOption = Annotated[
+    float | None,
+    typer.Option(help="Minutes without a click that end a session; 30 where --columns has user=… and no session."),
 ]
 ItemsOption = Annotated[str | None, typer.Option(help="A file of item metadata, joined by item id.")]
 TestFromOption = Annotated[str | None, typer.Option(help="ISO time; sessions that end at or after it are for testing.")]
@@ -62,6 +67,7 @@ def source(
     items: str | None,
     bad_rows: int | None,
     time_format: str | None,
+    session_gap: float | None,
 ) -> Any:
     """Give what --clicks names, as a source; without it, the clicks read last."""
     from pipeline.clicks import ClickSource
@@ -71,7 +77,8 @@ def source(
     if clicks is None:
         return ClickSource(**need(workspace, STAGE, "name your clicks with --clicks.")["config"])
     absolute = str(Path(clicks).absolute()) if Path(clicks).exists() else clicks
-    return ClickSource(absolute, columns, str(Path(items).absolute()) if items else None, bad_rows or 0, time_format)
+    metadata = str(Path(items).absolute()) if items else None
+    return ClickSource(absolute, columns, metadata, bad_rows or 0, time_format, session_gap)
 
 
 def download(clicks: str, job: Running) -> None:

@@ -53,6 +53,7 @@ def read_clicks(path: Path, raw: bytes, asked: str | None, time_format: str | No
         table.broken,
         choice.notes,
         time_format,
+        choice.users,
     )
 
 
