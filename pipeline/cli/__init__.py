@@ -22,6 +22,7 @@ from pipeline.cli import (  # noqa: F401
     stages,
     trainings,
     vectors,
+    workspaces,
 )
 from pipeline.cli.shared import commands  # noqa: F401
 from pipeline.cli.shared.base import app
