@@ -10,6 +10,7 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from app import memory, refused, routes, state, tray, url  # noqa: E402
+from app.workspaces import chosen  # noqa: E402
 from pipeline.core.errors import UserError  # noqa: E402
 from pipeline.store.snapshot import snapshot  # noqa: E402
 
@@ -20,8 +21,9 @@ def main() -> None:
         page_title="From clicks to recommendations", page_icon=str(ROOT / "assets" / "icon.png"), layout="wide"
     )
     st.html(Path(__file__).with_name("style.css"))
-    chosen = st.navigation([routes.page(name) for name in routes.PAGES])
-    url.enter(chosen.url_path)
+    page = st.navigation([routes.page(name) for name in routes.PAGES])
+    url.enter(page.url_path)
+    gone = chosen.enter()
     try:
         opened = state.workspace()
     except UserError as error:
@@ -29,9 +31,11 @@ def main() -> None:
         st.stop()
     with st.sidebar:
         tray.show()
-        st.caption(f"Workspace `{opened.root.name}`")
+        chosen.show()
+    if gone:
+        st.warning(gone, icon=":material/folder_off:")
     with refused.elsewhere():
-        chosen.run()
+        page.run()
     if opened.stages("indexes"):
         state.hold()  # begins to start Milvus beside, once the page is painted
     memory.collect_by_time()

@@ -19,6 +19,9 @@ _DOES = {
     "features": "computes the features and puts them online",
     "triton": "has Triton serve what is in use",
     "recommendations": "recommends to every session of the log",
+    "duplicate": "copies a workspace",
+    "export": "writes a workspace to a file",
+    "import": "reads a workspace from a file",
     "serving load": "asks what is served, again and again",
 }
 # the first words of a command -> what it makes; the longest that fits counts
@@ -38,6 +41,9 @@ _MAKES = {
     ("serve", "up"): ["triton"],
     ("serve", "load"): ["serving load"],
     ("recommend",): ["recommendations"],
+    ("workspace", "duplicate"): ["duplicate"],
+    ("workspace", "export"): ["export"],
+    ("workspace", "import"): ["import"],
 }
 
 

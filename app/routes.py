@@ -15,6 +15,7 @@ PAGES = {
     "serve": ("Serve", ":material/lan:"),
     "map": ("Map", ":material/map:"),
     "benchmark": ("Benchmark", ":material/speed:"),
+    "workspaces": ("Workspaces", ":material/folder_open:"),
 }
 
 

@@ -15,24 +15,34 @@ from pipeline.core.columns import DEFAULT_MODEL
 from pipeline.core.errors import UserError
 from pipeline.search.compatibility import EMBEDDED
 from pipeline.search.embedded import server
-from pipeline.search.embedded.leases import take
+from pipeline.search.embedded.leases import Lease, take
 from pipeline.search.engine import Database, Endpoint
 from pipeline.store.snapshot import once
 from pipeline.store.workspace import DEFAULT_ROOT, WORKSPACE_VARIABLE, Workspace
+from pipeline.workspaces.places import names
 
 if TYPE_CHECKING:
     from pipeline.search.milvus.client import MilvusEngine
     from pipeline.serving.recommender import Recommender
 
 
+CHOSEN = "workspace"  # in the session's state: the name of the workspace that a visitor chose
+
+
 def workspace() -> Workspace:
-    """Open the workspace that the app serves."""
+    """Open the workspace that this visitor is in."""
     return once(("workspace", root()), lambda: Workspace.open(root()))
 
 
+def start() -> Path:
+    """Give the folder of the workspace that the app starts with."""
+    return Path(os.environ.get(WORKSPACE_VARIABLE) or DEFAULT_ROOT).expanduser().absolute()
+
+
 def root() -> Path:
-    """Give the folder of the workspace that the app serves."""
-    return Path(os.environ.get(WORKSPACE_VARIABLE) or DEFAULT_ROOT)
+    """Give the folder of the workspace that this visitor is in; the one that the app starts with where that is gone."""
+    chosen = st.session_state.get(CHOSEN)
+    return once(("root", chosen), lambda: names(start()).get(chosen, start())) if chosen else start()
 
 
 def mode() -> str:
@@ -107,6 +117,7 @@ class Hold:
     def __init__(self, opened: Workspace) -> None:
         self.workspace = opened
         self._lines: dict[str, _Line] = {}  # by the server's name
+        self._lease: Lease | None = None
         if server.server_name() == EMBEDDED.name:
             self._lease = take(server.home(opened), "the app")
             threading.Thread(target=self._start, daemon=True).start()
@@ -116,6 +127,12 @@ class Hold:
             server.ensure(self.workspace)
         except UserError as error:
             print(error)  # the page that needs the server says it too, when it asks
+
+    def let_go(self) -> None:
+        """Give the server up, so that it ends if nobody else holds it."""
+        self._lines.clear()
+        if self._lease is not None:
+            self._lease.release()
 
     def engine(self, name: str) -> Database:
         """Give a connection to the server called `name`; one of the embedded server starts it again if it is gone.
@@ -146,11 +163,22 @@ class Hold:
         return MilvusEngine(endpoint, "" if endpoint.embedded else self.workspace.prefix)
 
 
-@st.cache_resource(show_spinner=False)
-def _hold(root: str) -> Hold:
-    return Hold(Workspace.open(root))
+_holds: dict[str, Hold] = {}  # by the workspace's folder
+_holding = threading.Lock()
 
 
 def hold() -> Hold:
-    """Give the app's one hold on the server of its workspace."""
-    return _hold(str(workspace().root))
+    """Give the app's one hold on the server of a visitor's workspace."""
+    opened = workspace()
+    with _holding:
+        if str(opened.root) not in _holds:
+            _holds[str(opened.root)] = Hold(opened)
+        return _holds[str(opened.root)]
+
+
+def let_go(folder: Path) -> None:
+    """Give up the app's hold on the server of a workspace that is about to be moved."""
+    with _holding:
+        held = _holds.pop(str(folder), None)
+    if held is not None:
+        held.let_go()

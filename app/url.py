@@ -21,7 +21,13 @@ _LONGEST = 4000  # characters of one value that are looked at
 _BACK = """<script>
 if (!window.readsUrlOnBack) {
   window.readsUrlOnBack = true;
-  window.addEventListener("popstate", () => { if (!location.hash) location.reload(); });
+  window.addEventListener("popstate", () => {
+    if (location.hash) return;
+    const url = new URL(location.href);
+    if (!window.chosenWorkspace || url.searchParams.has("workspace")) return location.reload();
+    url.searchParams.set("workspace", window.chosenWorkspace);
+    location.replace(url);
+  });
 }
 </script>"""
 
@@ -83,6 +89,19 @@ def put(**texts: str | None) -> None:
     others = {name: text for name, text in st.query_params.to_dict().items() if name not in kept}
     if st.query_params.to_dict() != others | wanted:
         st.query_params.from_dict(others | wanted)
+
+
+def everywhere(name: str) -> str:
+    """Read a value that every page has, '' where the URL has none."""
+    return str(st.query_params.get(name, ""))[:_LONGEST]
+
+
+def put_everywhere(name: str, text: str) -> None:
+    """Write a value that every page has; '' takes it away."""
+    if text and everywhere(name) != text:
+        st.query_params[name] = text
+    elif not text:
+        st.query_params.pop(name, None)
 
 
 def _changed(name: str, key: str, default: Any, write: Callable[[Any], str]) -> None:

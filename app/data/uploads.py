@@ -3,6 +3,7 @@
 import hashlib
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ from pipeline.clicks.download import whole_file
 KINDS = ["csv", "tsv", "txt", "dat", "parquet", "gz", "zip"]
 
 
-def upload(label: str, help_: str | None = None) -> str:
+def upload(label: str, help_: str | None = None, kinds: Sequence[str] = KINDS) -> str:
     """Draw a field that takes a file; give the path where it is kept, '' while there is none."""
     most = int(st.get_option("server.maxUploadSize"))
-    file = st.file_uploader(f"{label}, up to {most} MB", type=KINDS, help=help_)
+    file = st.file_uploader(f"{label}, up to {most} MB", type=kinds, help=help_)
     if file is None:
         return ""
     kept: dict[str, str] = st.session_state.setdefault("uploads", {})

@@ -12,9 +12,8 @@ from pipeline.clicks.files import reader
 from pipeline.clicks.made_up import shop, synthetic
 from pipeline.clicks.metadata import usable_metadata
 from pipeline.clicks.visits import cut_sessions, gap_of
-from pipeline.core.columns import SESSION_ID
+from pipeline.core.columns import LATER, SESSION_ID
 from pipeline.core.errors import UserError
-from pipeline.core.options import LATER
 from pipeline.core.progress import Progress, silent
 from pipeline.core.text import did_you_mean
 

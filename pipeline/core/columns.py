@@ -1,5 +1,7 @@
 """The one place for column names, folder names and constants that several modules share."""
 
+from typing import Any
+
 # Columns of the canonical tables
 SESSION_ID = "session_id"
 TIMESTAMP = "timestamp"
@@ -30,3 +32,5 @@ MOST_TEXT_BYTES = 512  # of an id, a category or another text that an index keep
 
 UNKNOWN_CATEGORY = "0"  # how YOOCHOOSE writes "no category"
 SPECIAL_OFFER = "S"  # YOOCHOOSE: the click came through a special offer, not through a category
+
+LATER: dict[str, Any] = {"later": True}  # marks a field of a stage's config that earlier keys do not have

@@ -7,11 +7,11 @@ from typing import Any, Self, get_args
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
+from pipeline.core.columns import LATER
 from pipeline.core.errors import UserError
 from pipeline.core.text import did_you_mean
 
 _CONFIG = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-LATER: dict[str, Any] = {"later": True}  # as json_schema_extra of a field that earlier keys do not have
 _BOUNDS = ("ge", "gt", "le", "lt")
 _OUT_OF_RANGE = {"greater_than_equal", "greater_than", "less_than_equal", "less_than", "finite_number"}
 _WHAT = {bool: "true or false", int: "a number", float: "a number", str: "text"}
@@ -23,7 +23,7 @@ class Options(BaseModel):
     Numbers are finite, and nothing is converted: neither '5' nor True is a number. Several values are a tuple that is
     not strict, as JSON has lists. What one option asks of another is a validator of the class that raises UserError.
     Field names, order and defaults go into keys of stages and checkpoints: a change makes what users have stale. A
-    field that comes later is marked `LATER`, and stands there only where it is not the default.
+    field that comes later is marked `LATER` (its json_schema_extra), and stands there only where it is not the default.
     """
 
     model_config = _CONFIG

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from pipeline.core.columns import LATER
 from pipeline.core.errors import UserError
-from pipeline.core.options import LATER, Options
+from pipeline.core.options import Options
 from pipeline.core.text import did_you_mean
 
 TEST_SHARE = 0.2

@@ -5,14 +5,14 @@ import json
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.columns import LATER
 from pipeline.core.errors import UserError
-from pipeline.core.options import LATER, Options
 from pipeline.core.progress import Progress, silent
 from pipeline.core.text import duration
 from pipeline.store.snapshot import once
@@ -115,10 +115,10 @@ def _is_stale(workspace: Workspace, name: str) -> bool:
 
 def _plain(config: Any) -> dict[str, Any]:
     """Give a config as it stands in keys and manifests: fields that came later only where they are not the default."""
-    if isinstance(config, Options):
-        return config.written()
-    usual = {f.name for f in fields(config) if f.metadata == LATER and getattr(config, f.name) == f.default}
-    return {name: value for name, value in asdict(config).items() if name not in usual}
+    if is_dataclass(config) and not isinstance(config, type):
+        usual = {f.name for f in fields(config) if f.metadata == LATER and getattr(config, f.name) == f.default}
+        return {name: value for name, value in asdict(config).items() if name not in usual}
+    return dict(config.written())
 
 
 def _key(parts: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from pipeline.search.embedded import server as milvus
 from pipeline.serving.triton import server as triton
 from pipeline.store.locks import try_lock
 from pipeline.store.workspace import Workspace
-from pipeline.workspaces.places import DELETED, busy, changing, check_new, find, home_of, list_deleted
+from pipeline.workspaces.places import DELETED, busy, changing, check_new, find, list_deleted
 
 _PATIENCE_S = 20.0  # for servers to end that nobody holds
 
@@ -72,7 +72,7 @@ def _deleted(opened: Path, name: str) -> Path:
 def _others(opened: Path, name: str, what: str) -> Path:
     """Find a workspace that may be moved; raise UserError for the one that is open, which programs know by its path."""
     path = find(opened, name)
-    if path == opened.absolute() or path.parent != home_of(opened):
+    if path == opened.absolute():
         raise UserError(
             f"'{name}' is the workspace that is open here and cannot be {what}: open another one, or duplicate it."
         )

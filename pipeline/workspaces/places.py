@@ -1,6 +1,7 @@
 """Where workspaces lie, and which there are.
 
-FOLDER/NAME/            a workspace each; FOLDER is CLICK_ROAD_WORKSPACES, else `workspaces` beside the one that is open
+FOLDER/NAME/            a workspace each; FOLDER is CLICK_ROAD_WORKSPACES, else `workspaces` beside the open one;
+                        one that lies beside FOLDER is listed, too
 FOLDER/.deleted/NAME/   what was deleted and can be restored
 FOLDER/.fresh-…/        what is being copied or unpacked; taken away at the next change where its maker was killed
 FOLDER/.lock            held by whoever changes something here
@@ -59,10 +60,12 @@ def home_of(opened: Path) -> Path:
 def names(opened: Path) -> dict[str, Path]:
     """Give all workspaces by name, the open one first."""
     home = home_of(opened)
+    beside = [home, home.parent] if home.name == HOME and HOME_VARIABLE not in os.environ else [home]
     found = {opened.name: opened.absolute()}
-    if home.is_dir():
-        others = (path for path in home.iterdir() if not path.name.startswith(".") and (path / ABOUT).is_file())
-        found |= {path.name: path for path in sorted(others) if path.name not in found}
+    for folder in beside:
+        there = sorted(folder.iterdir()) if folder.is_dir() else []
+        others = (path for path in there if not path.name.startswith(".") and (path / ABOUT).is_file())
+        found |= {path.name: path for path in others if path.name not in found}
     return found
 
 

@@ -70,7 +70,7 @@ def held(shop: Recommender, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let the app serve the workspace; what it holds of the server is let go again."""
     monkeypatch.setenv(WORKSPACE_VARIABLE, str(shop.workspace.root))
     yield
-    state.hold()._lease.release()
+    state.hold().let_go()
     st.cache_resource.clear()
 
 

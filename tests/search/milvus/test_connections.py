@@ -38,7 +38,7 @@ def hold(served: Workspace, engine: MilvusEngine, monkeypatch: pytest.MonkeyPatc
     _named(served, "quick", engine.endpoint.uri, engine.endpoint.token)
     held = Hold(served)
     yield held
-    held._lease.release()
+    held.let_go()
 
 
 def test_a_slow_server_stalls_nobody_who_asks_another(served: Workspace, engine: MilvusEngine, hold: Hold) -> None:

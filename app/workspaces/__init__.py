@@ -1,0 +1,1 @@
+"""Parts of the Workspaces page, and which workspace a visitor is in."""
