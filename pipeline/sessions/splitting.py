@@ -61,7 +61,7 @@ def split_clicks(clicks: pl.LazyFrame, items: pl.DataFrame, config: PreprocessCo
     kept, steps = drop(Kept.of(clicks, items), config)
     if len(kept.lengths) < 2:
         raise UserError(_too_few(config, len(kept.lengths)))
-    return _latest_to_train(split_kept(kept, steps, config), config.train_share)
+    return latest_to_train(split_kept(kept, steps, config), config.train_share)
 
 
 def split_kept(kept: Kept, steps: list[Step], config: PreprocessConfig) -> ClickSplit:
@@ -71,7 +71,7 @@ def split_kept(kept: Kept, steps: list[Step], config: PreprocessConfig) -> Click
     return ClickSplit(kept, (ends >= boundary).to_numpy(), boundary, steps)
 
 
-def _latest_to_train(split: ClickSplit, share: float) -> ClickSplit:
+def latest_to_train(split: ClickSplit, share: float) -> ClickSplit:
     """Keep that share of the training sessions which ended last, and those that ended at the same time."""
     if share == 1:
         return split

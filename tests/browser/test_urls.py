@@ -12,10 +12,12 @@ from tests.browser.conftest import settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.milvus, pytest.mark.merlin]
 NAMES = [
-    "a", "after", "b", "batch", "budget", "by", "client", "clients", "collection", "concurrency", "cores", "data",
-    "device", "do", "each", "filter", "find", "index", "indexes", "items", "k", "keep", "list", "loop", "measure",
-    "memory", "merged", "model", "most", "nq", "of", "on", "p99", "pick", "preset", "prices", "qps", "ranked", "rate",
-    "recall", "requests", "runs", "scenario", "seed", "seen", "server", "session", "study", "temperature", "top_k",
+    "a", "after", "b", "batch", "budget", "by", "clean_categories", "client", "clients", "collapse_repeats",
+    "collection", "concurrency", "cores", "data", "device", "do", "each", "filter", "find", "index", "indexes",
+    "items", "k", "keep", "last_days", "list", "loop", "max_session_length", "measure", "memory", "merged",
+    "min_category_count", "min_item_count", "min_session_length", "model", "most", "nq", "of", "on", "p99", "pick",
+    "preset", "prices", "qps", "ranked", "rate", "recall", "requests", "runs", "scenario", "seed", "seen", "server",
+    "session", "study", "temperature", "test_by", "test_days", "test_from", "test_share", "top_k", "train_on",
     "trials", "type", "types", "unseen", "vectors", "via", "view", "why", "within",
 ]  # fmt: skip
 NASTY = ["abc", "-1", "1e9", "nan", "--5", "²", "9" * 500, "<b>%00</b>'\"", "[object Object],,"]

@@ -57,6 +57,15 @@ def read_clicks(path: Path, raw: bytes, asked: str | None, time_format: str | No
     )
 
 
+def columns_of(path: Path, raw: bytes) -> list[str]:
+    """Name a file's columns, by their position from 1 where its first row is a click; raise UserError without any."""
+    if raw.startswith(archives.PARQUET):
+        return list(parquet.column_names(path, raw))
+    first = text_files.open_text(path, raw).first
+    header = not any(columns.is_time(value) for value in first)
+    return list(first) if header else [str(at + 1) for at in range(len(first))]
+
+
 def read_items(path: Path, bad_rows: int | None = None) -> pl.DataFrame:
     """Read item metadata: item_id as text, read as the clicks' are, and whatever else the file has, text typed.
 

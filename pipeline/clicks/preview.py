@@ -1,0 +1,111 @@
+"""A look into a file of clicks before anything runs: its columns, which are taken, its first rows and its bad ones."""
+
+import gzip
+import tempfile
+import zipfile
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from pipeline.clicks import columns as roles
+from pipeline.clicks.canonical import RawClicks, canonical, in_order
+from pipeline.clicks.files import reader
+from pipeline.core.columns import ITEM_ID
+from pipeline.core.errors import UserError
+
+WHOLE_BYTES = 8_000_000  # a file that is not larger is read as a whole
+HEAD_BYTES = 16_000_000  # of the text of a larger one
+_ROWS = 100_000  # of a large Parquet file
+_SHOWN = 8  # rows
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """What a file's beginning says."""
+
+    columns: list[str]
+    """The names of its columns; positions from 1 where it has no header."""
+    taken: dict[str, str] = field(default_factory=dict)
+    """The column of each role: session or user, time, item, category, date; empty where it is not clear."""
+    rows: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """Its first rows, under the names of the roles."""
+    clicks: pl.DataFrame | None = None
+    """Canonical clicks; None where they cannot be read."""
+    bad: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """Rows that cannot be read: number, rows, why."""
+    notes: list[str] = field(default_factory=list)
+    problem: str = ""
+    """Why it cannot be read, '' where it can."""
+    whole: bool = True
+    """Whether all of the file was looked at."""
+
+
+def preview(path: Path, asked: str | None = None, time_format: str | None = None) -> Preview:
+    """Look into a file; raise UserError only where not even its columns can be found."""
+    with tempfile.TemporaryDirectory() as folder:
+        head = _head(path, Path(folder))
+        try:
+            return _look(head, head == path, asked, time_format)
+        except UserError as error:
+            raise UserError(str(error).replace(str(head), str(path))) from error
+
+
+def _look(path: Path, whole: bool, asked: str | None, time_format: str | None) -> Preview:
+    raw = reader.content(path)
+    names = reader.columns_of(path, raw)
+    try:
+        found = reader.read_clicks(path, raw, asked, time_format)
+    except UserError as error:
+        return Preview(names, problem=str(error), whole=whole)
+    short = {role: name for name, role in roles.SHORT.items()}
+    called = {
+        role: roles.USER if found.users and role == roles.SHORT["session"] else short[role] for role in found.columns
+    }
+    taken = {called[role]: name for role, name in found.columns.items()}
+    rows = found.frame.head(_SHOWN).rename(called)
+    some = found.frame.height + len(found.broken)
+    try:
+        read = canonical(found, bad_rows=some)
+    except UserError as error:
+        return Preview(names, taken, rows, notes=found.notes, problem=str(error), whole=whole)
+    clicks = in_order(read.clicks) if read.clicks.height else None
+    return Preview(names, taken, rows, clicks, read.left_out, found.notes, _problem(found, clicks), whole)
+
+
+def _problem(found: RawClicks, clicks: pl.DataFrame | None) -> str:
+    if clicks is None:
+        return f"No row of {found.name} can be read as a click."
+    return "" if clicks[ITEM_ID].len() else f"{found.name} holds no click."
+
+
+def _head(path: Path, folder: Path) -> Path:
+    """Give the file itself where it is small, else one with its beginning, unpacked, of the same name."""
+    if not path.is_file():
+        raise UserError(f"There is no file {path}.")
+    if path.stat().st_size <= WHOLE_BYTES:
+        return path
+    target = folder / path.name.removesuffix(".gz")
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+        if magic == b"PAR1":
+            pl.scan_parquet(path).head(_ROWS).collect().write_parquet(target)
+            return target
+        if magic[:2] == b"\x1f\x8b":
+            with gzip.open(path) as packed:
+                text = packed.read(HEAD_BYTES)
+        elif magic == b"PK\x03\x04":
+            with zipfile.ZipFile(path) as archive:
+                largest = max(archive.infolist(), key=lambda member: member.file_size)
+                target = folder / Path(largest.filename).name
+                with archive.open(largest) as member:
+                    text = member.read(HEAD_BYTES)
+        else:
+            with path.open("rb") as file:
+                text = file.read(HEAD_BYTES)
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, pl.exceptions.PolarsError) as error:
+        raise UserError(f"{path} is damaged: {error}.") from error
+    target.write_bytes(text[: text.rfind(b"\n") + 1] or text)
+    return target

@@ -1,0 +1,93 @@
+"""A look into a file says what reading it would: its columns, its first rows, and which rows are bad."""
+
+import gzip
+import zipfile
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipeline.clicks import preview as module
+from pipeline.clicks.preview import preview
+from pipeline.clicks.source import ClickSource, read_source
+from pipeline.core.errors import UserError
+from tests.conftest import real_file
+
+ROWS = "".join(f"s{n // 3},2024-03-01T10:{n % 60:02}:00Z,i{n % 5},shoes\n" for n in range(90))
+LOG = "session,time,item,category\n" + ROWS
+
+
+def test_it_says_which_columns_are_taken_and_shows_the_first_rows(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(LOG)
+    found = preview(path)
+    assert found.columns == ["session", "time", "item", "category"]
+    assert found.taken == {"session": "session", "time": "time", "item": "item", "category": "category"}
+    assert found.rows.height == 8
+    assert found.rows.columns == ["session", "time", "item", "category"]
+    assert found.clicks is not None
+    assert found.clicks.equals(read_source(ClickSource(str(path))).clicks)
+    assert (found.problem, found.bad.height, found.whole) == ("", 0, True)
+
+
+def test_bad_rows_are_named_as_reading_names_them(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(LOG + "s99,yesterday,i1,shoes\n,2024-03-01,i1,shoes\n")
+    found = preview(path)
+    read = read_source(ClickSource(str(path), bad_rows=2))
+    assert found.bad["rows"].sum() == 2
+    assert found.bad.equals(read.left_out)
+    assert found.clicks is not None
+    assert found.clicks.equals(read.clicks)
+
+
+def test_columns_that_are_not_clear_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(LOG.replace("session,time,item,category", "a,b,c,d"))
+    found = preview(path)
+    assert found.columns == ["a", "b", "c", "d"]
+    assert found.taken == {}
+    assert "is not clear" in found.problem
+    assert preview(path, "user=a,time=b,item=c").taken == {"user": "a", "time": "b", "item": "c"}
+
+
+def test_a_large_file_is_looked_into_at_its_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WHOLE_BYTES", 100)
+    monkeypatch.setattr(module, "HEAD_BYTES", 1000)
+    monkeypatch.setattr(module, "_ROWS", 20)
+    plain, packed, zipped, table = (tmp_path / f"log{end}" for end in (".csv", ".csv.gz", ".zip", ".parquet"))
+    plain.write_text(LOG)
+    with gzip.open(packed, "wt", compresslevel=0) as file:
+        file.write(LOG)
+    with zipfile.ZipFile(zipped, "w") as archive:
+        archive.writestr("log.csv", LOG)
+    pl.read_csv(plain).write_parquet(table)
+    for path in (plain, packed, zipped, table):
+        found = preview(path)
+        assert not found.whole
+        assert found.clicks is not None, path
+        assert 10 < found.clicks.height < 40
+        assert found.bad.height == 0, "a row that the end cuts is not looked at"
+
+
+def test_what_cannot_be_looked_into_is_told_by_its_own_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="There is no file"):
+        preview(tmp_path / "none.csv")
+    monkeypatch.setattr(module, "WHOLE_BYTES", 10)
+    path = tmp_path / "cut.csv.gz"
+    path.write_bytes(gzip.compress(LOG.encode())[:60])
+    with pytest.raises(UserError, match=f"{path} is damaged"):
+        preview(path)
+    nothing = tmp_path / "binary.csv"
+    nothing.write_bytes(bytes(range(256)) * 10)
+    with pytest.raises(UserError, match=str(nothing)):
+        preview(nothing)
+
+
+@pytest.mark.realdata
+def test_real_clicks_without_a_header() -> None:
+    found = preview(real_file("yoochoose-clicks-100k.dat.gz"))
+    assert found.columns == ["1", "2", "3", "4"]
+    assert found.taken == {"session": "1", "time": "2", "item": "3", "category": "4"}
+    assert found.clicks is not None
+    assert found.clicks.height == 83_846
