@@ -93,3 +93,38 @@ def test_a_log_is_sent_and_its_recommendations_come_back(page: Page, shop: Works
     found = pl.read_parquet(tmp_path / "found.parquet")
     assert found.columns == ["session_id", "rank", "item_id", "score"]
     assert found["rank"].max() == 10
+
+
+@pytest.mark.long
+def test_triton_is_started_swapped_and_stopped_from_the_page_in_two_tabs(page: Page, shop: Workspace) -> None:
+    before = next(row for row in cli(shop.root, "index", "list")[1]["indexes"] if row["name"].startswith("items-"))
+    other = page.context.new_page()
+    try:
+        page.goto("/serve?session=2735")
+        settled(page)
+        page.get_by_role("button", name=re.compile("Start Triton")).click(timeout=60_000)
+        expect(page.get_by_text("Triton is ready")).to_be_visible(timeout=180_000)
+        other.goto("/serve?session=2735&via=triton")
+        settled(other)
+        expect(other.get_by_text("Triton is ready")).to_be_visible(timeout=60_000)
+        assert cli(shop.root, "index", "build", "--index", "FLAT")[0] == 0
+        assert cli(shop.root, "index", "use", "items-session-flat")[0] == 0
+        page.reload()
+        settled(page)
+        swap = page.get_by_role("button", name=re.compile("Swap to what is in use"))
+        swap.click(timeout=60_000)
+        expect(swap).to_have_count(0, timeout=120_000)
+        expect(page.get_by_text("Triton is ready")).to_be_visible(timeout=60_000)
+        asked = cli(shop.root, "serve", "ask", "--session", "2735", "--via", "triton")
+        assert asked[0] == 0, asked
+        other.reload()
+        settled(other)
+        other.get_by_role("button", name=re.compile("Stop$")).click(timeout=60_000)
+        expect(other.get_by_text("Triton is stopped")).to_be_visible(timeout=60_000)
+        page.reload()
+        settled(page)
+        expect(page.get_by_text("Triton is stopped")).to_be_visible(timeout=60_000)
+    finally:
+        other.close()
+        cli(shop.root, "index", "use", str(before["name"]))
+        cli(shop.root, "serve", "down")
