@@ -119,6 +119,12 @@ def preprocess(
     engine: Annotated[
         str, typer.Option(help="polars, or nvtabular, which writes the same and keeps a workflow.")
     ] = "polars",
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="tcp://… of a Dask cluster that NVTabular is to use; its workers see the workspace's folder."
+        ),
+    ] = None,
     workspace: WorkspaceOption = WORKSPACE,
     json: JsonOption = False,
     wait: WaitOption = False,
@@ -134,7 +140,7 @@ def preprocess(
         from pipeline.sessions.preprocess import preprocess as stage
 
         config = preprocessing(opened, False, test_from, min_item_count, more)
-        return stage(opened, config, job.progress("preprocess", engine), engine)
+        return stage(opened, config, job.progress("preprocess", engine), engine, scheduler)
 
     _stage(workspace, "preprocess", wait, json, work)
 

@@ -9,7 +9,9 @@ workflow/         NVTabular's own, where it was the engine
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,6 +21,7 @@ from pipeline.clicks.ingest import STAGE as CLICKS
 from pipeline.clicks.ingest import load_clicks, load_items
 from pipeline.core.checks import one_of
 from pipeline.core.columns import CATEGORY, CATEGORY_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP, TRAIN_CLICKS
+from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
 from pipeline.sessions.categories import cleaned
 from pipeline.sessions.config import PreprocessConfig
@@ -38,14 +41,23 @@ ENGINE = "polars"  # the default
 
 
 def preprocess(
-    workspace: Workspace, config: PreprocessConfig, progress: Progress = silent, engine: str = ENGINE
+    workspace: Workspace,
+    config: PreprocessConfig,
+    progress: Progress = silent,
+    engine: str = ENGINE,
+    scheduler: str | None = None,
 ) -> Done:
     """Split the sessions by time, number items and categories by the training part, and write both parts.
 
     The engine is no part of the stage's key: what one writes, the other writes too, row for row. Raises UserError for
-    an engine that is not known and for a boundary that leaves nothing.
+    an engine that is not known and for a boundary that leaves nothing. `scheduler` is the address of a Dask cluster
+    that NVTabular is to use.
     """
-    write = ENGINES[one_of(engine, ENGINES, "engine")]
+    write: Any = ENGINES[one_of(engine, ENGINES, "engine")]
+    if scheduler is not None:
+        if engine != "nvtabular":
+            raise UserError(f"--scheduler {scheduler} is for NVTabular: add --engine nvtabular, or leave it out.")
+        write = partial(write, scheduler=scheduler)
 
     def body(folder: Path, report: Progress) -> Metrics:
         report(0, 4, "dropping what is asked for, splitting by time")

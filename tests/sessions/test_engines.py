@@ -148,3 +148,26 @@ def test_merlin_reads_the_schema_as_it_writes_its_own(tmp_path: Path) -> None:
 def test_an_engine_that_is_not_known_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="There is no engine 'dask': choose polars, nvtabular"):
         preprocess(Workspace.open(tmp_path / "ws"), PreprocessConfig(), engine="dask")
+
+
+def test_a_cluster_of_two_processes_writes_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from distributed import LocalCluster
+
+    monkeypatch.setattr(splitting, "_SLICE", 1_000)
+    monkeypatch.setattr(by_nvtabular, "_PART_BYTES", 20_000)
+    workspace = Workspace.open(tmp_path / "ws")
+    ingest(workspace, ClickSource("shop:3000"))
+    preprocess(workspace, PreprocessConfig())
+    expected = [load_part(workspace, part) for part in PARTS]
+    workspace.remove("data")
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster:
+        preprocess(workspace, PreprocessConfig(), engine="nvtabular", scheduler=cluster.scheduler_address)
+    assert len(list((workspace.stage("data") / "train").glob("*.parquet"))) > 2
+    for part, frame in zip(PARTS, expected, strict=True):
+        assert_frame_equal(load_part(workspace, part), frame)
+
+
+def test_a_cluster_is_for_nvtabular_only(tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path / "ws")
+    with pytest.raises(UserError, match="--scheduler .* is for NVTabular: add --engine nvtabular"):
+        preprocess(workspace, PreprocessConfig(), scheduler="tcp://127.0.0.1:1")

@@ -16,9 +16,9 @@ from pipeline.bench.load.fleet import Fleet, Load, LoadFigures, cpu_during, figu
 from pipeline.bench.load.messages import Report, Target, Work
 from pipeline.bench.load.requests import Search
 from pipeline.core.arrays import Floats
+from pipeline.core.cluster import connect
 from pipeline.core.errors import UserError
 
-_CONNECT_S = 8
 _READY_S = 180.0
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 
@@ -27,21 +27,9 @@ class WorkersFleet:
     """Client processes that the workers of a Dask scheduler start; it measures as `Fleet` does."""
 
     def __init__(self, target: Target, scheduler: str) -> None:
-        from distributed import Client
-
         self.target = target
-        try:
-            self.dask = Client(scheduler, timeout=_CONNECT_S, set_as_default=False)
-        except (OSError, ValueError) as error:
-            raise UserError(
-                f"No Dask scheduler answers at {scheduler}: start one with `dask scheduler`, and workers with "
-                f"`dask worker {scheduler}`."
-            ) from error
+        self.dask = connect(scheduler, as_default=False)
         self.workers = sorted(self.dask.scheduler_info()["workers"])
-        if not self.workers:
-            raise UserError(
-                f"The Dask scheduler {scheduler} has no workers: start some with `dask worker {scheduler}`."
-            )
         far = [w for w in self.workers if urlsplit(w).hostname not in _LOCAL]
         if target.pid and far:
             raise UserError(

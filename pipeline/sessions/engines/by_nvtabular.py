@@ -1,11 +1,13 @@
-"""Encode and write by NVTabular: a workflow that is kept, on pandas, or on cuDF where there is a GPU."""
+"""Encode and write by NVTabular: a workflow that is kept; on pandas, on cuDF with a GPU, or on a Dask cluster."""
 
 from collections.abc import Iterator
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 
+from pipeline.core.cluster import connect
 from pipeline.core.columns import CATEGORY, CATEGORY_IDX, ITEM_ID, ITEM_IDX, SESSION_ID, TIMESTAMP
 from pipeline.core.errors import UserError
 from pipeline.sessions.dropping import CODE
@@ -13,15 +15,28 @@ from pipeline.sessions.splitting import PARTS, ClickSplit
 from pipeline.sessions.vocabulary import Vocabulary
 from pipeline.store.parquet import write_tables
 
+_PART_BYTES = 256_000_000  # that a worker of a cluster encodes at once
 
-def write(folder: Path, split: ClickSplit, vocabulary: Vocabulary, items: pl.DataFrame) -> None:
-    """Fit Categorify to the vocabulary, encode both parts, and keep the workflow in folder/workflow."""
+
+def write(
+    folder: Path, split: ClickSplit, vocabulary: Vocabulary, items: pl.DataFrame, scheduler: str | None = None
+) -> None:
+    """Fit Categorify to the vocabulary, encode both parts, and keep the workflow in folder/workflow.
+
+    With `scheduler`, the workers of that Dask cluster encode: they see `folder` under the same path.
+    """
+    _check(split, items)
+    with closing(connect(scheduler, as_default=True)) if scheduler else nullcontext() as client:
+        _write(folder, split, vocabulary, items, on_cluster=client is not None)
+
+
+def _write(folder: Path, split: ClickSplit, vocabulary: Vocabulary, items: pl.DataFrame, on_cluster: bool) -> None:
     import nvtabular as nvt
     from merlin.io import Dataset
     from merlin.schema import Tags
     from nvtabular import ops
 
-    _check(split, items)
+    more = {"part_size": _PART_BYTES} if on_cluster else {}
     tables = {part: _raw(folder, part, split, items) for part in PARTS}
     names = {ITEM_ID: vocabulary.items[ITEM_ID], CATEGORY: vocabulary.categories[CATEGORY]}
     vocabs = {name: values.to_pandas() for name, values in names.items()}  # equal counts would be numbered by chance
@@ -31,12 +46,19 @@ def write(folder: Path, split: ClickSplit, vocabulary: Vocabulary, items: pl.Dat
     session = [SESSION_ID] >> ops.AddTags([Tags.SESSION_ID])
     named = item + category >> ops.Rename(f=lambda column: {ITEM_ID: ITEM_IDX, CATEGORY: CATEGORY_IDX}[column])
     workflow = nvt.Workflow(named + session + [TIMESTAMP])
-    workflow.fit(Dataset(str(tables["train"]), engine="parquet"))
+    workflow.fit(Dataset(str(tables["train"]), engine="parquet", **more))
     for name, table in tables.items():
-        encoded = workflow.transform(Dataset(str(table), engine="parquet"))
-        encoded.to_parquet(str(folder / name), out_files_per_proc=1)
+        encoded = workflow.transform(Dataset(str(table), engine="parquet", **more))
+        if on_cluster:  # a file a part, named in their order; Dataset's own way mixes the parts of a worker
+            encoded.to_ddf().to_parquet(str(folder / name), write_index=False, name_function=_file)
+        else:
+            encoded.to_parquet(str(folder / name), out_files_per_proc=1)
         table.unlink()
     workflow.save(str(folder / "workflow"))
+
+
+def _file(part: int) -> str:
+    return f"part_{part:06}.parquet"
 
 
 def _check(split: ClickSplit, items: pl.DataFrame) -> None:
