@@ -17,6 +17,7 @@ from pipeline.evaluation.evaluate import (
     evaluations,
     intervals,
     longest_sessions,
+    sampled,
 )
 from pipeline.evaluation.slices import LENGTH, POPULARITY
 from pipeline.evaluation.through_index import approximations
@@ -79,6 +80,8 @@ _MOST = "Only this many next clicks of each session are ranked, from the first; 
 def _longest(config: EvaluateConfig) -> None:
     """Say where few sessions make most of what is measured."""
     longest = longest_sessions(state.workspace(), config)
+    if note := sampled(state.workspace(), config):
+        st.caption(f":material/info: {note}")
     if longest and longest.note:
         st.warning(f"{longest.note} You can limit each session above.", icon=":material/warning:")
 

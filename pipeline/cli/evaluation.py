@@ -60,7 +60,14 @@ def evaluate(
     def body() -> Answer:
         from pipeline.core.errors import UserError
         from pipeline.evaluation.differences import best_baseline, differences
-        from pipeline.evaluation.evaluate import EvaluateConfig, current, evaluations, intervals, longest_sessions
+        from pipeline.evaluation.evaluate import (
+            EvaluateConfig,
+            current,
+            evaluations,
+            intervals,
+            longest_sessions,
+            sampled,
+        )
         from pipeline.evaluation.evaluate import evaluate as stage
         from pipeline.evaluation.through_index import ThroughIndexConfig, check
 
@@ -92,7 +99,15 @@ def evaluate(
                     if name in names
                 },
                 "longest_sessions": asdict(longest) | {"share": round(longest.share, 6)} if longest else None,
-                "note": f"{longest.note} {_BOUND}" if longest and longest.note else "",
+                "note": " ".join(
+                    filter(
+                        None,
+                        [
+                            sampled(opened, config),
+                            f"{longest.note} {_BOUND}" if longest and longest.note else "",
+                        ],
+                    )
+                ),
             }
             if index:
                 job.result["index"] = _through(

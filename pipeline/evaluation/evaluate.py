@@ -17,7 +17,7 @@ from pipeline.core.columns import SESSION_ID
 from pipeline.core.errors import UserError
 from pipeline.core.options import Options
 from pipeline.core.progress import Progress, silent
-from pipeline.evaluation.examples import EvaluationExamples, Longest
+from pipeline.evaluation.examples import EvaluationExamples, Longest, sample_note
 from pipeline.evaluation.slices import slices
 from pipeline.metrics.bootstrap import interval, resample
 from pipeline.metrics.ranking import MISS, Ranked, rank_all
@@ -28,6 +28,7 @@ from pipeline.training.archive import keep_figures
 from pipeline.training.train import load_model, stage_name, trained
 
 LONGEST = "longest_sessions"  # in a manifest's metrics
+SAMPLED = "sampled_of"
 EXAMPLES, RESAMPLES, SLICES = "examples.parquet", "resamples.parquet", "slices.parquet"
 
 
@@ -83,7 +84,10 @@ def evaluate(
             (clicks / max(1, clicks.max())).astype(np.float32),
             report,
         )
-        return _write(folder, examples.table, catalogue, ranked) | {LONGEST: asdict(examples.longest())}
+        return _write(folder, examples.table, catalogue, ranked) | {
+            LONGEST: asdict(examples.longest()),
+            SAMPLED: examples.sampled_of,
+        }
 
     inputs = [stage_name(model), preprocess.STAGE]
     done = run_stage(
@@ -118,13 +122,19 @@ def evaluations(workspace: Workspace, config: EvaluateConfig = ALL_CLICKS) -> di
 
 
 def _figures(manifest: dict[str, Any]) -> dict[str, float]:
-    return {name: value for name, value in manifest["metrics"].items() if name not in ("intervals", LONGEST)}
+    return {name: value for name, value in manifest["metrics"].items() if name not in ("intervals", LONGEST, SAMPLED)}
 
 
 def longest_sessions(workspace: Workspace, config: EvaluateConfig = ALL_CLICKS) -> Longest | None:
     """Read what the longest sessions contribute to the examples, alike for all models; None before any is measured."""
     found = next(iter(_measured(workspace, config).values()), None)
     return Longest(**found["metrics"][LONGEST]) if found else None
+
+
+def sampled(workspace: Workspace, config: EvaluateConfig = ALL_CLICKS) -> str:
+    """Say that figures are of a sample of the test sessions, '' where they are of all."""
+    found = next(iter(_measured(workspace, config).values()), None)
+    return sample_note(int(found["metrics"].get(SAMPLED, 0))) if found else ""
 
 
 def intervals(

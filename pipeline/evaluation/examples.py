@@ -12,6 +12,8 @@ from pipeline.metrics.ranking import Scores
 from pipeline.sessions import sparse
 from pipeline.sessions.histories import Histories, next_clicks
 
+MOST_SESSIONS = 200_000  # that are ranked: of more, so many are drawn; an interval of recall@20 is then some ±.002
+_SEED = 20
 CLICKS = "clicks"  # how many clicks of the session had been revealed
 _HUNDREDTH = 0.01
 _LARGE, _TIMES = 0.25, 10  # share of all examples, and times the median session's, at which it is said
@@ -52,13 +54,16 @@ class EvaluationExamples:
     seen: Histories | None  # (n,) all clicks before, where those shall not be recommended
     targets: Ints  # (n,) columns of the catalogue, -1 outside it
     table: pl.DataFrame  # (n,) session_id, clicks, item_idx
+    sampled_of: int = 0  # sessions that there are, where not all of them are looked at
 
     @staticmethod
     def of(clicks: pl.DataFrame, exclude_seen: bool = False, max_clicks: int = 0) -> "EvaluationExamples":
         """Reveal each session click by click; with `exclude_seen`, what the session clicks again is no example.
 
-        `max_clicks` bounds a session's examples to its first next clicks; 0: all of them.
+        `max_clicks` bounds a session's examples to its first next clicks; 0: all of them. Of more than MOST_SESSIONS
+        sessions so many are drawn at random, the same ones for every model.
         """
+        clicks, sampled_of = _drawn(clicks)
         histories, items, _ = next_clicks(clicks)
         targets = np.where(items >= FIRST_IDX, items - FIRST_IDX, -1)
         known_before = ~pl.struct(SESSION_ID, ITEM_IDX).is_first_distinct() & (pl.col(ITEM_IDX) >= FIRST_IDX)
@@ -72,7 +77,8 @@ class EvaluationExamples:
         left_out = table.select(seen_before | late).to_series()
         kept = ~left_out.to_numpy()
         seen = next_clicks(clicks, max_history=clicks.height)[0].take(kept) if exclude_seen else None
-        return EvaluationExamples(histories.take(kept), seen, targets[kept], table.filter(~left_out).drop("_seen"))
+        table = table.filter(~left_out).drop("_seen")
+        return EvaluationExamples(histories.take(kept), seen, targets[kept], table, sampled_of)
 
     def longest(self) -> "Longest":
         """Count what the longest hundredth of the sessions, one at least, contributes."""
@@ -93,3 +99,20 @@ class EvaluationExamples:
         rest = scores - scores.multiply(known > 0)
         rest.eliminate_zeros()
         return rest.tocsr()
+
+
+def _drawn(clicks: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """Give the clicks of at most MOST_SESSIONS sessions, and how many sessions there are where that is not all."""
+    lengths = clicks[SESSION_ID].rle().struct.field("len").to_numpy()
+    if len(lengths) <= MOST_SESSIONS:
+        return clicks, 0
+    chosen = np.zeros(len(lengths), np.bool_)
+    chosen[np.random.default_rng(_SEED).choice(len(lengths), MOST_SESSIONS, replace=False)] = True
+    return clicks.filter(pl.Series(np.repeat(chosen, lengths))), len(lengths)
+
+
+def sample_note(sampled_of: int) -> str:
+    """Say that not all sessions were looked at, '' where they were."""
+    if not sampled_of:
+        return ""
+    return f"Measured on {MOST_SESSIONS:,} of {sampled_of:,} test sessions, drawn at random, alike for every model."

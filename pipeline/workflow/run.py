@@ -8,7 +8,7 @@ from pipeline.clicks.ingest import ingest
 from pipeline.core.columns import DEFAULT_MODEL
 from pipeline.core.errors import UserError
 from pipeline.core.progress import part
-from pipeline.evaluation.evaluate import evaluate, evaluations, longest_sessions
+from pipeline.evaluation.evaluate import evaluate, evaluations, longest_sessions, sampled
 from pipeline.indexes.build import IndexConfig, build_index
 from pipeline.indexes.registry import index_in_use, use_index
 from pipeline.jobs.process import Running
@@ -70,7 +70,7 @@ def run_pipeline(workspace: Workspace, config: RunConfig, job: Running) -> dict[
         "clicks": found["clicks"],
         "sessions": found["sessions"],
         "items": found["items"],
-        "notes": [*found["notes"], *([longest.note] if longest and longest.note else [])],
+        "notes": [*found["notes"], *filter(None, [longest.note if longest else "", sampled(workspace)])],
         "stages": stages,
         "models": evaluations(workspace),
         "collections": [d.manifest["metrics"]["collection"] for d in done if d.name.startswith("indexes/")],

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.core.columns import FIRST_IDX, ITEM_IDX, SESSION_ID
+from pipeline.evaluation import examples
 from pipeline.evaluation.differences import certain
 from pipeline.evaluation.evaluate import ALL_CLICKS, EXAMPLES, SLICES, evaluation_stage, evaluations
 from pipeline.evaluation.examples import EvaluationExamples
@@ -191,3 +192,18 @@ def _beyond(workspace: Workspace, most: int) -> int:
     """Count the next clicks of the test sessions beyond the first so many."""
     test = pl.read_parquet(workspace.stage("data") / "test" / "part_0.parquet")
     return int(test.group_by(SESSION_ID).len()["len"].map_elements(lambda n: max(0, n - 1 - most), pl.Int64).sum())
+
+
+def test_of_many_sessions_a_sample_is_ranked_alike_for_every_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    clicks = made.clicks(300, 12)[0].sort("session_id", maintain_order=True)
+    whole = EvaluationExamples.of(clicks)
+    assert whole.sampled_of == 0
+    monkeypatch.setattr(examples, "MOST_SESSIONS", 100)
+    some, again = EvaluationExamples.of(clicks), EvaluationExamples.of(clicks)
+    assert some.sampled_of == clicks["session_id"].n_unique()
+    assert some.table.equals(again.table)
+    assert some.table["session_id"].n_unique() <= 100
+    assert len(some.targets) == some.table.height
+    kept = whole.table.join(some.table.select("session_id").unique(), on="session_id", how="semi")
+    assert kept.equals(some.table), "of a session that is drawn, every next click is ranked"
+    assert examples.sample_note(300) == "Measured on 100 of 300 test sessions, drawn at random, alike for every model."
