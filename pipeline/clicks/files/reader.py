@@ -9,7 +9,7 @@ from pipeline.clicks import columns
 from pipeline.clicks.bad_rows import BadRow, leave_out, shown
 from pipeline.clicks.canonical import RawClicks
 from pipeline.clicks.columns import OBVIOUS, ClickColumns
-from pipeline.clicks.files import archives, parquet
+from pipeline.clicks.files import archives, parquet, yoochoose
 from pipeline.clicks.files import text as text_files
 from pipeline.clicks.metadata import typed
 from pipeline.clicks.table import Table, refuse_twice
@@ -97,7 +97,7 @@ def _yoochoose(first: list[str]) -> ClickColumns | None:
     if len(first) != len(_YOOCHOOSE) or not _ISO_START.match(first[1]):
         return None
     names = {role: str(at + 1) for role, at in _YOOCHOOSE.items()}
-    return ClickColumns(_YOOCHOOSE, names, header=False, notes=["Read as YOOCHOOSE's raw format."])
+    return ClickColumns(_YOOCHOOSE, names, header=False, notes=[yoochoose.NOTE])
 
 
 def _blank(table: Table, some: pl.Series) -> pl.Series:
