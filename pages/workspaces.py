@@ -77,7 +77,7 @@ def _new() -> None:
 
 
 def _import() -> None:
-    with st.container(border=True):
+    with st.expander("Import a workspace", icon=":material/upload:"):
         sent = uploads.upload("A workspace as one file", "Only take files from people you trust.", ["tar"])
         name = st.text_input("Its name here", placeholder="letters, digits, - and _", max_chars=60)
         if st.button("Import", disabled=not (sent and name), help=None if sent else "Choose a file first."):

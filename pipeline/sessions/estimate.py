@@ -26,7 +26,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Expected:
     """What would be kept, scaled to all clicks."""
 
     steps: list[Step]
@@ -49,7 +49,7 @@ def take_sample(workspace: Workspace, most: int = MOST_CLICKS) -> Sample:
     return Sample(kept, kept.clicks.height / total if every > 1 else 1.0)
 
 
-def estimate(sample: Sample, config: PreprocessConfig) -> Estimate:
+def estimate(sample: Sample, config: PreprocessConfig) -> Expected:
     """Say what `config` would keep; raise UserError where it leaves nothing to train on or to test with."""
     kept, steps = drop(sample.kept, config, sample.share)
     if len(kept.lengths) < 2:
@@ -60,4 +60,4 @@ def estimate(sample: Sample, config: PreprocessConfig) -> Estimate:
         for step in split.steps
     ]
     train, test = (round(int(split.of(part).sum()) / sample.share) for part in ("train", "test"))
-    return Estimate(scaled, train, test, split.boundary.isoformat(), sample.share)
+    return Expected(scaled, train, test, split.boundary.isoformat(), sample.share)

@@ -36,15 +36,17 @@ def test_when_only_the_clicks_are_read_every_page_says_what_is_stale_and_the_ind
 
 
 def test_what_a_job_refuses_is_said_below_its_button_until_it_is_dismissed(page: Page) -> None:
-    page.goto("/data")
+    page.goto("/data?data=file")
     settled(page)
-    page.get_by_label("Test from", exact=False).fill("yesterday")
-    page.get_by_label("Test from", exact=False).press("Enter")
-    settled(page)
-    page.get_by_role("button", name="Preprocess").click()
-    said = page.get_by_test_id("stMain").get_by_text("--test-from 'yesterday' is not an ISO time")
+    path = page.get_by_role("textbox", name="Or a path on this machine")
+    path.fill("/nowhere.csv")
+    path.press("Enter")
+    expect(page.get_by_text("There is no file /nowhere.csv.")).to_be_visible()
+    button = page.get_by_role("button", name="Only read the clicks")
+    button.click()
+    said = page.get_by_test_id("stMain").get_by_text("no data set of that name")
     expect(said).to_be_visible(timeout=60_000)
-    assert _top(page.get_by_role("button", name="Preprocess")) < _top(said)
+    assert _top(button) < _top(said)
     page.get_by_role("link", name="Map").click()  # where that button is not
     expect(page.locator("h1")).to_contain_text("similar")
     expect(said).to_be_visible()
