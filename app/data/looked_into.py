@@ -118,9 +118,12 @@ def _figures(clicks: pl.DataFrame) -> None:
         draw.figure(profile.lengths(lengths, state.mode()), key="look-lengths")
     with right:
         draw.figure(data.popularity(items, state.mode()), key="look-items")
-        counted = clicks.group_by(CATEGORY).len("clicks")
-        draw.figure(data.categories(profile.named(counted), state.mode()), key="look-categories")
-    draw.figure(charts.long_tail(items, state.mode()), key="look-tail")
+        draw.figure(charts.long_tail(items, state.mode()), key="look-tail")
+    counted = profile.named(clicks.group_by(CATEGORY).len("clicks"))
+    if counted[CATEGORY].drop_nulls().len():
+        draw.figure(data.categories(counted, state.mode()), key="look-categories")
+    else:
+        st.caption("No click has a category.")
 
 
 def _text(value: object) -> str:
