@@ -6,6 +6,7 @@ of `reader`, which reads everything, says what is wrong with which row, and take
 
 import gzip
 import io
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,7 +42,7 @@ def read(path: Path, progress: Progress) -> pl.DataFrame | None:
                     return None
                 pieces.append(piece)
                 progress(file.tell() / max(total, 1), 3, f"reading {path.name}")
-        except (OSError, EOFError):  # damaged: the careful way says how
+        except (OSError, EOFError, zlib.error):  # damaged: the careful way says how
             return None
     return pl.concat(pieces).rechunk() if pieces else None
 
