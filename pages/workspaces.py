@@ -7,13 +7,11 @@ import streamlit as st
 from app import making, refused, state, tray
 from app.data import uploads
 from app.errors import errors
-from app.parts import layout, terms
+from app.parts import files, layout, terms
 from app.workspaces import actions
 from pipeline.core.errors import UserError
 from pipeline.core.text import age, number, size
 from pipeline.workspaces.places import Listed, check_new, home_of, list_deleted, list_workspaces
-
-_MOST_BYTES = 200_000_000  # that a page hands out
 
 
 def main() -> None:
@@ -60,10 +58,7 @@ def _exported() -> None:
     for path in sorted(folder.glob("*.tar")) if folder.is_dir() else []:
         told, button, gone = st.columns([3, 1, 1], vertical_alignment="center")
         told.markdown(f":material/archive: {terms.escaped(path.name)}, {size(path.stat().st_size)}")
-        if path.stat().st_size <= _MOST_BYTES:
-            button.download_button("Download", path.read_bytes, path.name, key=f"get-{path.name}", width="stretch")
-        else:
-            button.caption(f"In {folder}")
+        files.download(button, path)
         if gone.button("Remove", key=f"remove-{path.name}", width="stretch"):
             path.unlink(missing_ok=True)
             st.rerun()

@@ -53,15 +53,15 @@ def _columns(found: Preview, path: str) -> str:
     """Ask which column is what, beginning with what was recognised; '' where that is left as it is."""
     st.markdown("**Which column is what?**")
     users = "user" in found.taken
+    recognised = {role: found.taken.get("user" if role == "session" and users else role, _NONE) for role in _ROLES}
     chosen: dict[str, str] = {}
     for role, place in zip(_ROLES, st.columns(len(_ROLES)), strict=True):
-        guess = found.taken.get("user" if role == "session" and users else role)
-        options = found.columns if guess and role != "category" else [_NONE, *found.columns]
+        guess = recognised[role]
+        options = [_NONE, *found.columns] if guess == _NONE or role == "category" else found.columns
         label = "session or user" if role == "session" else role
         index = options.index(guess) if guess in options else 0
         chosen[role] = str(place.selectbox(label, options, index, key=f"column-{role}-{path}"))
     kind = st.toggle("That column has users, not sessions", users, key=f"users-{path}")
-    recognised = {role: found.taken.get("user" if role == "session" and users else role, _NONE) for role in _ROLES}
     if "date" in found.taken or (chosen == recognised and kind == users):
         return ""
     if _NONE in (chosen["session"], chosen["time"], chosen["item"]):

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import state
 from app.parts import draw, terms
-from pipeline.core.columns import CATEGORY, SPECIAL_OFFER, TIMESTAMP, UNKNOWN_CATEGORY
+from pipeline.core.columns import CATEGORY, NO_CATEGORY, TIMESTAMP
 from pipeline.core.text import number
 from pipeline.figures import charts, data
 from pipeline.figures.figure import Figure
@@ -30,9 +30,9 @@ def show(manifest: dict[str, Any]) -> None:
     with right:
         draw.figure(lengths(counted, state.mode(), manifest["metrics"]["median_length"]))
         draw.figure(charts.long_tail(items["clicks"], state.mode()))
-    by_category = items.group_by(pl.col(CATEGORY).cast(pl.String)).agg(pl.col("clicks").sum())
-    if named(by_category)[CATEGORY].drop_nulls().len():
-        draw.figure(data.categories(named(by_category), state.mode()))
+    by_category = named(items.group_by(pl.col(CATEGORY).cast(pl.String)).agg(pl.col("clicks").sum()))
+    if by_category[CATEGORY].drop_nulls().len():
+        draw.figure(data.categories(by_category, state.mode()))
 
 
 def lengths(counted: pl.DataFrame, mode: str, median: float | None = None) -> Figure:
@@ -56,7 +56,7 @@ def by_day(clicks: pl.LazyFrame) -> pl.DataFrame:
 
 def named(counted: pl.DataFrame) -> pl.DataFrame:
     """Take what YOOCHOOSE writes for no category and for special offers as none."""
-    nothing = pl.col(CATEGORY).is_in([UNKNOWN_CATEGORY, SPECIAL_OFFER])
+    nothing = pl.col(CATEGORY).is_in(NO_CATEGORY)
     return counted.with_columns(pl.when(~nothing).then(pl.col(CATEGORY)).alias(CATEGORY))
 
 

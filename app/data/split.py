@@ -1,5 +1,6 @@
 """Sessions to train on and to test with: what is kept, told before it is done, and what was dropped, after."""
 
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -7,6 +8,7 @@ import streamlit as st
 from app import making, refused, state, tray, url
 from app.parts import draw, table
 from pipeline.core.errors import UserError
+from pipeline.core.options import bounds
 from pipeline.core.text import number, percent
 from pipeline.figures import data
 from pipeline.sessions.config import TEST_SHARE, PreprocessConfig
@@ -81,18 +83,14 @@ def _options() -> dict[str, Any]:
     """Draw the options; give those that are not the default."""
     chosen: dict[str, Any] = _boundary()
     first = st.columns(4)
-    chosen["last_days"] = _whole(first[0], "last_days", "Only the last days", 0, 100_000, "0: all of them.")
+    chosen["last_days"] = _whole(first[0], "last_days", "Only the last days")
     share = first[1].selectbox("Train on the last", list(_SHARES), **url.choice("train_on", "all", list(_SHARES)))
     chosen["train_share"] = _SHARES[str(share)]
-    chosen["min_session_length"] = _whole(first[2], "min_session_length", "Shortest session", 2, 1000, "In clicks.")
-    chosen["max_session_length"] = _whole(
-        first[3], "max_session_length", "Longest session", 0, 1_000_000, "In clicks; 0: any. Programs click on and on."
-    )
+    chosen["min_session_length"] = _whole(first[2], "min_session_length", "Shortest session")
+    chosen["max_session_length"] = _whole(first[3], "max_session_length", "Longest session")
     second = st.columns(4, vertical_alignment="bottom")
-    chosen["min_item_count"] = _whole(second[0], "min_item_count", "Fewest clicks of an item", 1, 1_000_000, "")
-    chosen["min_category_count"] = _whole(
-        second[1], "min_category_count", "Fewest items of a category", 1, 1_000_000, "Rarer ones count as none."
-    )
+    chosen["min_item_count"] = _whole(second[0], "min_item_count", "Fewest clicks of an item")
+    chosen["min_category_count"] = _whole(second[1], "min_category_count", "Fewest items of a category")
     flags = {
         "collapse_repeats": "Collapse repeated clicks",
         "clean_categories": "Clean up categories",
@@ -109,7 +107,7 @@ def _boundary() -> dict[str, Any]:
     shown = url.segments("test_by", next(iter(_BEGINS)), read, _BEGINS.__getitem__)
     by = left.segmented_control("Test with", list(_BEGINS), required=True, **shown)
     if by == "the last days":
-        return {"test_days": _whole(right, "test_days", "Days at the log's end", 1, 100_000, "")}
+        return {"test_days": _whole(right, "test_days", "Days at the log's end", least=1)}
     if by == "a time":
         asked = right.text_input(
             "From (ISO time, UTC)", placeholder="2014-09-01", **url.bound("test_from", "", url.text)
@@ -120,15 +118,18 @@ def _boundary() -> dict[str, Any]:
     return {"test_share": percents / 100}
 
 
-def _whole(place: Any, name: str, label: str, least: int, most: int, about: str) -> int:
-    return int(
-        place.number_input(label, least, most, help=about or None, **url.bound(name, least, url.whole(least, most)))
-    )
+def _whole(place: Any, name: str, label: str, least: int | None = None) -> int:
+    """Draw the field of a number, with the bounds and the meaning that its option has."""
+    field = PreprocessConfig.model_fields[name]
+    limits = bounds(field)
+    low, high = int(limits["ge"] if least is None else least), int(limits["le"])
+    shown = url.bound(name, max(low, int(field.default)), url.whole(low, high))
+    return int(place.number_input(label, low, high, help=field.description, **shown))
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading a sample of the clicks")
 def _sample(root: str, key: str) -> Sample:
-    return take_sample(Workspace(state.root()))
+    return take_sample(Workspace(Path(root)))
 
 
 def _estimated(chosen: dict[str, Any]) -> PreprocessConfig | None:

@@ -6,13 +6,12 @@ import streamlit as st
 
 from app import making, refused, state, tray, url
 from app.data import uploads
-from app.parts import table
+from app.parts import files, table
 from pipeline.core.text import size
 from pipeline.serving.stages.served import ServedModel
 
 FOLDER = "recommendations"  # in the workspace
 _SHOWN = 5
-_MOST_BYTES = 200_000_000  # that a page hands out
 
 
 def show(served: ServedModel) -> None:
@@ -48,9 +47,4 @@ def _files() -> None:
         told, button = st.columns([3, 1], vertical_alignment="center")
         with told:
             table.show([{"file": path.name, "size": size(path.stat().st_size)}], {}, words=True)
-        if path.stat().st_size <= _MOST_BYTES:
-            button.download_button(
-                "Download", path.read_bytes, path.name, icon=":material/download:", key=path.name, width="stretch"
-            )
-        else:
-            button.caption(f"In {path.parent}")
+        files.download(button, path)

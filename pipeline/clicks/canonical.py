@@ -15,8 +15,8 @@ from pipeline.core.columns import (
     CATEGORY,
     CLICK_COLUMNS,
     ITEM_ID,
+    NO_CATEGORY,
     SESSION_ID,
-    SPECIAL_OFFER,
     TIMESTAMP,
     UNKNOWN_CATEGORY,
 )
@@ -189,7 +189,7 @@ def _nothing(raw: RawClicks, value: object) -> str:
 def item_table(clicks: pl.DataFrame, metadata: pl.DataFrame | None) -> tuple[pl.DataFrame, list[str]]:
     """Give each clicked item its category, number of clicks, and what `metadata` (item_id, …) knows of it."""
     counts = clicks.group_by(ITEM_ID).agg(pl.len().cast(pl.Int64).alias("clicks"))
-    known = ~pl.col(CATEGORY).is_in([UNKNOWN_CATEGORY, SPECIAL_OFFER])
+    known = ~pl.col(CATEGORY).is_in(NO_CATEGORY)
     categories = (
         clicks.group_by(ITEM_ID, CATEGORY)
         .len()

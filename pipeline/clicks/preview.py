@@ -10,9 +10,8 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.clicks import columns as roles
-from pipeline.clicks.canonical import RawClicks, canonical, in_order
-from pipeline.clicks.files import reader
-from pipeline.core.columns import ITEM_ID
+from pipeline.clicks.canonical import canonical, in_order
+from pipeline.clicks.files import archives, reader
 from pipeline.core.errors import UserError
 
 WHOLE_BYTES = 8_000_000  # a file that is not larger is read as a whole
@@ -71,13 +70,8 @@ def _look(path: Path, whole: bool, asked: str | None, time_format: str | None) -
     except UserError as error:
         return Preview(names, taken, rows, notes=found.notes, problem=str(error), whole=whole)
     clicks = in_order(read.clicks) if read.clicks.height else None
-    return Preview(names, taken, rows, clicks, read.left_out, found.notes, _problem(found, clicks), whole)
-
-
-def _problem(found: RawClicks, clicks: pl.DataFrame | None) -> str:
-    if clicks is None:
-        return f"No row of {found.name} can be read as a click."
-    return "" if clicks[ITEM_ID].len() else f"{found.name} holds no click."
+    problem = f"No row of {found.name} can be read as a click." if clicks is None else ""
+    return Preview(names, taken, rows, clicks, read.left_out, found.notes, problem, whole)
 
 
 def _head(path: Path, folder: Path) -> Path:
@@ -90,7 +84,7 @@ def _head(path: Path, folder: Path) -> Path:
     try:
         with path.open("rb") as file:
             magic = file.read(4)
-        if magic == b"PAR1":
+        if magic == archives.PARQUET:
             pl.scan_parquet(path).head(_ROWS).collect().write_parquet(target)
             return target
         if magic[:2] == b"\x1f\x8b":

@@ -32,5 +32,6 @@ MOST_TEXT_BYTES = 512  # of an id, a category or another text that an index keep
 
 UNKNOWN_CATEGORY = "0"  # how YOOCHOOSE writes "no category"
 SPECIAL_OFFER = "S"  # YOOCHOOSE: the click came through a special offer, not through a category
+NO_CATEGORY = (UNKNOWN_CATEGORY, SPECIAL_OFFER)  # names that say nothing of an item
 
 LATER: dict[str, Any] = {"later": True}  # marks a field of a stage's config that earlier keys do not have

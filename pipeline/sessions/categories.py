@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from pipeline.core.columns import CATEGORY, CLICKS, SPECIAL_OFFER, UNKNOWN_CATEGORY
+from pipeline.core.columns import CATEGORY, CLICKS, NO_CATEGORY
 from pipeline.sessions.config import PreprocessConfig
 
 _ALIKE, _ITEMS = "_alike", "_items"
@@ -29,7 +29,7 @@ def _spelled(items: pl.DataFrame) -> pl.DataFrame:
     """Give categories that differ in case or spaces the spelling with the most clicks, the first by name of equals."""
     text = pl.col(CATEGORY).cast(pl.String).str.strip_chars().str.replace_all(r"\s+", " ")
     items = items.with_columns(text.alias(CATEGORY))
-    nothing = pl.col(CATEGORY).is_in(["", UNKNOWN_CATEGORY, SPECIAL_OFFER])
+    nothing = pl.col(CATEGORY).is_in(["", *NO_CATEGORY])
     items = items.with_columns(pl.when(~nothing).then(pl.col(CATEGORY)).alias(CATEGORY))
     items = items.with_columns(pl.col(CATEGORY).str.to_lowercase().alias(_ALIKE))
     clicked = items.drop_nulls(CATEGORY).group_by(_ALIKE, CATEGORY).agg(pl.col(CLICKS).sum())

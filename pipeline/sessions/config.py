@@ -37,6 +37,8 @@ class PreprocessConfig(Options):
     )
     min_item_count: int = Field(
         default=1,
+        ge=1,
+        le=1_000_000,
         description="Items clicked less often than this are dropped, before sessions of one click are.",
     )
     test_share: Share = Field(

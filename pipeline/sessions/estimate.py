@@ -6,10 +6,9 @@ import polars as pl
 
 from pipeline.clicks.ingest import load_clicks, load_items
 from pipeline.core.columns import SESSION_ID
-from pipeline.core.errors import UserError
 from pipeline.sessions.config import PreprocessConfig
-from pipeline.sessions.dropping import Kept, Step, drop
-from pipeline.sessions.splitting import latest_to_train, split_kept
+from pipeline.sessions.dropping import Kept, Step
+from pipeline.sessions.splitting import split_kept
 from pipeline.store.workspace import Workspace
 
 MOST_CLICKS = 400_000  # that an estimate looks at
@@ -51,10 +50,7 @@ def take_sample(workspace: Workspace, most: int = MOST_CLICKS) -> Sample:
 
 def estimate(sample: Sample, config: PreprocessConfig) -> Expected:
     """Say what `config` would keep; raise UserError where it leaves nothing to train on or to test with."""
-    kept, steps = drop(sample.kept, config, sample.share)
-    if len(kept.lengths) < 2:
-        raise UserError("That leaves fewer than two sessions, and a split needs at least 2: ask for less.")
-    split = latest_to_train(split_kept(kept, steps, config), config.train_share)
+    split = split_kept(sample.kept, config, sample.share)
     scaled = [
         replace(step, clicks=round(step.clicks / sample.share), sessions=round(step.sessions / sample.share))
         for step in split.steps

@@ -54,24 +54,24 @@ class ClickSplit:
 
 
 def split_clicks(clicks: pl.LazyFrame, items: pl.DataFrame, config: PreprocessConfig) -> ClickSplit:
-    """Drop what `config` asks to, and part what is left by time; raise UserError where that leaves nothing.
+    """Drop what `config` asks to, and part what is left by time; raise UserError where that leaves nothing."""
+    return split_kept(Kept.of(clicks, items), config)
+
+
+def split_kept(everything: Kept, config: PreprocessConfig, share: float = 1.0) -> ClickSplit:
+    """Do what `split_clicks` does to sessions that are read; `share` of all of them, where they are a sample.
 
     A session is for testing when its last click is at or after the boundary.
     """
-    kept, steps = drop(Kept.of(clicks, items), config)
+    kept, steps = drop(everything, config, share)
     if len(kept.lengths) < 2:
         raise UserError(_too_few(config, len(kept.lengths)))
-    return latest_to_train(split_kept(kept, steps, config), config.train_share)
-
-
-def split_kept(kept: Kept, steps: list[Step], config: PreprocessConfig) -> ClickSplit:
-    """Part sessions by the time they end."""
     ends = kept.ends
     boundary = split_time(ends, config)
-    return ClickSplit(kept, (ends >= boundary).to_numpy(), boundary, steps)
+    return _latest_to_train(ClickSplit(kept, (ends >= boundary).to_numpy(), boundary, steps), config.train_share)
 
 
-def latest_to_train(split: ClickSplit, share: float) -> ClickSplit:
+def _latest_to_train(split: ClickSplit, share: float) -> ClickSplit:
     """Keep that share of the training sessions which ended last, and those that ended at the same time."""
     if share == 1:
         return split

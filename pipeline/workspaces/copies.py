@@ -16,7 +16,6 @@ from pipeline.workspaces.contents import parts, put
 from pipeline.workspaces.places import ABOUT, FRESH, changing, check_new, find
 
 Thing = TypeVar("Thing")
-SUFFIX = ".tar"  # what is in it is packed already, as Parquet is
 
 
 def duplicate(opened: Path, name: str, to: str, progress: Progress = silent) -> Path:
