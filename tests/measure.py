@@ -1,5 +1,6 @@
 """Run a command and measure it: wall seconds, and the peak memory of its whole process tree, servers it started too."""
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -21,14 +22,19 @@ class Measured:
     peak_bytes: int
 
 
-def _used(root: psutil.Process, marker: str) -> int:
-    """Sum the proportional memory of the tree under `root` and of every process that names `marker`."""
+def _tree(root: psutil.Process, marker: str) -> set[psutil.Process]:
+    """Find the processes under `root` and every one that names `marker`, but for this one."""
     tree = {root, *root.children(recursive=True)}
     for process in psutil.process_iter(["cmdline", "cwd"]):
         if marker in " ".join(process.info["cmdline"] or []) or marker in (process.info["cwd"] or ""):
             tree.add(process)
+    return tree - {psutil.Process()}
+
+
+def _used(root: psutil.Process, marker: str) -> int:
+    """Sum the proportional memory of the tree under `root` and of every process that names `marker`."""
     total = 0
-    for process in tree:
+    for process in _tree(root, marker):
         try:
             total += process.memory_full_info().pss
         except (psutil.Error, OSError):
@@ -36,8 +42,8 @@ def _used(root: psutil.Process, marker: str) -> int:
     return total
 
 
-def measure(arguments: list[str], workspace: Path, limit_s: float = 600) -> Measured:
-    """Run `python -m pipeline ARGUMENTS --workspace WORKSPACE --json`."""
+def measure(arguments: list[str], workspace: Path, limit_s: float = 600, kill_after_s: float | None = None) -> Measured:
+    """Run `python -m pipeline ARGUMENTS --workspace WORKSPACE --json`; `kill_after_s` kills it and its servers then."""
     command = [sys.executable, "-m", "pipeline", *arguments, "--workspace", str(workspace), "--json"]
     started = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -55,9 +61,22 @@ def measure(arguments: list[str], workspace: Path, limit_s: float = 600) -> Meas
     sampler = threading.Thread(target=sample, daemon=True)
     sampler.start()
     try:
-        out, err = process.communicate(timeout=limit_s)
+        out, err = process.communicate(timeout=kill_after_s or limit_s)
+    except subprocess.TimeoutExpired:
+        if kill_after_s is None:
+            raise
+        _kill(psutil.Process(process.pid), str(workspace))
+        out, err = process.communicate()
     finally:
         process.kill()
         done.set()
         sampler.join()
     return Measured(process.returncode, out, err, time.monotonic() - started, peak[0])
+
+
+def _kill(root: psutil.Process, marker: str) -> None:
+    """Kill the tree, and what the servers' supervisors start in its place meanwhile."""
+    for _ in range(3):
+        for process in _tree(root, marker):
+            with contextlib.suppress(psutil.Error):
+                process.kill()

@@ -19,8 +19,8 @@ CHOICES = {
 }
 
 
-def show() -> None:
-    """Draw the choice, what is in a file, and what starts reading it."""
+def show(kept: list[str]) -> None:
+    """Draw the choice, what is in a file, and what starts reading it; `kept` are arguments of the whole pipeline."""
     with st.container(border=True), refused.below("run"):
         keys = list(CHOICES)
         read = {kind: title for title, kind in CHOICES.items()}.get
@@ -35,10 +35,11 @@ def show() -> None:
         first = "Download and run the whole pipeline" if "--fetch" in (arguments or []) else "Run the whole pipeline"
         why = None if ready else "Choose a file first."
         if left.button(first, type="primary", disabled=not ready, help=why, width="stretch"):
-            tray.launch(["run", *(arguments or [])], f"run on {Path((arguments or ['', ''])[1]).name}")
+            tray.launch(["run", *(arguments or []), *kept], f"run on {Path((arguments or ['', ''])[1]).name}")
         if right.button("Only read the clicks", disabled=not ready, help=why, width="stretch"):
             tray.launch(["ingest", *(arguments or [])], "read clicks")
-        st.caption("The current models and indexes stay in use until the new ones are ready.")
+        with_options = "The whole pipeline takes the options of “What is kept” below. " if kept else ""
+        st.caption(f"{with_options}The current models and indexes stay in use until the new ones are ready.")
 
 
 def _arguments(kind: str) -> list[str] | None:

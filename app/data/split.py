@@ -20,8 +20,8 @@ _BEGINS = {"a share": "share", "the last days": "days", "a time": "time"}
 _SHARES = {"all": 1.0, "1/4": 1 / 4, "1/16": 1 / 16, "1/64": 1 / 64}
 
 
-def show() -> None:
-    """Draw what is there, what could be chosen, and what that would keep."""
+def show() -> list[str]:
+    """Draw what is there, what could be chosen, and what that would keep; give what is chosen as arguments."""
     st.header("Training and test sessions")
     manifest = state.workspace().manifest("data")
     if manifest is None:
@@ -35,6 +35,13 @@ def show() -> None:
     with refused.below("preprocess"):
         if st.button("Preprocess", disabled=config is None):
             tray.launch(["preprocess", *_arguments(chosen)], "preprocess")
+    return _arguments(chosen)
+
+
+def beforehand() -> list[str]:
+    """Draw what could be chosen before any clicks are read; give what is chosen as arguments."""
+    with st.expander("What is kept of the clicks"):
+        return _arguments(_options())
 
 
 def _told(manifest: dict[str, Any]) -> None:

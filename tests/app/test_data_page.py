@@ -38,6 +38,26 @@ def test_sessions_of_other_clicks_are_told_apart(
     assert "clicks that were read earlier" in _said(page)
 
 
+@pytest.mark.parametrize("read", [False, True])
+def test_the_whole_pipeline_takes_the_options_that_are_shown(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: bool
+) -> None:
+    monkeypatch.setenv(WORKSPACE_VARIABLE, str(workspace.root))
+    launched: list[list[str]] = []
+    monkeypatch.setattr("app.tray.launch", lambda arguments, title: launched.append(arguments))
+    if read:
+        log = tmp_path / "visits.csv"
+        log.write_text("session,time,item\n" + "".join(f"s{n},2024-01-0{1 + n // 2},a\n" for n in range(10)))
+        ingest(workspace, ClickSource(str(log)))
+    page = AppTest.from_file(str(PAGE), default_timeout=30)
+    page.query_params["min_session_length"], page.query_params["train_on"] = "3", "1/64"
+    page.run()
+    next(button for button in page.button if button.label == "Run the whole pipeline").click().run()
+    assert not page.exception
+    assert launched == [["run", "--clicks", "shop", "--data", "train_share=0.015625", "--data", "min_session_length=3"]]
+    assert "takes the options of “What is kept” below" in "\n".join(shown.value for shown in page.caption)
+
+
 @pytest.mark.parametrize(("longest", "together"), [(2, False), (20, False), (21, True)])
 def test_long_sessions_are_said_to_be_together_only_where_there_are_some(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, longest: int, together: bool

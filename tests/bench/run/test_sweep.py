@@ -48,7 +48,7 @@ def test_a_sweep_measures_each_point_and_keeps_it(root: Path, tmp_path: Path) ->
         )  # a client that a busy machine holds up counts no less
     asked_often = [row for row in rows if row["nq"] == 1 and row["qps_low"] is not None]  # a stall leaves no interval
     assert asked_often
-    assert all(0 < row["qps_low"] <= row["qps"] <= row["qps_high"] < 2 * row["qps"] for row in asked_often)
+    assert all(0 < row["qps_low"] <= row["qps"] <= row["qps_high"] for row in asked_often)
     assert {row["client"] for row in rows} == {"raw", "pymilvus"}
     assert all(row["server_memory_mb"] > 100 > row["memory_mb"] for row in rows), (
         "measured and estimated are two figures"
