@@ -10,6 +10,7 @@ import streamlit as st
 
 from app import state
 from pipeline.core.errors import UserError
+from pipeline.store.workspace import disk_refusal
 
 LOG = "app.log"  # in the workspace
 _BYTES = 1_000_000
@@ -22,7 +23,10 @@ def errors() -> Iterator[None]:
         yield
     except UserError as error:
         st.error(str(error), icon=":material/error:")
-    except Exception:  # the door of a page: nothing may end in a traceback on the screen
+    except Exception as error:  # the door of a page: nothing may end in a traceback on the screen
+        if refusal := disk_refusal(error):
+            st.error(refusal, icon=":material/error:")
+            return
         reference = uuid.uuid4().hex[:8]
         _write(reference)
         st.error(

@@ -19,7 +19,7 @@ from pipeline.jobs.past import Past
 from pipeline.jobs.signals import SIGNALS, Cancel, cancelled_by_signals
 from pipeline.store import strict_json
 from pipeline.store.locks import try_lock
-from pipeline.store.workspace import Workspace, read_json, write_json
+from pipeline.store.workspace import Workspace, disk_refusal, read_json, write_json
 
 _WRITE_EVERY_S = 0.25
 _SAY_EVERY_S = 10.0
@@ -159,7 +159,7 @@ def running(workspace: Workspace, title: str, *, steps: int = 1, wait: bool = Fa
             code, error = 2, str(refusal)
             raise
         except BaseException as defect:
-            error = f"A defect of the program: {type(defect).__name__}: {defect}"
+            code, error = _outcome(defect)
             raise
         finally:
             for number in SIGNALS:
@@ -167,6 +167,13 @@ def running(workspace: Workspace, title: str, *, steps: int = 1, wait: bool = Fa
             if sys.stderr.isatty():
                 print(file=sys.stderr)
             _write_end(job, code, error, result)
+
+
+def _outcome(defect: BaseException) -> tuple[int, str]:
+    """Give the exit code and the sentence of what nobody foresaw."""
+    if refusal := disk_refusal(defect):
+        return 2, refusal
+    return 1, f"A defect of the program: {type(defect).__name__}: {defect}"
 
 
 def _create(workspace: Workspace, title: str) -> Job:
@@ -192,7 +199,7 @@ def adopted() -> Iterator[None]:
     except SystemExit:
         raise
     except BaseException as defect:
-        end_job(1, f"A defect of the program: {type(defect).__name__}: {defect}")
+        end_job(*_outcome(defect))
         raise
 
 
@@ -211,7 +218,8 @@ def end_job(code: int, error: str | None, result: dict[str, Any] | None = None) 
 def _write_end(job: Job, code: int, error: str | None, result: dict[str, Any] | None) -> None:
     state = next((name for name, value in CODES.items() if value == code), "failed")
     told = {"error": error} if error else {"result": result}
-    write_json(job.folder / "end.json", {"state": state, "code": code, **told, "ended": time.time()})
+    with contextlib.suppress(OSError):  # of a full disk: a job whose process is gone counts as killed
+        write_json(job.folder / "end.json", {"state": state, "code": code, **told, "ended": time.time()})
 
 
 def _become_writer(workspace: Workspace, job: Job, wait: bool) -> int:

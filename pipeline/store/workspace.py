@@ -82,13 +82,25 @@ def _target(link: Path) -> str:
         return ""
 
 
-def disk_trouble(error: Exception) -> str | None:
+def disk_trouble(error: BaseException) -> str | None:
     """Name what the disk refused, also when a library wraps it in an error of its own; None for any other error."""
     native = re.search(r"\(os error (\d+)\)", str(error))  # as libraries written in Rust report it
     number = int(native[1]) if native else getattr(error, "errno", None)
     if number is None:  # TensorFlow's errors end with the kernel's words
         number = next((one for one in _REFUSED if str(error).rstrip().endswith(f"; {os.strerror(one)}")), None)
     return os.strerror(number) if number in _REFUSED else None
+
+
+def disk_refusal(error: BaseException) -> str | None:
+    """Say what the disk refused and the way out; None for any other error."""
+    reason = disk_trouble(error)
+    if reason is None:
+        return None
+    what = f" {name}" if (name := getattr(error, "filename", None)) else ""
+    return (
+        f"The disk did not take{what or ' a file'} ({reason}): free disk space or mend the folder's permissions and "
+        "start it again; what was finished before still is there."
+    )
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pipeline.core.errors import Cancelled, UserError
 from pipeline.jobs.job import CANCELLED
 from pipeline.jobs.process import CODES, Running, end_job, running
 from pipeline.store import strict_json
-from pipeline.store.workspace import DEFAULT_ROOT, WORKSPACE_VARIABLE, Workspace
+from pipeline.store.workspace import DEFAULT_ROOT, WORKSPACE_VARIABLE, Workspace, disk_refusal
 
 Answer = dict[str, Any]
 
@@ -58,6 +58,8 @@ def finish(workspace: Path, as_json: bool, body: Callable[[], Answer], show: Cal
     except (Cancelled, KeyboardInterrupt):
         _end(CANCELLED, as_json, CODES["cancelled"])
     except Exception as error:
+        if refusal := disk_refusal(error):
+            _end(refusal, as_json, 2)
         log = workspace / "defect.log"
         try:
             log.write_text(traceback.format_exc())

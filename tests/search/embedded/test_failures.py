@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -14,10 +13,10 @@ import psutil
 import pytest
 
 from pipeline.core.errors import UserError
-from pipeline.core.project import PROJECT
 from pipeline.search.embedded import binary, network, server
 from pipeline.store.workspace import Workspace, write_json
 from tests.conftest import wait_for
+from tests.small_disk import on_a_small_disk
 
 pytestmark = pytest.mark.milvus
 FILL = """
@@ -81,28 +80,16 @@ def test_damaged_data_are_named_and_moved_away_it_starts(workspace: Workspace, d
         assert engine.collections() == []
 
 
-def _on_a_small_disk(folder: Path, size: str, ballast_mb: int) -> list[str]:
-    """Run FILL on a disk in memory of its own; skip where the kernel gives none."""
-    folder.mkdir()
-    if subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "none", folder], check=False).returncode:
-        pytest.skip("this kernel gives no user a disk of their own")
-    script = 'mount -t tmpfs -o size="$1" none "$2" && exec "$3" -c "$4" "$2" "$5"'
-    call = ["unshare", "-rm", "sh", "-c", script, "sh", size, str(folder), sys.executable, FILL, str(ballast_mb)]
-    ended = subprocess.run(call, capture_output=True, text=True, timeout=200, check=False, cwd=PROJECT)
-    assert "Traceback" not in ended.stderr, ended.stderr[-3000:]
-    return ended.stdout.splitlines()
-
-
 @pytest.mark.long
 def test_a_disk_that_fills_is_a_sentence_and_with_room_the_insert_goes_on(tmp_path: Path) -> None:
-    sentence, done, count = _on_a_small_disk(tmp_path / "disk", "600m", 250)
+    sentence, done, count = on_a_small_disk(tmp_path / "disk", "600m", FILL, "250")
     assert "has a full disk: free some space for its data and try again" in sentence
     assert 50_000 <= int(done) < 300_000
     assert int(count) == 300_000
 
 
 def test_a_disk_too_small_to_start_on_is_a_sentence(tmp_path: Path) -> None:
-    (sentence,) = _on_a_small_disk(tmp_path / "disk", "40m", 1)
+    (sentence,) = on_a_small_disk(tmp_path / "disk", "40m", FILL, "1")
     assert "for its disk is full" in sentence
     assert f"free some space for {tmp_path / 'disk' / 'ws' / 'milvus'} and try again" in sentence
 
