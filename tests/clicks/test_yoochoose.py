@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from pipeline.clicks.canonical import canonical
-from pipeline.clicks.files import reader, yoochoose
+from pipeline.clicks.files import archives, reader, yoochoose
 from pipeline.clicks.source import ClickSource, read_source
+from pipeline.core.errors import UserError
 from pipeline.core.progress import silent
 from tests.conftest import real_file
 
@@ -92,6 +93,20 @@ def test_a_damaged_archive_is_left_to_it_too(tmp_path: Path) -> None:
     path = tmp_path / "clicks.dat.gz"
     path.write_bytes(gzip.compress(GOOD.encode() * 50)[:-12])
     assert yoochoose.read(path, silent) is None
+
+
+@pytest.mark.parametrize(("packed", "how"), [(False, "holds"), (True, "unpacks to")])
+def test_more_text_than_there_is_memory_for_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bool, how: str
+) -> None:
+    monkeypatch.setenv(archives.MOST_VARIABLE, "1")
+    raw = GOOD.encode() * 14_000
+    path = tmp_path / "clicks.dat"
+    path.write_bytes(gzip.compress(raw) if packed else raw)
+    with pytest.raises(UserError, match=f"{how} more than 1 MB, the most that is read here"):
+        read_source(ClickSource(str(path)))
+    monkeypatch.setenv(archives.MOST_VARIABLE, "2")
+    assert read_source(ClickSource(str(path))).clicks.height == 28_000
 
 
 @pytest.mark.realdata

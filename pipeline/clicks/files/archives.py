@@ -46,7 +46,7 @@ def unpack(path: Path, most: int | None = None) -> bytes:
     most = most_bytes() if most is None else most
     try:
         if path.stat().st_size > most:
-            raise _too_large(path, "holds", most)
+            raise too_large(path, "holds", most)
         raw = path.read_bytes()
         for _ in range(_DEEPEST):
             inner = _inner(path, raw, most)
@@ -99,12 +99,13 @@ def _bounded(path: Path, opened: IO[bytes], most: int) -> bytes:
     with opened, io.BytesIO() as whole:
         while block := opened.read(_BLOCK):
             if whole.tell() + len(block) > most:
-                raise _too_large(path, "unpacks to", most)
+                raise too_large(path, "unpacks to", most)
             whole.write(block)
         return whole.getvalue()
 
 
-def _too_large(path: Path, verb: str, most: int) -> UserError:
+def too_large(path: Path, verb: str, most: int) -> UserError:
+    """Say that a file has more unpacked bytes than are read here; `verb` is how it has them."""
     return UserError(
         f"{path} {verb} more than {most / 1e6:,.0f} MB, the most that is read here with the memory that is free: "
         f"bring a part of it, free memory, or set {MOST_VARIABLE}."
@@ -128,7 +129,7 @@ def _member(path: Path, raw: bytes, most: int) -> bytes:
         if info.flag_bits & 1:
             raise UserError(f"{path}: {info.filename} is encrypted: unpack it with its password, and name the file.")
         if info.file_size > most:
-            raise _too_large(path, "unpacks to", most)
+            raise too_large(path, "unpacks to", most)
         try:
             return _bounded(path, archive.open(info), most)
         except NotImplementedError as error:

@@ -15,6 +15,7 @@ from typing import BinaryIO, cast
 import numpy as np
 import polars as pl
 
+from pipeline.clicks.files import archives
 from pipeline.clicks.values.ids import NULLS
 from pipeline.core.columns import CATEGORY, CLICK_COLUMNS, ITEM_ID, SESSION_ID, TIMESTAMP
 from pipeline.core.progress import Progress
@@ -29,8 +30,11 @@ _SEPARATORS = 4  # three commas and a line's end
 
 
 def read(path: Path, progress: Progress) -> pl.DataFrame | None:
-    """Read canonical clicks in the order of the file; None where anything is not written exactly as YOOCHOOSE does."""
-    total = path.stat().st_size
+    """Read canonical clicks in the order of the file; None where anything is not written exactly as YOOCHOOSE does.
+
+    Raises UserError for more text than there is memory for its clicks.
+    """
+    total, unpacked, most = path.stat().st_size, 0, archives.most_bytes()
     pieces: list[pl.DataFrame] = []
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
@@ -41,6 +45,9 @@ def read(path: Path, progress: Progress) -> pl.DataFrame | None:
                 if piece is None:
                     return None
                 pieces.append(piece)
+                unpacked += len(block)
+                if unpacked > most:
+                    raise archives.too_large(path, "unpacks to" if packed else "holds", most)
                 progress(file.tell() / max(total, 1), 3, f"reading {path.name}")
         except (OSError, EOFError, zlib.error):  # damaged: the careful way says how
             return None
