@@ -11,6 +11,9 @@ from pathlib import Path
 import psutil
 
 
+_SPARING = 20
+
+
 @dataclass(frozen=True)
 class Measured:
     """What a command answered and what it took."""
@@ -52,11 +55,12 @@ def measure(arguments: list[str], workspace: Path, limit_s: float = 600, kill_af
     def sample() -> None:
         root = psutil.Process(process.pid)
         while not done.is_set():
+            began = time.monotonic()
             try:
                 peak[0] = max(peak[0], _used(root, str(workspace)))
             except psutil.Error:
                 return
-            done.wait(1.0)
+            done.wait(max(1.0, _SPARING * (time.monotonic() - began)))  # counting gigabytes of pages takes a while
 
     sampler = threading.Thread(target=sample, daemon=True)
     sampler.start()

@@ -35,7 +35,15 @@ from pipeline.search.usable import usable_vectors
 from pipeline.store.stage import Done, Metrics, need, run_stage
 from pipeline.store.workspace import Workspace
 from pipeline.training.history import MODEL
-from pipeline.vectors.embed import ENTITIES, Entity, load_vectors, vectors_stage, way_to_vectors
+from pipeline.vectors.embed import (
+    ENTITIES,
+    Entity,
+    count_vectors,
+    load_rows,
+    load_vectors,
+    vectors_stage,
+    way_to_vectors,
+)
 
 _LABEL = re.compile(r"[a-z0-9][a-z0-9-]{0,29}")
 QUERIES = 200  # that recall is measured with
@@ -228,10 +236,10 @@ def queries(
     workspace: Workspace, model: str, entity: Entity, ids: pl.Series, vectors: Floats
 ) -> tuple[pl.Series, Floats]:
     """Choose what recall is measured with, (ids, vectors): what an index of these `vectors` will be asked for."""
-    if model in KINDS and entity == "items":
-        ids, vectors = load_vectors(workspace, model, "sessions")
-    chosen = np.random.default_rng(0).permutation(len(vectors))[:QUERIES]
-    return ids.gather(chosen), vectors[chosen]
+    sessions = model in KINDS and entity == "items"
+    count = count_vectors(workspace, model, "sessions") if sessions else len(vectors)
+    chosen = np.random.default_rng(0).permutation(count)[:QUERIES]
+    return load_rows(workspace, model, "sessions", chosen) if sessions else (ids.gather(chosen), vectors[chosen])
 
 
 def _table(config: IndexConfig, ids: pl.Series, folder: Path) -> pl.DataFrame:

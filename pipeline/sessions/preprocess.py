@@ -38,6 +38,8 @@ STAGE = "data"
 SEQUENCES = "sequences"
 ENGINES = {"polars": by_polars.write, "nvtabular": by_nvtabular.write}
 ENGINE = "polars"  # the default
+WAY = "run `preprocess`, or press 'Preprocess' on the Data page."
+HELD = 2_000_000  # clicks that a pass over all of them holds at once, about
 
 
 def preprocess(
@@ -119,11 +121,35 @@ def _sequences(split: ClickSplit, part: str, vocabulary: Vocabulary) -> Iterator
 
 def load_part(workspace: Workspace, part: str) -> pl.DataFrame:
     """Read 'train' or 'test': session_id, timestamp, item_idx, category_idx, sorted by session and time."""
-    need(workspace, STAGE, "run `preprocess`, or press 'Preprocess' on the Data page.")
-    return pl.read_parquet(workspace.stage(STAGE) / part / "*.parquet")
+    return _scan(workspace, part).collect()
+
+
+def count_clicks(workspace: Workspace, part: str) -> int:
+    """Count the clicks of 'train' or 'test'."""
+    return int(_scan(workspace, part).select(pl.len()).collect().item())
+
+
+def _scan(workspace: Workspace, part: str) -> pl.LazyFrame:
+    need(workspace, STAGE, WAY)
+    return pl.scan_parquet(workspace.stage(STAGE) / part / "*.parquet")
+
+
+def part_slices(workspace: Workspace, part: str, clicks: int = HELD) -> Iterator[pl.DataFrame]:
+    """Read what `load_part` reads in whole sessions, about so many `clicks` at a time."""
+    table, total, low, size = _scan(workspace, part), count_clicks(workspace, part), 0, clicks
+    while low < total:
+        some = table.slice(low, size).collect()
+        if low + some.height < total:
+            begins = (some[SESSION_ID] != some[SESSION_ID].shift(1)).fill_null(False).arg_true()
+            if begins.is_empty():  # one session is longer
+                size *= 2
+                continue
+            some = some.head(int(begins[-1]))
+        yield some
+        low, size = low + some.height, clicks
 
 
 def load_catalogue(workspace: Workspace) -> pl.DataFrame:
     """Read the items seen in training, by item_idx."""
-    need(workspace, STAGE, "run `preprocess`, or press 'Preprocess' on the Data page.")
+    need(workspace, STAGE, WAY)
     return pl.read_parquet(workspace.stage(STAGE) / "items.parquet")

@@ -1,5 +1,6 @@
 """Stage 'vectors/MODEL': a model's vectors of all items and of all sessions, as Parquet (id, vector)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -7,15 +8,16 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from pipeline.core.arrays import Floats
+from pipeline.core.arrays import Floats, Rows
 from pipeline.core.checks import finite
 from pipeline.core.columns import ID, ITEM_ID, VECTOR
 from pipeline.core.errors import UserError
 from pipeline.core.progress import Progress, silent
-from pipeline.models.contract import KnowsSessions
+from pipeline.models.contract import Encoder, KnowsSessions
 from pipeline.models.registry import KINDS
 from pipeline.sessions import preprocess
 from pipeline.sessions.histories import whole_sessions
+from pipeline.store.parquet import write_tables
 from pipeline.store.stage import Done, Metrics, need, run_stage
 from pipeline.store.workspace import Workspace
 from pipeline.training.train import load_encoder, stage_name
@@ -47,12 +49,10 @@ def embed(workspace: Workspace, model: str, progress: Progress = silent) -> Done
     def body(folder: Path, report: Progress) -> Metrics:
         loaded, catalogue = load_encoder(workspace, model)
         write_vectors(folder / "items.parquet", catalogue[ITEM_ID], loaded.vectors)
-        report(1, 2, "encoding sessions")
-        clicks = pl.concat([preprocess.load_part(workspace, part) for part in ("train", "test")])
-        ids, histories = whole_sessions(clicks)
-        vectors = loaded.encode_sessions(ids) if isinstance(loaded, KnowsSessions) else loaded.encode(histories)
-        write_vectors(folder / "sessions.parquet", ids, vectors)
-        return {"items": catalogue.height, "sessions": len(ids), "dim": loaded.vectors.shape[1]}
+        path = folder / "sessions.parquet"
+        tables = (table(path, *some).to_arrow() for some in _encoded(workspace, loaded, report))
+        sessions = write_tables(path, tables)
+        return {"items": catalogue.height, "sessions": sessions, "dim": loaded.vectors.shape[1]}
 
     return run_stage(
         workspace,
@@ -64,26 +64,61 @@ def embed(workspace: Workspace, model: str, progress: Progress = silent) -> Done
     )
 
 
+def _encoded(workspace: Workspace, encoder: Encoder, report: Progress) -> Iterator[tuple[pl.Series, Floats]]:
+    """Give (ids, vectors) of the training sessions, then of the test sessions, some hundred thousands at a time."""
+    total, done = sum(preprocess.count_clicks(workspace, part) for part in preprocess.PARTS), 0
+    for part in preprocess.PARTS:
+        for clicks in preprocess.part_slices(workspace, part):
+            report(done, total, "encoding sessions")
+            ids, histories = whole_sessions(clicks)
+            yield ids, encoder.encode_sessions(ids) if isinstance(encoder, KnowsSessions) else encoder.encode(histories)
+            done += clicks.height
+
+
 def write_vectors(path: Path, ids: pl.Series, vectors: Floats, training: str = "") -> None:
     """Write (id, vector) as Parquet; vectors: (n, dim) float32, or UserError where one is not finite.
 
     `training` is the key of the training that made them, where one did; the file tells it.
     """
+    table(path, ids, vectors).write_parquet(path, metadata={TRAINING: training} if training else None)
+
+
+def table(path: Path, ids: pl.Series, vectors: Floats) -> pl.DataFrame:
+    """Lay out (id, vector) for a file; vectors: (n, dim) float32, or UserError where one is not finite."""
     _check(path, ids, vectors)
-    table = pl.DataFrame({ID: ids, VECTOR: pl.Series(vectors, dtype=pl.Array(pl.Float32, vectors.shape[1]))})
-    table.write_parquet(path, metadata={TRAINING: training} if training else None)
+    return pl.DataFrame({ID: ids, VECTOR: pl.Series(vectors, dtype=pl.Array(pl.Float32, vectors.shape[1]))})
 
 
 def load_vectors(workspace: Workspace, model: str, entity: Entity) -> tuple[pl.Series, Floats]:
     """Read (ids, vectors) of 'items' or 'sessions'; vectors: (n, dim) float32, or UserError where one is not finite."""
+    path = _file(workspace, model, entity)
+    return _plain(path, pl.read_parquet(path))
+
+
+def count_vectors(workspace: Workspace, model: str, entity: Entity) -> int:
+    """Count what `load_vectors` reads."""
+    return int(pl.scan_parquet(_file(workspace, model, entity)).select(pl.len()).collect().item())
+
+
+def load_rows(workspace: Workspace, model: str, entity: Entity, rows: Rows) -> tuple[pl.Series, Floats]:
+    """Read (ids, vectors) as `load_vectors` does, of some rows alone, in their order."""
+    path = _file(workspace, model, entity)
+    wanted = pl.DataFrame({"row": rows}, schema={"row": pl.get_index_type()})
+    found = pl.scan_parquet(path).with_row_index("row").join(wanted.lazy(), on="row", how="semi").collect()
+    return _plain(path, wanted.join(found, on="row", how="left", maintain_order="left"))
+
+
+def _file(workspace: Workspace, model: str, entity: Entity) -> Path:
     need(workspace, vectors_stage(model), way_to_vectors(model))
     if entity != "items" and model not in KINDS:
         raise UserError(f"'{model}' was imported from a file, which holds items and no {entity}: choose items.")
-    path = workspace.stage(vectors_stage(model)) / f"{entity}.parquet"
-    table = pl.read_parquet(path)
-    vectors = np.ascontiguousarray(table[VECTOR].to_numpy(), np.float32)
-    _check(path, table[ID], vectors)
-    return table[ID], vectors
+    return workspace.stage(vectors_stage(model)) / f"{entity}.parquet"
+
+
+def _plain(path: Path, read: pl.DataFrame) -> tuple[pl.Series, Floats]:
+    vectors = np.ascontiguousarray(read[VECTOR].to_numpy(), np.float32)
+    _check(path, read[ID], vectors)
+    return read[ID], vectors
 
 
 def _check(path: Path, ids: pl.Series, vectors: Floats) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pipeline.core.columns import FIRST_IDX, ITEM_IDX, SESSION_ID, TIMESTAMP
 from pipeline.sessions import preprocess
@@ -73,3 +75,16 @@ def test_a_boundary_that_leaves_nothing_is_a_sentence(clicked: Path, option: lis
     assert code == 2, answer
     assert expected in answer["error"]
     assert (Workspace.open(clicked).manifest("data") or {}).get("key") == before
+
+
+@given(st.integers(1, 400))
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_slices_are_the_part_in_whole_sessions(clicked: Path, clicks: int) -> None:
+    workspace = Workspace.open(clicked)
+    for part in preprocess.PARTS:
+        slices = list(preprocess.part_slices(workspace, part, clicks))
+        assert pl.concat(slices).equals(preprocess.load_part(workspace, part))
+        sessions = [set(some[SESSION_ID]) for some in slices]
+        assert sum(map(len, sessions)) == len(set().union(*sessions))
+        longest = preprocess.load_part(workspace, part).group_by(SESSION_ID).len()["len"].max()
+        assert all(some.height <= max(clicks, 2 * longest) for some in slices)  # type: ignore[operator]

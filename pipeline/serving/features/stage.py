@@ -4,15 +4,9 @@ items.parquet       a row an item, as of the end of training
 sessions/*.parquet  a row for each time at which a session clicked: `train` and `test`
 """
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
-import pyarrow as pa
-
-from pipeline.core.columns import SESSION_ID
 from pipeline.core.progress import Progress, silent
 from pipeline.serving.features.tables import common_categories, item_table, session_table
 from pipeline.sessions import preprocess
@@ -23,7 +17,6 @@ from pipeline.store.workspace import Workspace
 STAGE = "features"
 ITEMS, SESSIONS = "items.parquet", "sessions"
 WAY = "run `features apply`."
-_HELD = 2_000_000  # clicks whose features are held at once, about
 
 
 @dataclass(frozen=True)
@@ -41,8 +34,8 @@ def features(workspace: Workspace, progress: Progress = silent) -> Done:
         rows = {}
         for step, part in enumerate(("train", "test")):
             report(step, 3, f"features of the {part} sessions")
-            clicks = preprocess.load_part(workspace, part)
-            tables = _session_tables(clicks, catalogue, categories)
+            slices = preprocess.part_slices(workspace, part)
+            tables = (session_table(clicks, catalogue, categories).to_arrow() for clicks in slices)
             rows[part] = write_tables(folder / SESSIONS / f"{part}.parquet", tables)
         report(2, 3, "features of the items")
         items = item_table(preprocess.load_part(workspace, "train"), catalogue)
@@ -56,15 +49,6 @@ def features(workspace: Workspace, progress: Progress = silent) -> Done:
         }
 
     return run_stage(workspace, STAGE, FeaturesConfig(), body, inputs=[preprocess.STAGE], progress=progress)
-
-
-def _session_tables(clicks: pl.DataFrame, catalogue: pl.DataFrame, categories: list[int]) -> Iterator[pa.Table]:
-    """Compute the features of all sessions, some millions of clicks at once."""
-    parts = max(1, math.ceil(clicks.height / _HELD))
-    group = pl.col(SESSION_ID).hash() % parts
-    for number in range(parts):
-        some = clicks if parts == 1 else clicks.filter(group == number)
-        yield session_table(some, catalogue, categories).to_arrow()
 
 
 def features_key(workspace: Workspace) -> str:

@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +20,14 @@ from hypothesis import strategies as st
 from pipeline.core.errors import Cancelled, UserError
 from pipeline.core.progress import silent
 from pipeline.serving.features import fill as filling
-from pipeline.serving.features import repository, stage
+from pipeline.serving.features import repository
 from pipeline.serving.features.fill import fill
 from pipeline.serving.features.look_up import item_features, session_features
 from pipeline.serving.features.online import OnlineFeatures
 from pipeline.serving.features.repository import VIEWS, apply, filled, find_repository, open_store, read_online_store
 from pipeline.serving.features.sqlite import database, entity_keys, table_name, value_bytes
 from pipeline.serving.features.stage import features
+from pipeline.sessions import preprocess
 from pipeline.store.workspace import Workspace
 from tests.conftest import cli
 from tests.serving.features.conftest import ITEMS, write_data
@@ -128,7 +130,7 @@ def test_features_are_the_same_however_many_clicks_are_held_at_once(
 ) -> None:
     workspace = Workspace.open(tmp_path / "ws")
     write_data(workspace)
-    monkeypatch.setattr(stage, "_HELD", 25)
+    monkeypatch.setattr(preprocess, "part_slices", partial(preprocess.part_slices, clicks=25))
     features(workspace)
     for part in ("train", "test"):
         ours, theirs = (
