@@ -16,7 +16,7 @@ from typing import Any
 from tests.benchmarks.preprocess import PUBLISHED
 from tests.measure import Measured, measure
 
-RUN = ["run", "--clicks", f"synthetic:{PUBLISHED}", "--budget", "10", "--index", "IVF_SQ8", "--build", "nlist=2048"]
+RUN = ["run", "--clicks", f"synthetic:{PUBLISHED}", "--budget", "10", "--index", "IVF_SQ8"]
 LATEST_KILL_S, LIMIT_S = 1800, 7200
 
 

@@ -51,6 +51,17 @@ def test_defaults_hold_for_few_rows_and_many(name: str) -> None:
         assert takes.build_s > 0
 
 
+@pytest.mark.parametrize("name", ["IVF_FLAT", "IVF_SQ8", "IVF_PQ"])
+def test_clusters_by_default_are_trained_in_minutes_however_many_rows_there_are(name: str) -> None:
+    ivf = CATALOGUE[name]
+    assert validate_build(ivf, {}, 64, 10_000)["nlist"] == 400
+    assert validate_build(ivf, {}, 64, 50_000_000)["nlist"] == 1024
+    took = [estimate(ivf, {"nlist": 1024, "m": 32, "nbits": 8}, 64, rows).build_s for rows in (10**5, 10**6, 10**7)]
+    assert took == sorted(took)
+    assert took[2] < 600
+    assert estimate(ivf, {"nlist": 4096, "m": 32, "nbits": 8}, 64, 10**7).build_s > 4 * took[2]
+
+
 def test_bad_build_parameters_are_refused() -> None:
     for given, expected in (
         ({"nlist": 500}, "nlist 500 is over the 217 vectors"),

@@ -37,6 +37,6 @@ def test_a_section_says_all_that_the_entry_says(name: str) -> None:
 def test_figures_stand_as_they_are_computed() -> None:
     lines = manual().splitlines()
     assert "| [FLAT](#flat) | CPU | 2.0 | yes | L2, IP, COSINE | 256 MB | " in "\n".join(lines)
-    assert any(line.startswith("| `nlist`, build | 1 to 65,536 | 4,000, from the vectors | at most") for line in lines)
+    assert any(line.startswith("| `nlist`, build | 1 to 65,536 | 1,024, from the vectors | at most") for line in lines)
     assert any(line.startswith("| `m`, build | 1 to 65,536 | 32, from the vectors |") for line in lines)
     assert any(line.startswith("| `refine`, build | true, false | false |") for line in lines)

@@ -29,6 +29,9 @@ def prepare_home(home: Path) -> tuple[list[str], dict[str, str], dict[str, int]]
     config.extra_configs["common.session.ttl"] = "5"  # a restart after a kill waits for the old session to lapse
     # else a segment too small for its own index has a coarse one over it, of Milvus' own, which finds less than all
     config.extra_configs["queryNode.segcore.interimIndex.enableIndex"] = "false"
+    # else data that come at once are sealed in parts of 120 MB, each with an index of its own, to be merged and built
+    # again later: four times as many clusters to train for 6 million vectors
+    config.extra_configs["dataCoord.segment.sealProportion"] = "1.0"
     config.resolve()
     binary = _unpacked()
     environment = os.environ | {
