@@ -10,7 +10,6 @@ from pathlib import Path
 
 import psutil
 
-
 _SPARING = 20
 
 
