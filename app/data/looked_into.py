@@ -1,5 +1,6 @@
 """What is in a file before anything runs: its columns to confirm, its first rows, what is wrong with which rows."""
 
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -18,6 +19,7 @@ from pipeline.figures import charts, data
 _NONE = "–"
 _ROLES = ("session", "time", "item", "category")
 _BAD_SHOWN = 5
+_EXAMPLE = 24  # characters
 
 
 @st.cache_data(max_entries=6, show_spinner="Looking into the file")
@@ -57,10 +59,11 @@ def _columns(found: Preview, path: str) -> str:
     chosen: dict[str, str] = {}
     for role, place in zip(_ROLES, st.columns(len(_ROLES)), strict=True):
         guess = recognised[role]
-        options = [_NONE, *found.columns] if guess == _NONE or role == "category" else found.columns
+        options = [*[_NONE] * (guess == _NONE or role == "category"), *found.columns]
         label = "session or user" if role == "session" else role
         index = options.index(guess) if guess in options else 0
-        chosen[role] = str(place.selectbox(label, options, index, key=f"column-{role}-{path}"))
+        shown = partial(_named, found.columns)
+        chosen[role] = str(place.selectbox(label, options, index, format_func=shown, key=f"column-{role}-{path}"))
     kind = st.toggle("That column has users, not sessions", users, key=f"users-{path}")
     if "date" in found.taken or (chosen == recognised and kind == users):
         return ""
@@ -68,6 +71,12 @@ def _columns(found: Preview, path: str) -> str:
         return ""
     named = {"user" if role == "session" and kind else role: name for role, name in chosen.items() if name != _NONE}
     return ",".join(f"{role}={name}" for role, name in named.items())
+
+
+def _named(columns: dict[str, str], name: str) -> str:
+    """Name a column, with an example of what is in it."""
+    example = columns.get(name, "")
+    return f"{name}: {example[:_EXAMPLE]}{'…' * (len(example) > _EXAMPLE)}" if example else name
 
 
 def _gap(path: str) -> str:

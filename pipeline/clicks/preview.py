@@ -24,8 +24,8 @@ _SHOWN = 8  # rows
 class Preview:
     """What a file's beginning says."""
 
-    columns: list[str]
-    """The names of its columns; positions from 1 where it has no header."""
+    columns: dict[str, str]
+    """The names of its columns, positions from 1 where it has no header, and what the first row has there."""
     taken: dict[str, str] = field(default_factory=dict)
     """The column of each role: session or user, time, item, category, date; empty where it is not clear."""
     rows: pl.DataFrame = field(default_factory=pl.DataFrame)

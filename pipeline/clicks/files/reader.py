@@ -57,13 +57,18 @@ def read_clicks(path: Path, raw: bytes, asked: str | None, time_format: str | No
     )
 
 
-def columns_of(path: Path, raw: bytes) -> list[str]:
-    """Name a file's columns, by their position from 1 where its first row is a click; raise UserError without any."""
+def columns_of(path: Path, raw: bytes) -> dict[str, str]:
+    """Name a file's columns, each with what its first row has there, '' in Parquet; raise UserError without any.
+
+    They have their position from 1 for a name where the first line is a click.
+    """
     if raw.startswith(archives.PARQUET):
-        return list(parquet.column_names(path, raw))
-    first = text_files.open_text(path, raw).first
-    header = not any(columns.is_time(value) for value in first)
-    return list(first) if header else [str(at + 1) for at in range(len(first))]
+        return dict.fromkeys(parquet.column_names(path, raw), "")
+    text = text_files.open_text(path, raw)
+    header = not any(columns.is_time(value) for value in text.first)
+    names = text.first if header else [str(at + 1) for at in range(len(text.first))]
+    row = text.second if header else text.first
+    return dict(zip(names, [*row, *[""] * len(names)], strict=False))
 
 
 def read_items(path: Path, bad_rows: int | None = None) -> pl.DataFrame:
