@@ -1,12 +1,14 @@
 """Workspaces: one pipeline each; opened, made, copied, renamed, sent as a file, deleted with undo."""
 
 import time
+from pathlib import Path
 
 import streamlit as st
 
 from app import making, refused, state, tray
 from app.data import uploads
 from app.errors import errors
+from app.own import is_own
 from app.parts import files, layout, terms
 from app.workspaces import actions
 from pipeline.core.errors import UserError
@@ -32,9 +34,12 @@ def main() -> None:
     with right, refused.below("import"):
         _import()
     _deleted()
-    st.caption(
-        f"All together {size(sum(one.bytes for one in found))} on the disk; new ones lie in {home_of(state.start())}."
-    )
+    where = f"; new ones lie in {_short(home_of(state.start()))}" if is_own() else ""
+    st.caption(f"All together {size(sum(one.bytes for one in found))} on the disk{where}.")
+
+
+def _short(path: Path) -> str:
+    return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
 
 
 def _card(one: Listed) -> None:
