@@ -196,7 +196,7 @@ def _fill(
         built = engine.build(collection, config.index, params, config.metric, _told(pieces, behind))
     begin = time.monotonic()
     with pieces.doing(loading, "loading"):
-        engine.load(collection)
+        engine.load(collection, _told(pieces, 0))
     load_s = round(time.monotonic() - begin, 3)
     with pieces.doing(comparing, "comparing with the exact search"):
         _, asked = queries(workspace, config.model, config.vectors, ids, vectors)

@@ -76,7 +76,7 @@ class Engine(Protocol):
     ) -> Built:
         """Build the index and wait until it is finished."""
 
-    def load(self, name: str) -> None:
+    def load(self, name: str, progress: Progress = silent) -> None:
         """Load a collection into memory and wait until it answers."""
 
     def release(self, name: str) -> None:

@@ -83,7 +83,7 @@ def build(
         raise TooSlow(f"Building {name} took longer than {duration(limit_s)}: raise --build-limit.") from error
     began = time.monotonic()
     with work.doing(loading, f"loading {name}"):
-        engine.load(collection)
+        engine.load(collection, told)
     load_s = round(time.monotonic() - began, 3)
     disk = _grown(before, _files_mb(home))
     holds = memory_of(pids)

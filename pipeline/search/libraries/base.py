@@ -100,7 +100,7 @@ class MemoryEngine(ABC):
         progress(rows, rows, f"building {index}")
         return Built(seconds, rows, rows, "Finished")
 
-    def load(self, name: str) -> None:
+    def load(self, name: str, progress: Progress = silent) -> None:
         """Let a collection be searched; raise UserError where it has no index."""
         held = self._of(name)
         if held.built is None:

@@ -17,6 +17,8 @@ from pipeline.search.milvus.connection import TIMEOUT_S, Connection
 from pipeline.search.params import Values
 
 _FLUSH_S = 120
+_LOAD_S = 60  # until the server has heard that it shall load
+_LOADED = {"loading_progress": "100%"}
 _DELETED = 10_000  # ids a request: they travel as text
 _TYPES: dict[Scalar, dict[str, Any]] = {
     "text": {"dtype": DataType.VARCHAR, "max_length": MOST_TEXT_BYTES},
@@ -139,10 +141,17 @@ class MilvusEngine(Connection):
         with self._sentences(name):
             self._own(name).drop_index(timeout=TIMEOUT_S)
 
-    def load(self, name: str) -> None:
-        """Load a collection into memory and wait until it answers."""
-        with self._sentences(name):
-            self._own(name).load(timeout=120)
+    def load(self, name: str, progress: Progress = silent, limit_s: float = 1800) -> None:
+        """Load a collection into memory and wait until the server says that it is there."""
+        started = time.monotonic()
+        with self._sentences(name, "loading"):
+            collection = self._own(name)
+            collection.load(timeout=_LOAD_S, _async=True)
+            while (told := utility.loading_progress(name, using=self.alias, timeout=TIMEOUT_S)) != _LOADED:
+                progress(0, 1, f"loading: {told['loading_progress']} of its parts")
+                if time.monotonic() - started > limit_s:
+                    raise UserError(f"Loading '{name}' did not end: free memory, or restart the server and try again.")
+                time.sleep(0.05)
 
     def release(self, name: str) -> None:
         """Take a collection out of memory."""
