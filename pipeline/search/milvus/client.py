@@ -17,6 +17,7 @@ from pipeline.search.milvus.connection import TIMEOUT_S, Connection
 from pipeline.search.params import Values
 
 _FLUSH_S = 120
+_SEARCH_S = 120
 _LOAD_S = 60  # until the server has heard that it shall load
 _LOADED = {"loading_progress": "100%"}
 _DELETED = 10_000  # ids a request: they travel as text
@@ -232,7 +233,8 @@ class MilvusEngine(Connection):
         with self._sentences(name):
             self._collection(name)
             request = searching.message(name, queries, field, top_k, params, filter)
-            return searching.read(searching.send(self._stub(), request, timeout=TIMEOUT_S), len(queries), top_k)
+            limit_s = min(TIMEOUT_S + len(queries), _SEARCH_S)  # many, over millions of vectors, take their time
+            return searching.read(searching.send(self._stub(), request, timeout=limit_s), len(queries), top_k)
 
 
 def _level(wait: bool) -> str:
