@@ -22,6 +22,7 @@ from pipeline.training.archive import link_files
 
 URL_VARIABLE = "TRITON_URL"  # the gRPC address of another Triton, such as NVIDIA's container with a GPU
 _TRITON = Supervised("Triton", "Triton", "pipeline.serving.triton.supervisor", 12.0)
+_PATIENCE_S = 300.0  # more than the supervisor has for a start, which says why that failed
 _MODEL_FILES = ("/model.py", "/model.savedmodel")
 _KEPT = 2  # repositories: the one that is served, and the one before it
 
@@ -76,14 +77,14 @@ def up(workspace: Workspace, progress: Progress = silent) -> dict[str, Any]:
     held = take(home(workspace), "serve up")
     try:
         (home(workspace) / "pinned").touch()
-        _TRITON.ensure(home(workspace), progress)
+        _TRITON.ensure(home(workspace), progress, _PATIENCE_S)
         _wait_for_swap(workspace, wanted["key"], progress)
     finally:
         held.release()
     return status(workspace)
 
 
-def _wait_for_swap(workspace: Workspace, key: str, progress: Progress, limit_s: float = 120.0) -> None:
+def _wait_for_swap(workspace: Workspace, key: str, progress: Progress, limit_s: float = _PATIENCE_S) -> None:
     started = time.monotonic()
     while True:
         about, wanted = (read_json(home(workspace) / name) or {} for name in ("server.json", "wanted.json"))

@@ -32,7 +32,7 @@ from pipeline.store.workspace import Workspace, read_json, write_json
 
 GRACE_VARIABLE = "CLICK_ROAD_TRITON_GRACE_S"
 GRACE_S = 30.0
-_READY_S = 90.0
+_READY_S = 240.0  # 11 s on idle cores; beside trainings and their servers it took over 90
 _DRAIN_S = 3.0  # requests that are under way on a server that another took the place of
 _NO_GPU = re.compile("CudaDriverHelper|NVML|DCGM")  # what it says on any machine without one
 _RESTARTS, _WITHIN_S = 3, 300.0
