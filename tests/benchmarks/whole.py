@@ -39,14 +39,14 @@ def main() -> None:
 def _print(runs: list[Measured]) -> None:
     assert runs[-1].returncode == 0, runs[-1].stderr[-3000:]
     answer = json.loads(runs[-1].stdout.splitlines()[-1])
-    for stage in answer["stages"]:
-        print(f"{stage['name']:<40} {'kept' if stage['skipped'] else format(stage['seconds'], '8.1f') + ' s':>12}")
-    for model in answer["models"]:
-        print(_figures(model))
-    for note in answer["notes"]:
-        print(note)
     minutes, peak = sum(run.seconds for run in runs) / 60, max(run.peak_bytes for run in runs) / 1e9
     print(f"{answer['clicks']:,} clicks: {minutes:.1f} min in all, peak {peak:.1f} GB of the whole process tree")
+    for stage in answer["stages"]:
+        print(f"{stage['name']:<40} {'kept' if stage['skipped'] else format(stage['seconds'], '8.1f') + ' s':>12}")
+    for name, figures in answer["models"].items():
+        print(name, _figures(figures))
+    for note in answer["notes"]:
+        print(note)
 
 
 def _figures(model: dict[str, Any]) -> str:
