@@ -1,6 +1,8 @@
 """Run a command and measure it: wall seconds, and the peak memory of its whole process tree, servers it started too."""
 
 import contextlib
+import os
+import platform
 import subprocess
 import sys
 import threading
@@ -22,6 +24,12 @@ class Measured:
     stderr: str
     seconds: float
     peak_bytes: int
+
+
+def machine() -> str:
+    """Name the machine that figures are of."""
+    memory = psutil.virtual_memory().total / 1e9
+    return f"{platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GB"
 
 
 def _tree(root: psutil.Process, marker: str) -> set[psutil.Process]:

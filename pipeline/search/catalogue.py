@@ -1,21 +1,15 @@
-"""The index catalogue as data: forms, validation, estimates, help and docs come from it; a new index type is one entry.
-
-Build times are rough fits to builds of up to 49,000 x 64 vectors on 2 cores, and are corrected by what builds of the
-type took here (`pipeline/jobs/past.py`); memory is the size of what is stored.
-"""
+"""The index catalogue as data: forms, validation, estimates, help and docs come from it; a new type is one entry."""
 
 import math
 
 from pipeline.core.errors import UserError
 from pipeline.core.text import did_you_mean
-from pipeline.search.params import Context, IndexType, Param, Values
+from pipeline.search.formulas import SCALAR_BYTES, codes, graph, kmeans, links, on_gpu, quantized, raw, refined
+from pipeline.search.params import Context, IndexType, Param
 
-SEGMENT_BYTES = 512 << 20  # of vectors and what stands beside them: each such part has an index of its own
-_ROW_BYTES = 192  # of a row beside its vector, about
 MIN_INDEXED_ROWS = 1024  # Milvus 2.3 builds no index on a smaller segment and compares with every row
 _MANUAL = "https://milvus.io/docs/{}"
-_SCALAR_BYTES = {"SQ6": 0.75, "SQ8": 1.0, "BF16": 2.0, "FP16": 2.0, "FP32": 4.0}
-_PRECISIONS = tuple(_SCALAR_BYTES)
+_PRECISIONS = tuple(SCALAR_BYTES)
 _GPU_METRICS = ("L2", "IP")
 
 
@@ -75,43 +69,6 @@ _REFINE_K = Param(
 )  # fmt: skip
 
 
-def _raw(dim: int, values: Values) -> float:
-    return 4.0 * dim
-
-
-def _links(values: Values) -> float:
-    return 8.0 * int(values["M"]) + 8  # 2 M links of 4 bytes on the ground level, and some above
-
-
-def _codes(values: Values) -> float:
-    return int(values["m"]) * int(values["nbits"]) / 8 + 8
-
-
-def _refined(dim: int, values: Values) -> float:
-    return dim * _SCALAR_BYTES[str(values.get("refine_type", "SQ8"))] if values.get("refine") else 0.0
-
-
-def _kmeans(rows: int, dim: int, values: Values) -> float:
-    """Train ten passes over at most 256 vectors a cluster of each segment, then look every vector's cluster up."""
-    nlist = int(values["nlist"])
-    segment = min(rows, SEGMENT_BYTES // (4 * dim + _ROW_BYTES))
-    passes = (10 * min(segment, 256 * nlist) + segment) / segment
-    return 0.5 + 7e-10 * dim * nlist * rows * passes / 11
-
-
-def _quantized(rows: int, dim: int, values: Values) -> float:
-    centres = 2 ** int(values["nbits"])
-    return _kmeans(rows, dim, values) + 7e-10 * 40 * dim * centres * min(rows, 256 * centres)
-
-
-def _graph(rows: int, dim: int, values: Values) -> float:
-    return 0.5 + 2.2e-8 * rows * int(values["efConstruction"]) * math.sqrt(int(values["M"]) * dim / 1024) * 45
-
-
-def _on_gpu(rows: int, dim: int, values: Values) -> float:
-    return 1.0 + 2e-8 * rows * dim
-
-
 CATALOGUE: dict[str, IndexType] = {
     entry.name: entry
     for entry in (
@@ -119,32 +76,32 @@ CATALOGUE: dict[str, IndexType] = {
             "FLAT", "cpu", "flat",
             "Compares the query with every vector: exact, but slow over many vectors.",
             "Use it when answers must be exact, or for fewer than about 50,000 vectors.",
-            _MANUAL.format("flat.md"), _raw, lambda rows, dim, values: 0.5,
+            _MANUAL.format("flat.md"), raw, lambda rows, dim, values: 0.5,
         ),
         IndexType(
             "IVF_FLAT", "cpu", "ivf",
             "Groups the vectors into nlist clusters and searches the nprobe nearest clusters.",
             "Use it when the index must build quickly and a recall of about 0.98 is enough.",
-            _MANUAL.format("ivf-flat.md"), lambda dim, values: 4.0 * dim + 8, _kmeans, (_NLIST,), (_NPROBE,),
+            _MANUAL.format("ivf-flat.md"), lambda dim, values: 4.0 * dim + 8, kmeans, (_NLIST,), (_NPROBE,),
         ),
         IndexType(
             "IVF_SQ8", "cpu", "ivf",
             "Like IVF_FLAT, but stores each number in one byte instead of four.",
             "Use it when memory is limited: it takes about a quarter of IVF_FLAT's, for a little recall.",
-            _MANUAL.format("ivf-sq8.md"), lambda dim, values: dim + 8.0, _kmeans, (_NLIST,), (_NPROBE,),
+            _MANUAL.format("ivf-sq8.md"), lambda dim, values: dim + 8.0, kmeans, (_NLIST,), (_NPROBE,),
         ),
         IndexType(
             "IVF_PQ", "cpu", "ivf",
             "Like IVF_FLAT, but cuts each vector into m pieces and stores nbits bits per piece.",
             "Use it when memory is very tight: it takes about a sixth of IVF_FLAT's, and recall drops visibly.",
-            _MANUAL.format("ivf-pq.md"), lambda dim, values: _codes(values), _quantized,
+            _MANUAL.format("ivf-pq.md"), lambda dim, values: codes(values), quantized,
             (_NLIST, _PQ_M, _NBITS), (_NPROBE,),
         ),
         IndexType(
             "HNSW", "cpu", "graph",
             "Walks a layered graph of near neighbours, from the coarse layers to the finest.",
             "Use it when you want high recall and many QPS, and have the memory for the graph.",
-            _MANUAL.format("hnsw.md"), lambda dim, values: 4.0 * dim + _links(values), _graph,
+            _MANUAL.format("hnsw.md"), lambda dim, values: 4.0 * dim + links(values), graph,
             (_M, _EF_CONSTRUCTION), (_EF,),
         ),
         IndexType(
@@ -153,7 +110,7 @@ CATALOGUE: dict[str, IndexType] = {
             "Use it when you want many QPS at a recall of about 0.95, and a quick build.",
             _MANUAL.format("scann.md"),
             lambda dim, values: dim / 4 + 8 + (4.0 * dim if values["with_raw_data"] else 0.0),
-            lambda rows, dim, values: _kmeans(rows, dim, values) + 1e-7 * rows * dim / 8,
+            lambda rows, dim, values: kmeans(rows, dim, values) + 1e-7 * rows * dim / 8,
             (
                 _NLIST,
                 Param("with_raw_data", True, 0, 1, "Keep the full vectors to re-rank the best candidates.",
@@ -182,7 +139,7 @@ CATALOGUE: dict[str, IndexType] = {
             "Lets the server choose: HNSW on a Milvus of your own, another index on a managed one.",
             "Use it when you do not want to choose, or the managed service allows nothing else.",
             _MANUAL.format("autoindex.md"), lambda dim, values: 4.0 * dim + 144,
-            lambda rows, dim, values: _graph(rows, dim, {"M": 18, "efConstruction": 240}),
+            lambda rows, dim, values: graph(rows, dim, {"M": 18, "efConstruction": 240}),
             since=(2, 2),
         ),
         IndexType(
@@ -190,8 +147,8 @@ CATALOGUE: dict[str, IndexType] = {
             "Like HNSW, but stores each number of a vector in two bytes or fewer.",
             "Use it when HNSW takes too much memory and you can give up a little recall.",
             _MANUAL.format("hnsw-sq.md"),
-            lambda dim, values: dim * _SCALAR_BYTES[str(values["sq_type"])] + _links(values) + _refined(dim, values),
-            _graph,
+            lambda dim, values: dim * SCALAR_BYTES[str(values["sq_type"])] + links(values) + refined(dim, values),
+            graph,
             (
                 _M, _EF_CONSTRUCTION,
                 Param("sq_type", "SQ8", 0, 0, "Precision of the vectors in the graph.",
@@ -206,7 +163,7 @@ CATALOGUE: dict[str, IndexType] = {
             "Like HNSW, but stores compressed pieces instead of the vectors.",
             "Use it when memory is very tight and IVF_PQ's recall is too low.",
             _MANUAL.format("hnsw-pq.md"),
-            lambda dim, values: _codes(values) + _links(values) + _refined(dim, values), _graph,
+            lambda dim, values: codes(values) + links(values) + refined(dim, values), graph,
             (_M, _EF_CONSTRUCTION, _PQ_M, _NBITS, _REFINE, _REFINE_TYPE), (_EF, _REFINE_K),
             since=(2, 5),
         ),
@@ -215,7 +172,7 @@ CATALOGUE: dict[str, IndexType] = {
             "Like HNSW_PQ, but stores nrq codes, each for the error that the one before it left.",
             "Use it when HNSW_PQ's recall is too low and the build may take longer.",
             _MANUAL.format("hnsw-prq.md"),
-            lambda dim, values: _codes(values) * int(values["nrq"]) + _links(values) + _refined(dim, values), _graph,
+            lambda dim, values: codes(values) * int(values["nrq"]) + links(values) + refined(dim, values), graph,
             (
                 _M, _EF_CONSTRUCTION, _PQ_M, _NBITS,
                 Param("nrq", 2, 1, 16, "Codes per piece, each for the error that the one before it left.",
@@ -229,7 +186,7 @@ CATALOGUE: dict[str, IndexType] = {
             "IVF_RABITQ", "cpu", "ivf",
             "Like IVF_FLAT, but stores one bit for each number of a vector.",
             "Use it when memory is very tight; with refine, recall is close to IVF_SQ8's.",
-            _MANUAL.format("ivf-rabitq.md"), lambda dim, values: dim / 8 + 16 + _refined(dim, values), _kmeans,
+            _MANUAL.format("ivf-rabitq.md"), lambda dim, values: dim / 8 + 16 + refined(dim, values), kmeans,
             (_NLIST, _REFINE, _REFINE_TYPE),
             (
                 _NPROBE,
@@ -243,21 +200,21 @@ CATALOGUE: dict[str, IndexType] = {
             "GPU_BRUTE_FORCE", "gpu", "flat",
             "Compares the query with every vector on the GPU: exact.",
             "Use it when answers must be exact and requests carry many queries.",
-            _MANUAL.format("gpu-brute-force.md"), _raw, lambda rows, dim, values: 0.5,
+            _MANUAL.format("gpu-brute-force.md"), raw, lambda rows, dim, values: 0.5,
             metrics=_GPU_METRICS, since=(2, 4), most_top_k=2_048,
         ),
         IndexType(
             "GPU_IVF_FLAT", "gpu", "ivf",
             "IVF_FLAT on the GPU.",
             "Use it when requests carry many queries and the vectors fit in the GPU's memory.",
-            _MANUAL.format("gpu-ivf-flat.md"), lambda dim, values: 4.0 * dim + 8, _on_gpu, (_NLIST,), (_NPROBE,),
+            _MANUAL.format("gpu-ivf-flat.md"), lambda dim, values: 4.0 * dim + 8, on_gpu, (_NLIST,), (_NPROBE,),
             metrics=_GPU_METRICS, since=(2, 3), most_top_k=2_048,
         ),
         IndexType(
             "GPU_IVF_PQ", "gpu", "ivf",
             "IVF_PQ on the GPU.",
             "Use it when the full vectors do not fit in the GPU's memory.",
-            _MANUAL.format("gpu-ivf-pq.md"), lambda dim, values: _codes(values), _on_gpu,
+            _MANUAL.format("gpu-ivf-pq.md"), lambda dim, values: codes(values), on_gpu,
             (_NLIST, _PQ_M, Param("nbits", 8, 4, 8, _NBITS.meaning, "More: higher recall, more memory.")), (_NPROBE,),
             metrics=_GPU_METRICS, since=(2, 3), most_top_k=1_024,
         ),
@@ -266,7 +223,7 @@ CATALOGUE: dict[str, IndexType] = {
             "Builds and walks a graph on the GPU.",
             "Use it when you have a GPU and want the most QPS at high recall.",
             _MANUAL.format("gpu-cagra.md"),
-            lambda dim, values: 4.0 * dim + 4.0 * int(values["graph_degree"]), _on_gpu,
+            lambda dim, values: 4.0 * dim + 4.0 * int(values["graph_degree"]), on_gpu,
             (
                 Param("intermediate_graph_degree", 128, 1, 1_024, "Links per vector before pruning.",
                       "More: higher recall, slower build."),

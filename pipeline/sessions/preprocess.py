@@ -39,7 +39,7 @@ SEQUENCES = "sequences"
 ENGINES = {"polars": by_polars.write, "nvtabular": by_nvtabular.write}
 ENGINE = "polars"  # the default
 WAY = "run `preprocess`, or press 'Preprocess' on the Data page."
-HELD = 2_000_000  # clicks that a pass over all of them holds at once, about
+_HELD = 2_000_000  # clicks that a pass over all of them holds at once, about
 
 
 def preprocess(
@@ -134,7 +134,7 @@ def _scan(workspace: Workspace, part: str) -> pl.LazyFrame:
     return pl.scan_parquet(workspace.stage(STAGE) / part / "*.parquet")
 
 
-def part_slices(workspace: Workspace, part: str, clicks: int = HELD) -> Iterator[pl.DataFrame]:
+def part_slices(workspace: Workspace, part: str, clicks: int = _HELD) -> Iterator[pl.DataFrame]:
     """Read what `load_part` reads in whole sessions, about so many `clicks` at a time."""
     table, total, low, size = _scan(workspace, part), count_clicks(workspace, part), 0, clicks
     while low < total:

@@ -33,7 +33,8 @@ FORMAT = 1
 DEFAULT_ROOT = "workspace"
 WORKSPACE_VARIABLE = "CLICK_ROAD_WORKSPACE"
 MANIFEST = "manifest.json"
-_REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_REFUSED = _FULL | {errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO}
 
 
 def write_text(path: Path, text: str, mode: int = 0o644) -> None:
@@ -84,23 +85,29 @@ def _target(link: Path) -> str:
 
 def disk_trouble(error: BaseException) -> str | None:
     """Name what the disk refused, also when a library wraps it in an error of its own; None for any other error."""
-    native = re.search(r"\(os error (\d+)\)", str(error))  # as libraries written in Rust report it
-    number = int(native[1]) if native else getattr(error, "errno", None)
-    if number is None:  # TensorFlow's errors end with the kernel's words
-        number = next((one for one in _REFUSED if str(error).rstrip().endswith(f"; {os.strerror(one)}")), None)
+    number = _number(error)
     return os.strerror(number) if number in _REFUSED else None
 
 
 def disk_refusal(error: BaseException) -> str | None:
-    """Say what the disk refused and the way out; None for any other error."""
-    reason = disk_trouble(error)
-    if reason is None:
+    """Say that the disk is full, and the way out; None for any other error: one of permissions may be a defect."""
+    number = _number(error)
+    if number not in _FULL:
         return None
-    what = f" {name}" if (name := getattr(error, "filename", None)) else ""
+    what = getattr(error, "filename", None) or "a file"
     return (
-        f"The disk did not take{what or ' a file'} ({reason}): free disk space or mend the folder's permissions and "
-        "start it again; what was finished before still is there."
+        f"The disk did not take {what} ({os.strerror(number)}): free disk space and start it again; what was finished "
+        "before still is there."
     )
+
+
+def _number(error: BaseException) -> int | None:
+    """Find the kernel's number in an error, also when a library wraps it in one of its own."""
+    native = re.search(r"\(os error (\d+)\)", str(error))  # as libraries written in Rust report it
+    number: int | None = int(native[1]) if native else getattr(error, "errno", None)
+    if number is None:  # TensorFlow's errors end with the kernel's words
+        number = next((one for one in _REFUSED if str(error).rstrip().endswith(f"; {os.strerror(one)}")), None)
+    return number
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def embed(workspace: Workspace, model: str, progress: Progress = silent) -> Done
         loaded, catalogue = load_encoder(workspace, model)
         write_vectors(folder / "items.parquet", catalogue[ITEM_ID], loaded.vectors)
         path = folder / "sessions.parquet"
-        tables = (table(path, *some).to_arrow() for some in _encoded(workspace, loaded, report))
+        tables = (_table(path, *some).to_arrow() for some in _encoded(workspace, loaded, report))
         sessions = write_tables(path, tables)
         return {"items": catalogue.height, "sessions": sessions, "dim": loaded.vectors.shape[1]}
 
@@ -80,10 +80,10 @@ def write_vectors(path: Path, ids: pl.Series, vectors: Floats, training: str = "
 
     `training` is the key of the training that made them, where one did; the file tells it.
     """
-    table(path, ids, vectors).write_parquet(path, metadata={TRAINING: training} if training else None)
+    _table(path, ids, vectors).write_parquet(path, metadata={TRAINING: training} if training else None)
 
 
-def table(path: Path, ids: pl.Series, vectors: Floats) -> pl.DataFrame:
+def _table(path: Path, ids: pl.Series, vectors: Floats) -> pl.DataFrame:
     """Lay out (id, vector) for a file; vectors: (n, dim) float32, or UserError where one is not finite."""
     _check(path, ids, vectors)
     return pl.DataFrame({ID: ids, VECTOR: pl.Series(vectors, dtype=pl.Array(pl.Float32, vectors.shape[1]))})

@@ -4,8 +4,6 @@ IVF_SQ8, IVF_PQ with nbits 8 and one HNSW; recall on 10,000 queries with its int
 """
 
 import json
-import os
-import platform
 import sys
 import tempfile
 from pathlib import Path
@@ -16,7 +14,7 @@ import polars as pl
 from pipeline.bench import published
 from pipeline.bench.analysis.reread import effective
 from tests.benchmarks.published import ITEMS, PUBLISHED_SESSIONS
-from tests.measure import measure
+from tests.measure import machine, measure
 
 RUN = [
     "bench", "--scenario", "user-user", "--model", f"synthetic:{ITEMS},{PUBLISHED_SESSIONS}",
@@ -30,8 +28,7 @@ LIMIT_S = 9000
 
 def main(workspace: Path) -> None:
     """Measure and print."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    print(f"{platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GB", flush=True)
+    print(machine(), flush=True)
     measured = measure(RUN, workspace, LIMIT_S)
     assert measured.returncode == 0, measured.stderr[-3000:]
     answer = json.loads(measured.stdout.splitlines()[-1])

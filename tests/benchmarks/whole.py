@@ -5,8 +5,6 @@ The first argument is the second at which everything is killed (drawn at random 
 """
 
 import json
-import os
-import platform
 import random
 import sys
 import tempfile
@@ -14,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.preprocess import PUBLISHED
-from tests.measure import Measured, measure
+from tests.measure import Measured, machine, measure
 
 RUN = ["run", "--clicks", f"synthetic:{PUBLISHED}", "--budget", "10", "--index", "IVF_SQ8"]
 LATEST_KILL_S, LIMIT_S = 1800, 7200
@@ -22,8 +20,7 @@ LATEST_KILL_S, LIMIT_S = 1800, 7200
 
 def main() -> None:
     """Measure and print."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    print(f"{platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GB", flush=True)
+    print(machine(), flush=True)
     kill_after_s = float(sys.argv[1]) if sys.argv[1:] else random.uniform(1, LATEST_KILL_S)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         workspace = Path(folder) / "ws"

@@ -1,5 +1,7 @@
 """What is Milvus's own among the engines: brute force over few rows, and nobody in without the password."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from pymilvus import utility
@@ -54,8 +56,13 @@ def test_a_load_is_waited_for_with_progress_and_a_large_batch_has_longer(
     monkeypatch.setattr(utility, "loading_progress", lambda *given, **named: {"loading_progress": "10%"})
     with pytest.raises(UserError, match="Loading 't_slow' did not end: free memory, or restart the server"):
         engine.load("t_slow", limit_s=0.2)
-    limits, send = [], searching.send
-    monkeypatch.setattr(searching, "send", lambda *given, timeout: limits.append(timeout) or send(*given, timeout))
+    limits, send = list[int](), searching.send
+
+    def noted(stub: Any, request: Any, timeout: int) -> Any:
+        limits.append(timeout)
+        return send(stub, request, timeout)
+
+    monkeypatch.setattr(searching, "send", noted)
     for count in (1, 40, 1000):
         assert engine.search("t_slow", np.repeat(points[:1], count, axis=0), 1, {}).ids[:, 0].tolist() == [0] * count
     assert limits == [11, 50, 120]
