@@ -33,7 +33,7 @@ def show(kept: list[str]) -> None:
         left, right = st.columns([1, 1])
         ready = arguments is not None
         first = "Download and run the whole pipeline" if "--fetch" in (arguments or []) else "Run the whole pipeline"
-        why = None if ready else "Choose a file first."
+        why = None if ready else "Choose a file, and which of its columns is what, first."
         if left.button(first, type="primary", disabled=not ready, help=why, width="stretch"):
             tray.launch(["run", *(arguments or []), *kept], f"run on {Path((arguments or ['', ''])[1]).name}")
         if right.button("Only read the clicks", disabled=not ready, help=why, width="stretch"):
@@ -77,7 +77,10 @@ def _file() -> list[str] | None:
         bad = right.number_input("Unreadable rows to skip at most", 0, 1_000_000, 0)
         sent = uploads.upload("A file of item titles, prices, image URLs (optional)")
         named = st.text_input("Or its path", placeholder="items.csv") if is_own() else ""
-    columns, gap = looked_into.show(Path(path).expanduser(), form)
+    confirmed = looked_into.show(Path(path).expanduser(), form)
+    if confirmed is None:
+        return None
+    columns, gap = confirmed
     given = {
         "--columns": columns,
         "--time-format": form,

@@ -9,6 +9,7 @@ import streamlit as st
 from app import state
 from app.data import profile
 from app.parts import draw, table, terms
+from pipeline.clicks.columns import SAY_COLUMNS
 from pipeline.clicks.preview import Preview, preview
 from pipeline.clicks.visits import USUAL_GAP
 from pipeline.core.columns import CATEGORY, ITEM_ID, SESSION_ID
@@ -31,16 +32,19 @@ def _look(path: str, changed: float, asked: str | None, form: str) -> Preview | 
         return str(error)
 
 
-def show(path: Path, form: str) -> tuple[str, str]:
-    """Draw what is in a file; give `--columns` and `--session-gap` as they are confirmed, '' where nothing is asked."""
+def show(path: Path, form: str) -> tuple[str, str] | None:
+    """Draw what is in a file; give `--columns` and `--session-gap` as they are confirmed, '' where nothing is asked.
+
+    None where there is no file with clicks, or where it is not known which of its columns is what.
+    """
     if not path.is_file():
         st.error(f"There is no file {path}.")
-        return "", ""
+        return None
     changed = path.stat().st_mtime
     found = _look(str(path), changed, None, form)
     if isinstance(found, str):
         st.error(found)
-        return "", ""
+        return None
     asked = _columns(found, str(path))
     if asked:
         again = _look(str(path), changed, asked, form)
@@ -48,7 +52,7 @@ def show(path: Path, form: str) -> tuple[str, str]:
     users = "user" in found.taken
     gap = _gap(str(path)) if users else ""
     _shown(found)
-    return asked, gap
+    return (asked, gap) if found.taken else None
 
 
 def _columns(found: Preview, path: str) -> str:
@@ -89,7 +93,8 @@ def _gap(path: str) -> str:
 def _shown(found: Preview) -> None:
     of = "the file" if found.whole else "the file's beginning"
     if found.problem:
-        st.warning(terms.escaped(found.problem), icon=":material/report:")
+        told = found.problem.replace(SAY_COLUMNS, "choose above which column is what")
+        st.warning(terms.escaped(told), icon=":material/report:")
     if not found.rows.is_empty():
         rows = [{name: _text(value) for name, value in row.items()} for row in found.rows.head(5).to_dicts()]
         table.show(rows, {}, words=True)

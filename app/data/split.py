@@ -90,11 +90,11 @@ def _options() -> dict[str, Any]:
     """Draw the options; give those that are not the default."""
     chosen: dict[str, Any] = _boundary()
     first = st.columns(4)
-    chosen["last_days"] = _whole(first[0], "last_days", "Only the last days")
+    chosen["last_days"] = _whole(first[0], "last_days", "Only the last days (0: all)")
     share = first[1].selectbox("Train on the last", list(_SHARES), **url.choice("train_on", "all", list(_SHARES)))
     chosen["train_share"] = _SHARES[str(share)]
     chosen["min_session_length"] = _whole(first[2], "min_session_length", "Shortest session")
-    chosen["max_session_length"] = _whole(first[3], "max_session_length", "Longest session")
+    chosen["max_session_length"] = _whole(first[3], "max_session_length", "Longest session (0: any)")
     second = st.columns(4, vertical_alignment="bottom")
     chosen["min_item_count"] = _whole(second[0], "min_item_count", "Fewest clicks of an item")
     chosen["min_category_count"] = _whole(second[1], "min_category_count", "Fewest items of a category")

@@ -25,6 +25,7 @@ OBVIOUS = {
 _USERS = ("user_id", "userid", "user", "visitor_id", "visitorid", "customer_id", "client_id")
 _TWO_COLUMNS = (("timeframe", "eventdate"), ("time", "date"), ("event_time", "event_date"))
 _NEEDED = ("session", "time", "item")
+SAY_COLUMNS = "say it with --columns session=…,time=…,item=…"
 _SAY = "session=… or user=…, time=…, item=…, category=… or date=…"
 
 
@@ -161,16 +162,14 @@ def _obvious(path: Path, names: Sequence[str], second: Sequence[str] | None) -> 
         if second is not None and any(is_time(name) for name in names):
             raise _no_header(path, names, {TIMESTAMP: next(i for i, name in enumerate(names) if is_time(name))})
         raise UserError(
-            f"{path} has the columns {some(names)}, and which is the {missing[0]} is not clear: "
-            "say it with --columns session=…,time=…,item=…."
+            f"{path} has the columns {some(names)}, and which is the {missing[0]} is not clear: {SAY_COLUMNS}."
         )
     for position in at.values():
         refuse_twice(path, names, names[position])
         alike = [name for name in names if name.lower() == names[position].lower()]
         if len(alike) > 1:
             raise UserError(
-                f"{path} has the columns {' and '.join(alike)}, and which to take is not clear: say it with "
-                "--columns session=…,time=…,item=…."
+                f"{path} has the columns {' and '.join(alike)}, and which to take is not clear: {SAY_COLUMNS}."
             )
     chosen_names = {role: names[position] for role, position in at.items()}
     called = {short: USER if users and short == "session" else short for short in SHORT}

@@ -1,10 +1,7 @@
 """A look into a file of clicks before anything runs: its columns, which are taken, its first rows and its bad ones."""
 
-import gzip
 import tempfile
-import zipfile
-import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +9,7 @@ import polars as pl
 from pipeline.clicks import columns as roles
 from pipeline.clicks.canonical import canonical, in_order
 from pipeline.clicks.files import archives, reader
+from pipeline.clicks.files import text as text_files
 from pipeline.core.errors import UserError
 
 WHOLE_BYTES = 8_000_000  # a file that is not larger is read as a whole
@@ -46,9 +44,11 @@ def preview(path: Path, asked: str | None = None, time_format: str | None = None
     with tempfile.TemporaryDirectory() as folder:
         head = _head(path, Path(folder))
         try:
-            return _look(head, head == path, asked, time_format)
+            found = _look(head, head == path, asked, time_format)
         except UserError as error:
             raise UserError(str(error).replace(str(head), str(path))) from error
+    named = [note.replace(str(head), str(path)) for note in found.notes]
+    return replace(found, problem=found.problem.replace(str(head), str(path)), notes=named)
 
 
 def _look(path: Path, whole: bool, asked: str | None, time_format: str | None) -> Preview:
@@ -80,26 +80,13 @@ def _head(path: Path, folder: Path) -> Path:
         raise UserError(f"There is no file {path}.")
     if path.stat().st_size <= WHOLE_BYTES:
         return path
-    target = folder / path.name.removesuffix(".gz")
+    target = folder / path.name
+    text = archives.beginning(path, HEAD_BYTES)
+    if not text.startswith(archives.PARQUET):
+        target.write_bytes(text_files.whole_lines(text))
+        return target
     try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-        if magic == archives.PARQUET:
-            pl.scan_parquet(path).head(_ROWS).collect().write_parquet(target)
-            return target
-        if magic[:2] == b"\x1f\x8b":
-            with gzip.open(path) as packed:
-                text = packed.read(HEAD_BYTES)
-        elif magic == b"PK\x03\x04":
-            with zipfile.ZipFile(path) as archive:
-                largest = max(archive.infolist(), key=lambda member: member.file_size)
-                target = folder / Path(largest.filename).name
-                with archive.open(largest) as member:
-                    text = member.read(HEAD_BYTES)
-        else:
-            with path.open("rb") as file:
-                text = file.read(HEAD_BYTES)
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, pl.exceptions.PolarsError) as error:
-        raise UserError(f"{path} is damaged: {error}.") from error
-    target.write_bytes(text[: text.rfind(b"\n") + 1] or text)
+        pl.scan_parquet(path).head(_ROWS).collect().write_parquet(target)
+    except pl.exceptions.PolarsError:  # it is packed once more, which is read as a whole
+        return path
     return target

@@ -1,6 +1,7 @@
 """Figures of a log and of what is kept of it; a title says the finding, axes say the unit."""
 
 from collections.abc import Sequence
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,10 @@ def categories(counts: pl.DataFrame, mode: str) -> Figure:
     known = counts.drop_nulls("category").sort("clicks", "category", descending=[True, False])
     total = int(counts["clicks"].sum())
     top = known.head(_MOST_CATEGORIES)
-    share = percent(int(top["clicks"].sum()) / total) if total else "0 %"
-    title = f"{number(known.height)} categories; the first {top.height} take {share} of the clicks"
+    title = f"{number(known.height)} {'category' if known.height == 1 else 'categories'}"
+    if total and top.height:
+        first, count = top.select("category", "clicks").row(0)
+        title += f", of which “{shorten(str(first), 40)}” takes most: {percent(count / total)} of the clicks"
     figure, palette = blank(mode, title if known.height else "No item has a category", 300, legend=False)
     shown = top.reverse()
     figure.add_bar(x=shown["clicks"], y=shown["category"], orientation="h", marker_color=palette.cpu)

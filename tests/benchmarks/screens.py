@@ -1,4 +1,4 @@
-"""Take the pictures in docs/screens: every page on the workspace that is named first, light and dark."""
+"""Take the pictures in docs/screens on the workspace that is named first: of the pages named after it, or of all."""
 
 import sys
 from pathlib import Path
@@ -20,13 +20,13 @@ MODES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 def main() -> None:
-    """Write docs/screens/PAGE-MODE.png."""
+    """Write docs/screens/PAGE-MODE.png, light and dark."""
     process, address = serve(Path(sys.argv[1]))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
         for mode in MODES:
             page = browser.new_page(viewport={"width": 1280, "height": 860}, color_scheme=mode)
-            for name in PAGES:
+            for name in sys.argv[2:] or PAGES:
                 page.goto(f"{address}/{LINKS.get(name, name)}")
                 settled(page)
                 page.wait_for_timeout(30_000 if name == "recommend" and mode == "light" else 1500)  # Milvus starts

@@ -42,7 +42,7 @@ def test_clicks_are_sent_from_the_browser_or_fetched(
         for name, content in (("../../my clicks.zip", b"another's"), ("empty.csv", b"")):
             settled(other)  # a file sent while the page still draws the one before can be lost in the browser
             other.locator("input[type=file]").first.set_input_files({"name": name, "mimeType": "", "buffer": content})
-            expect(other.get_by_role("button", name="Only read the clicks")).to_be_enabled()
+            expect(other.get_by_role("button", name="Only read the clicks")).to_be_disabled()
             wait_for(
                 lambda held=content: held in [p.read_bytes() for p in uploads.glob("*/*")], 20, f"{name} to be kept"
             )  # type: ignore[misc]
@@ -71,7 +71,8 @@ def test_columns_are_confirmed_and_what_is_kept_is_told_before_and_after(browser
         settled(page)
         page.get_by_role("textbox", name="Or a path on this machine").fill(str(log))
         page.get_by_role("textbox", name="Or a path on this machine").press("Enter")
-        expect(page.get_by_text("which is the session is not clear")).to_be_visible()
+        expect(page.get_by_text("is the session is not clear: choose above which column is what")).to_be_visible()
+        expect(page.get_by_role("button", name="Run the whole pipeline")).to_be_disabled()
         for label, column in (("session or user", "who"), ("time", "when"), ("item", "what")):
             box = page.get_by_role("combobox", name=re.compile(label)).first
             box.fill(column)

@@ -1,6 +1,9 @@
 """A look into a file says what reading it would: its columns, its first rows, and which rows are bad."""
 
+import bz2
 import gzip
+import io
+import lzma
 import zipfile
 from pathlib import Path
 
@@ -51,23 +54,53 @@ def test_columns_that_are_not_clear_are_asked_for(tmp_path: Path) -> None:
     assert preview(path, "user=a,time=b,item=c").taken == {"user": "a", "time": "b", "item": "c"}
 
 
-def test_a_large_file_is_looked_into_at_its_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "WHOLE_BYTES", 100)
+def _parquet() -> bytes:
+    written = io.BytesIO()
+    pl.read_csv(LOG.encode()).write_parquet(written)
+    return written.getvalue()
+
+
+def _zipped(content: bytes) -> bytes:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("README.md", "what this is" * 2_000)
+        archive.writestr("log", content)
+    return written.getvalue()
+
+
+PACKED = {
+    "log.csv": (LOG.encode(), False),
+    "log.csv.gz": (gzip.compress(LOG.encode()), False),
+    "log.csv.bz2": (bz2.compress(LOG.encode()), False),
+    "log.csv.xz": (lzma.compress(LOG.encode()), False),
+    "log.zip": (_zipped(LOG.encode()), False),
+    "log.zip.gz": (gzip.compress(_zipped(LOG.encode())), False),
+    "twice.zip": (_zipped(gzip.compress(LOG.encode())), False),
+    "utf16.csv": (LOG.encode("utf-16"), False),
+    "utf16.csv.gz": (gzip.compress(LOG.encode("utf-16-be")), False),
+    "utf32.csv": (LOG.encode("utf-32"), False),
+    "cr.csv": (LOG.replace("\n", "\r").encode(), False),
+    "log.parquet": (_parquet(), False),
+    "parquet.zip": (_zipped(_parquet()), True),
+}
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_a_large_file_is_looked_into_at_its_beginning(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WHOLE_BYTES", 10)
     monkeypatch.setattr(module, "HEAD_BYTES", 1000)
     monkeypatch.setattr(module, "_ROWS", 20)
-    plain, packed, zipped, table = (tmp_path / f"log{end}" for end in (".csv", ".csv.gz", ".zip", ".parquet"))
-    plain.write_text(LOG)
-    with gzip.open(packed, "wt", compresslevel=0) as file:
-        file.write(LOG)
-    with zipfile.ZipFile(zipped, "w") as archive:
-        archive.writestr("log.csv", LOG)
-    pl.read_csv(plain).write_parquet(table)
-    for path in (plain, packed, zipped, table):
-        found = preview(path)
-        assert not found.whole
-        assert found.clicks is not None, path
-        assert 10 < found.clicks.height < 40
-        assert found.bad.height == 0, "a row that the end cuts is not looked at"
+    content, whole = PACKED[name]
+    path = tmp_path / name
+    path.write_bytes(content)
+    found = preview(path)
+    assert (found.whole, found.problem, found.bad.height) == (whole, "", 0), "a row that is cut is not looked at"
+    assert found.clicks is not None
+    assert whole or 5 < found.clicks.height < 40
+    asked = preview(path, "session=nothing,time=time,item=item")
+    assert str(path) in asked.problem, "a problem names the file, and not its beginning"
 
 
 def test_what_cannot_be_looked_into_is_told_by_its_own_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

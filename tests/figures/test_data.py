@@ -22,7 +22,7 @@ def test_titles_say_the_finding(mode: str) -> None:
     counts = pl.Series([40, 1, 1, 2])
     assert title(data.popularity(counts, mode)) == "The most clicked item has 40 clicks, and 50 % of the items have one"
     of = pl.DataFrame({"category": ["a", "b", None], "clicks": [6, 2, 2]})
-    assert title(data.categories(of, mode)) == "2 categories; the first 2 take 80 % of the clicks"
+    assert title(data.categories(of, mode)) == "2 categories, of which “a” takes most: 60 % of the clicks"
     drawn = data.kept(STEPS, mode)
     assert title(drawn) == "80 % of 100 clicks are kept"
     assert list(drawn.data[0].y) == ["without sessions of fewer than 2 clicks", "read"]

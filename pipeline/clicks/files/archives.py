@@ -1,6 +1,7 @@
 """What a file is packed in: gzip, bzip2, xz or zip, in one another too; what else it may be is named."""
 
 import bz2
+import contextlib
 import gzip
 import io
 import lzma
@@ -8,6 +9,7 @@ import os
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -20,6 +22,7 @@ MOST_VARIABLE = "CLICK_ROAD_MOST_MB"
 _TIMES = 3  # the memory that reading takes, of the unpacked bytes
 _DEEPEST = 4  # packings inside one another
 _BLOCK = 1 << 24
+_MAGIC = 16  # bytes that tell a packing
 _GZIP, _ZIP, _XZ = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06"), b"\xfd7zXZ\x00"
 _BZIP2 = tuple(b"BZh%d" % level + block for level in range(1, 10) for block in (b"1AY&SY", b"\x17rE8P\x90"))
 _METHODS = {9: "Deflate64", 93: "Zstandard", 95: "XZ", 98: "PPMd", 99: "AES encryption"}
@@ -44,15 +47,42 @@ def unpack(path: Path, most: int | None = None) -> bytes:
     `most` bounds the unpacked bytes; by default the variable CLICK_ROAD_MOST_MB does, or else the free memory.
     """
     most = most_bytes() if most is None else most
-    try:
+    with _sentences(path):
         if path.stat().st_size > most:
             raise too_large(path, "holds", most)
         raw = path.read_bytes()
         for _ in range(_DEEPEST):
-            inner = _inner(path, raw, most)
+            inner = _opened(path, io.BytesIO(raw), raw[:_MAGIC], most)
             if inner is None:
                 break
-            raw = inner
+            raw = _bounded(path, inner, most)
+    for magic, what in _OTHERS.items():
+        if raw.startswith(magic):
+            raise UserError(f"{path} is {what}.")
+    if raw[257:262] == b"ustar":
+        raise UserError(f"{path} is a tar archive: unpack it and name one of its files.")
+    return raw
+
+
+def beginning(path: Path, size: int) -> bytes:
+    """Read the first `size` of the bytes that `unpack` gives, and no more of the file than they take."""
+    with _sentences(path), contextlib.ExitStack() as held:
+        file: IO[bytes] = held.enter_context(path.open("rb"))
+        for _ in range(_DEEPEST):
+            magic = file.read(_MAGIC)
+            file.seek(0)
+            inner = _opened(path, file, magic, None)
+            if inner is None:
+                break
+            file = held.enter_context(inner)
+        return file.read(size)
+
+
+@contextlib.contextmanager
+def _sentences(path: Path) -> Iterator[None]:
+    """Turn what reading a packed file raises into a sentence."""
+    try:
+        yield
     except (
         EOFError,
         zlib.error,
@@ -67,12 +97,6 @@ def unpack(path: Path, most: int | None = None) -> bytes:
         if error.errno is None:
             raise UserError(f"{path} is damaged or cut short ({error}): fetch it again.") from error
         raise UserError(f"{path} cannot be read ({error.strerror}): check its permissions.") from error
-    for magic, what in _OTHERS.items():
-        if raw.startswith(magic):
-            raise UserError(f"{path} is {what}.")
-    if raw[257:262] == b"ustar":
-        raise UserError(f"{path} is a tar archive: unpack it and name one of its files.")
-    return raw
 
 
 def most_bytes() -> int:
@@ -85,13 +109,12 @@ def most_bytes() -> int:
     return int(said) * 1_000_000
 
 
-def _inner(path: Path, raw: bytes, most: int) -> bytes | None:
-    """Give what is packed in `raw`, or None where nothing is."""
-    if raw.startswith(_ZIP):
-        return _member(path, raw, most)
+def _opened(path: Path, packed: IO[bytes], magic: bytes, most: int | None) -> IO[bytes] | None:
+    """Open what is packed in `packed`, whose first bytes are `magic`; None where nothing is."""
+    if magic.startswith(_ZIP):
+        return _member(path, packed, most)
     packings: list[tuple[Any, Any]] = [(_GZIP, gzip.open), (_BZIP2, bz2.open), (_XZ, lzma.open)]
-    opened = next((opened for magic, opened in packings if raw.startswith(magic)), None)
-    return _bounded(path, opened(io.BytesIO(raw)), most) if opened else None
+    return next((opened(packed) for begins, opened in packings if magic.startswith(begins)), None)
 
 
 def _bounded(path: Path, opened: IO[bytes], most: int) -> bytes:
@@ -112,32 +135,32 @@ def too_large(path: Path, verb: str, most: int) -> UserError:
     )
 
 
-def _member(path: Path, raw: bytes, most: int) -> bytes:
-    """Read the one file of a zip archive; what systems and authors put beside it does not count."""
-    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-        files = [info for info in archive.infolist() if not info.is_dir()]
-        if any(info.filename == "[Content_Types].xml" for info in files):
-            raise UserError(f"{path} is an Excel workbook: save the sheet as CSV.")
-        files = [info for info in files if not _hidden(info.filename)]
-        files = [info for info in files if not _about(info.filename)] or files
-        if len(files) != 1:
-            names = f" ({', '.join(info.filename for info in files[:5])}{', …' if len(files) > 5 else ''})"
-            raise UserError(
-                f"{path} holds {len(files)} files{names if files else ''}: unpack it and name the one with the clicks."
-            )
-        info = files[0]
-        if info.flag_bits & 1:
-            raise UserError(f"{path}: {info.filename} is encrypted: unpack it with its password, and name the file.")
-        if info.file_size > most:
-            raise too_large(path, "unpacks to", most)
-        try:
-            return _bounded(path, archive.open(info), most)
-        except NotImplementedError as error:
-            method = _METHODS.get(info.compress_type, f"method {info.compress_type}")
-            raise UserError(
-                f"{path}: {info.filename} is packed with {method}, which is not read here: unpack it and name the "
-                "file, or zip it again with Deflate."
-            ) from error
+def _member(path: Path, packed: IO[bytes], most: int | None) -> IO[bytes]:
+    """Open the one file of a zip archive; what systems and authors put beside it does not count."""
+    archive = zipfile.ZipFile(packed)
+    files = [info for info in archive.infolist() if not info.is_dir()]
+    if any(info.filename == "[Content_Types].xml" for info in files):
+        raise UserError(f"{path} is an Excel workbook: save the sheet as CSV.")
+    files = [info for info in files if not _hidden(info.filename)]
+    files = [info for info in files if not _about(info.filename)] or files
+    if len(files) != 1:
+        names = f" ({', '.join(info.filename for info in files[:5])}{', …' if len(files) > 5 else ''})"
+        raise UserError(
+            f"{path} holds {len(files)} files{names if files else ''}: unpack it and name the one with the clicks."
+        )
+    info = files[0]
+    if info.flag_bits & 1:
+        raise UserError(f"{path}: {info.filename} is encrypted: unpack it with its password, and name the file.")
+    if most is not None and info.file_size > most:
+        raise too_large(path, "unpacks to", most)
+    try:
+        return archive.open(info)
+    except NotImplementedError as error:
+        method = _METHODS.get(info.compress_type, f"method {info.compress_type}")
+        raise UserError(
+            f"{path}: {info.filename} is packed with {method}, which is not read here: unpack it and name the "
+            "file, or zip it again with Deflate."
+        ) from error
 
 
 def _hidden(name: str) -> bool:

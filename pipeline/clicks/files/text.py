@@ -1,5 +1,6 @@
 """Delimited text: its encoding, delimiter and quotes are found out, then Polars reads every field as text."""
 
+import codecs
 import io
 import re
 from collections.abc import Sequence
@@ -92,14 +93,28 @@ def _lines(text: Text, positions: Sequence[int], skip: int, *, quoted: bool) -> 
     return [text.before + line for line in lines]
 
 
-def _as_utf8(path: Path, raw: bytes) -> bytes:
-    """Turn UTF-16 and UTF-32 into UTF-8, and take a byte-order mark off; raise UserError for a binary file."""
+def whole_lines(raw: bytes) -> bytes:
+    """Leave out the last line of a text that is cut somewhere; UTF-16 and UTF-32 become UTF-8."""
+    encoding = _wide(raw)
+    if encoding:
+        raw = codecs.getincrementaldecoder(encoding)("ignore").decode(raw).lstrip("\ufeff").encode()
+    return raw[: max(raw.rfind(b"\n"), raw.rfind(b"\r")) + 1] or raw
+
+
+def _wide(raw: bytes) -> str | None:
+    """Tell UTF-16 and UTF-32 by their mark, or by the zeros of UTF-16 without one; None for others."""
     head = raw[:_HEAD]
     encoding = next((name for bom, name in _BOMS.items() if raw.startswith(bom)), None)
     if encoding is None and len(head) > 3:
         for at, name in ((1, "utf-16-le"), (0, "utf-16-be")):
             nul, other = head[at::2].count(0), head[1 - at :: 2].count(0)
             encoding = name if nul > 0.8 * len(head) / 2 and not other else encoding
+    return encoding
+
+
+def _as_utf8(path: Path, raw: bytes) -> bytes:
+    """Turn UTF-16 and UTF-32 into UTF-8, and take a byte-order mark off; raise UserError for a binary file."""
+    head, encoding = raw[:_HEAD], _wide(raw)
     if encoding:
         try:
             return raw.decode(encoding).lstrip("\ufeff").encode()
