@@ -12,7 +12,7 @@ import streamlit as st
 from app import state
 from pipeline.clicks.download import whole_file
 
-KINDS = ["csv", "tsv", "txt", "dat", "parquet", "gz", "zip"]
+KINDS = ["csv", "tsv", "txt", "dat", "parquet", "gz", "bz2", "xz", "zip"]
 
 
 def upload(label: str, help_: str | None = None, kinds: Sequence[str] = KINDS) -> str:
