@@ -12,7 +12,7 @@ from pipeline.core.columns import ID, MOST_TEXT_BYTES, VECTOR
 from pipeline.core.errors import NotLoaded, UserError
 from pipeline.core.progress import Progress, silent
 from pipeline.search.engine import Built, Column, Found, Scalar
-from pipeline.search.milvus import insertion, merging, searching
+from pipeline.search.milvus import insertion, searching
 from pipeline.search.milvus.connection import TIMEOUT_S, Connection
 from pipeline.search.params import Values
 
@@ -114,11 +114,7 @@ class MilvusEngine(Connection):
     def build(
         self, name: str, index: str, params: Values, metric: str, progress: Progress = silent, limit_s: float = 1800
     ) -> Built:
-        """Merge what the insert left, build the index, and wait until the server says that it is finished.
-
-        The seconds reported are the index's alone.
-        """
-        self._merge(name, metric, progress)
+        """Build the index and wait until the server says that it is finished."""
         started = time.monotonic()
         self.declare(name, index, params, metric)
         with self._sentences(name, f"building {index}"):
@@ -132,10 +128,6 @@ class MilvusEngine(Connection):
                     raise UserError(f"Building {index} did not end well ({report}): restart the server and try again.")
                 time.sleep(0.1)
         return Built(round(time.monotonic() - started, 3), rows, indexed, "Finished")
-
-    def _merge(self, name: str, metric: str, progress: Progress) -> None:
-        with self._sentences(name, "merging segments"):
-            merging.merge(self._own(name), int(self.schema(name)["dim"]), metric, progress)
 
     def declare(self, name: str, index: str, params: Values, metric: str) -> None:
         """Say which index the collection shall have; the server begins to build it, or refuses its type."""
