@@ -32,6 +32,9 @@ def prepare_home(home: Path) -> tuple[list[str], dict[str, str], dict[str, int]]
     # else data that come at once are sealed in parts of 120 MB, each with an index of its own, to be merged and built
     # again later: four times as many clusters to train for 6 million vectors
     config.extra_configs["dataCoord.segment.sealProportion"] = "1.0"
+    # else the last of those parts, smaller than half of a whole one, is merged into another minutes after their indexes
+    # are built: that one is built again, and what is searched meanwhile is slow; only the crumbs of changes are merged
+    config.extra_configs["dataCoord.segment.smallProportion"] = "0.05"
     config.resolve()
     binary = _unpacked()
     environment = os.environ | {
