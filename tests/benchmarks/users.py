@@ -21,7 +21,7 @@ RUN = [
     "--index", "IVF_SQ8", "--build", "nlist=400", "--search", "nprobe=5,10",
     "--index", "IVF_PQ", "--build", "nlist=400,m=64,nbits=8", "--search", "nprobe=5,10",
     "--index", "HNSW", "--build", "M=16,efConstruction=100", "--search", "ef=100,200",
-    "--nq", "1000", "--concurrency", "2", "--seconds", "45", "--build-limit", "5400",
+    "--nq", "1000", "--concurrency", "2", "--seconds", "60", "--build-limit", "5400",
 ]  # fmt: skip
 LIMIT_S = 9000
 
