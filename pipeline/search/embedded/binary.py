@@ -35,7 +35,7 @@ def prepare_home(home: Path) -> tuple[list[str], dict[str, str], dict[str, int]]
     # else the last of those parts, smaller than half of a whole one, is merged into another minutes after their indexes
     # are built: that one is built again, and what is searched meanwhile is slow; only the crumbs of changes are merged
     config.extra_configs["dataCoord.segment.smallProportion"] = "0.05"
-    # else a full part has more than 16 files, which is too many for Milvus: it writes it anew, and builds its index again
+    # else a full part has more than 16 files, too many for Milvus, which writes it anew and builds its index again
     config.extra_configs["dataNode.segment.insertBufSize"] = str(64 << 20)
     config.resolve()
     binary = _unpacked()
