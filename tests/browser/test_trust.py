@@ -1,6 +1,7 @@
 """What a page says is so: what is stale is called stale, a refusal is shown where it happened, a click is one click."""
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -35,16 +36,24 @@ def test_when_only_the_clicks_are_read_every_page_says_what_is_stale_and_the_ind
     expect(page.get_by_text("Everything is ready")).to_be_visible()
 
 
-def test_what_a_job_refuses_is_said_below_its_button_until_it_is_dismissed(page: Page) -> None:
+def test_what_a_job_refuses_is_said_below_its_button_until_it_is_dismissed(page: Page, tmp_path: Path) -> None:
     page.goto("/data?data=file")
     settled(page)
-    path = page.get_by_role("textbox", name="Or a path on this machine")
+    path, button = (
+        page.get_by_role("textbox", name="Or a path on this machine"),
+        page.get_by_role("button", name="Only read the clicks"),
+    )
     path.fill("/nowhere.csv")
     path.press("Enter")
     expect(page.get_by_text("There is no file /nowhere.csv.")).to_be_visible()
-    button = page.get_by_role("button", name="Only read the clicks")
+    expect(button).to_be_disabled()
+    log = tmp_path / "log.csv"
+    log.write_text("session,time,item\n1,2014-04-07,a\n1,2014-04-08,b\n2,yesterday,a\n")
+    path.fill(str(log))
+    path.press("Enter")
+    expect(button).to_be_enabled()
     button.click()
-    said = page.get_by_test_id("stMain").get_by_text("no data set of that name")
+    said = page.get_by_test_id("stMain").get_by_text("leave 1 row out with --bad-rows 1")
     expect(said).to_be_visible(timeout=60_000)
     assert _top(button) < _top(said)
     page.get_by_role("link", name="Map").click()  # where that button is not
