@@ -99,6 +99,7 @@ def test_a_log_is_sent_and_its_recommendations_come_back(page: Page, shop: Works
 def test_triton_is_started_swapped_and_stopped_from_the_page_in_two_tabs(page: Page, shop: Workspace) -> None:
     before = next(row for row in cli(shop.root, "index", "list")[1]["indexes"] if row["name"].startswith("items-"))
     other = page.context.new_page()
+    assert cli(shop.root, "features", "apply")[0] == cli(shop.root, "features", "materialize")[0] == 0
     try:
         page.goto("/serve?session=2735")
         settled(page)

@@ -31,6 +31,13 @@ def clicked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "ws"
 
 
+@pytest.fixture
+def split(clicked: Path) -> Path:
+    """Split them, whatever another test left."""
+    assert cli_here(clicked, "preprocess")[0] == 0
+    return clicked
+
+
 def _sessions(root: Path, part: str) -> set[int]:
     return set(preprocess.load_part(Workspace.open(root), part)[SESSION_ID].to_list())  # type: ignore[arg-type]
 
@@ -79,8 +86,8 @@ def test_a_boundary_that_leaves_nothing_is_a_sentence(clicked: Path, option: lis
 
 @given(st.integers(1, 400))
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_slices_are_the_part_in_whole_sessions(clicked: Path, clicks: int) -> None:
-    workspace = Workspace.open(clicked)
+def test_slices_are_the_part_in_whole_sessions(split: Path, clicks: int) -> None:
+    workspace = Workspace.open(split)
     for part in preprocess.PARTS:
         slices = list(preprocess.part_slices(workspace, part, clicks))
         assert pl.concat(slices).equals(preprocess.load_part(workspace, part))
