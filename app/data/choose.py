@@ -93,7 +93,7 @@ def _file() -> list[str] | None:
 
 def _sent() -> str:
     """Take a file from the browser; a path only where the app is its visitor's own."""
-    about = "CSV, TSV, Parquet or YOOCHOOSE's raw format, plain, .gz or .zip."
+    about = "CSV, TSV, Parquet or YOOCHOOSE's raw format, plain, .gz, .bz2, .xz or .zip."
     if not is_own():
         return uploads.upload("Upload a file of clicks", about)
     left, right = st.columns(2, gap="large")

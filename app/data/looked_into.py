@@ -14,7 +14,7 @@ from pipeline.clicks.preview import Preview, preview
 from pipeline.clicks.visits import USUAL_GAP
 from pipeline.core.columns import CATEGORY, ITEM_ID, SESSION_ID
 from pipeline.core.errors import UserError
-from pipeline.core.text import number
+from pipeline.core.text import clipped, number
 from pipeline.figures import charts, data
 
 _NONE = "–"
@@ -80,7 +80,7 @@ def _columns(found: Preview, path: str) -> str:
 def _named(columns: dict[str, str], name: str) -> str:
     """Name a column, with an example of what is in it."""
     example = columns.get(name, "")
-    return f"{name}: {example[:_EXAMPLE]}{'…' * (len(example) > _EXAMPLE)}" if example else name
+    return f"{name}: {clipped(example, _EXAMPLE)}" if example else name
 
 
 def _gap(path: str) -> str:

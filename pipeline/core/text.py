@@ -77,3 +77,8 @@ def did_you_mean(value: str, known: Iterable[str], most: int = 3) -> str:
     """Give ' Did you mean …?' with the closest of `known`, or '' where nothing is close."""
     close = difflib.get_close_matches(value, list(known), n=most, cutoff=0.5)
     return f" Did you mean {' or '.join(close)}?" if close else ""
+
+
+def clipped(text: str, most: int) -> str:
+    """Write the first `most` characters, with '…' where there are more."""
+    return text if len(text) <= most else f"{text[:most]}…"

@@ -1,13 +1,12 @@
 """Figures of a log and of what is kept of it; a title says the finding, axes say the unit."""
 
 from collections.abc import Sequence
-from textwrap import shorten
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from pipeline.core.text import number, percent
+from pipeline.core.text import clipped, number, percent
 from pipeline.figures.figure import Figure, blank
 
 _MOST_CATEGORIES = 12
@@ -49,7 +48,7 @@ def categories(counts: pl.DataFrame, mode: str) -> Figure:
     title = f"{number(known.height)} {'category' if known.height == 1 else 'categories'}"
     if total and top.height:
         first, count = top.select("category", "clicks").row(0)
-        title += f", of which “{shorten(str(first), 40)}” takes most: {percent(count / total)} of the clicks"
+        title += f", of which “{clipped(str(first), 40)}” takes most: {percent(count / total)} of the clicks"
     figure, palette = blank(mode, title if known.height else "No item has a category", 300, legend=False)
     shown = top.reverse()
     figure.add_bar(x=shown["clicks"], y=shown["category"], orientation="h", marker_color=palette.cpu)

@@ -42,10 +42,10 @@ def test_clicks_are_sent_from_the_browser_or_fetched(
         for name, content in (("../../my clicks.zip", b"another's"), ("empty.csv", b"")):
             settled(other)  # a file sent while the page still draws the one before can be lost in the browser
             other.locator("input[type=file]").first.set_input_files({"name": name, "mimeType": "", "buffer": content})
-            expect(other.get_by_role("button", name="Only read the clicks")).to_be_disabled()
             wait_for(
                 lambda held=content: held in [p.read_bytes() for p in uploads.glob("*/*")], 20, f"{name} to be kept"
             )  # type: ignore[misc]
+            expect(other.get_by_role("button", name="Only read the clicks")).to_be_disabled()
         assert sorted(p.name for p in uploads.glob("*/*")) == ["empty.csv", "my_clicks.zip", "my_clicks.zip"]
         assert not list(tmp_path.glob("my*clicks.zip.*"))
         other.context.close()

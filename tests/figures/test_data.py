@@ -23,6 +23,8 @@ def test_titles_say_the_finding(mode: str) -> None:
     assert title(data.popularity(counts, mode)) == "The most clicked item has 40 clicks, and 50 % of the items have one"
     of = pl.DataFrame({"category": ["a", "b", None], "clicks": [6, 2, 2]})
     assert title(data.categories(of, mode)) == "2 categories, of which “a” takes most: 60 % of the clicks"
+    one = pl.DataFrame({"category": ["x" * 60], "clicks": [6]})
+    assert title(data.categories(one, mode)) == f"1 category, of which “{'x' * 40}…” takes most: 100 % of the clicks"
     drawn = data.kept(STEPS, mode)
     assert title(drawn) == "80 % of 100 clicks are kept"
     assert list(drawn.data[0].y) == ["without sessions of fewer than 2 clicks", "read"]

@@ -119,7 +119,7 @@ def test_no_token_is_written_logged_or_told(four: FourStages) -> None:
 
 def test_only_networks_hold_tensorflow_and_nothing_listens_elsewhere(four: FourStages) -> None:
     found = server.status(four.workspace)
-    assert found["ready_s"] > 0  # told, not judged: other tests run beside
+    assert found["ready_s"] <= 120  # some 10 s alone; other tests run beside
     holding = [process["name"] for process in found["processes"] if process["tensorflow"]]
     assert sorted(holding) == ["0_predicttensorflowtriton", "1_predicttensorflowtriton"]
     for process in found["processes"]:
