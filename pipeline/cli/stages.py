@@ -54,7 +54,8 @@ def show_stage(answer: Answer) -> None:
     for name, value in answer["metrics"].items():
         if not isinstance(value, list):
             print(f"  {name:<24} {value}")
-    if steps := answer["metrics"].get("steps"):
+    steps = answer["metrics"].get("steps")
+    if isinstance(steps, list):  # what preprocessing dropped; the two-tower counts those of its training
         table(steps, ["why", "clicks", "sessions", "items"], "")
     for note in answer["metrics"].get("notes", []):
         print(f"  {note}")
