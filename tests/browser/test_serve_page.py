@@ -32,6 +32,9 @@ def test_features_are_put_online_and_a_session_is_answered(page: Page, shop: Wor
     expect(stages.nth(2)).to_contain_text("100 items")
     expect(page.get_by_text(re.compile("No ranker is trained"))).to_be_visible()
     expect(page.locator(".road-title").first).to_contain_text(re.compile(r"Answered in [\d.]+ ms, of which"))
+    times = page.locator(".js-plotly-plot")
+    expect(times.get_by_text("order", exact=True).first).to_be_visible()
+    expect(times.get_by_text("score", exact=True)).to_have_count(0)  # a stage that the answer did not pass
     expect(page.get_by_text("Triton is stopped")).to_be_visible()
 
 

@@ -48,13 +48,13 @@ class FastPath:
         left = kept(hits.ids, found, requests.seen(hits.ids))
         tick()
         if served.ranker is None:
-            tick()
             scores = hits.scores
+            clock += clock[-1:] * 2  # two stages that it does not pass
         else:
             columns = self.online.items(np.maximum(hits.ids, FIRST_IDX).ravel())
             tick()
             scores = served.ranker.logits(histories, found, about(served.ranker.features, found, columns))
-        tick()
+            tick()
         order = softmax_order(left, scores, temperature, streams(seeds, histories.codes()))
         tick()
         spent = dict(zip(STAGES, np.diff(clock) * 1000, strict=True))
